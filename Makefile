@@ -1,0 +1,30 @@
+# `make demo` and `make test` need Python 3.11, make and a package index; nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# TensorFlow's notes to its developers; errors still show.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: venv demo test test-slow bench lint
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+demo: venv  ## train ICD on the built-in data set, to pseudo labels and a report
+	$(BIN)/python -m tfwsss.train --method icd --run runs/demo
+
+test: venv  ## every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: venv  ## the tests that take over a minute each
+	$(BIN)/python -m pytest -m slow
+
+bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
+	for file in crf random_walk superpixels; do $(BIN)/python benchmarks/$$file.py || exit 1; done
+
+lint: venv
+	$(BIN)/python -m ruff check tfwsss tests benchmarks

@@ -1,0 +1,26 @@
+"""What tests of numbers share: recorded arrays, layouts, gradients."""
+
+from pathlib import Path
+
+import numpy as np
+
+
+def recorded(name: str) -> dict:
+    """Returns the arrays of tests/recorded/<name>.npz."""
+    with np.load(Path(__file__).parent / "recorded" / f"{name}.npz", allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def channels_last(array):
+    """Moves the channels of (batch, channel, row, column) to the end."""
+    return np.ascontiguousarray(np.moveaxis(array, 1, -1))
+
+
+def gradient(loss, variables) -> list:
+    """Returns the gradients of a function of nothing by Keras variables, as arrays (None where there is none)."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    found = tape.gradient(value, [variable.value for variable in variables])
+    return [None if one is None else np.asarray(one) for one in found]

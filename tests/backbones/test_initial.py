@@ -1,0 +1,90 @@
+import keras
+import numpy as np
+import pytest
+
+from tfwsss.backbones.initial import load_initial
+from tfwsss.backbones.small import small
+from tfwsss.backbones.vgg16 import vgg16
+from tfwsss.errors import UserError
+from tfwsss.models.icd import ICD
+
+
+def same(one, other):
+    for ours, theirs in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.keras"])
+def test_files_of_keras(tmp_path, name):
+    source, target = small(width=0.1), small(width=0.1)
+    (source.save_weights if name.endswith("h5") else source.save)(tmp_path / name)
+    assert load_initial(target, tmp_path / name) == ()
+    same(source, target)
+
+
+def test_file_of_a_larger_model(tmp_path):
+    source, target = small(width=0.1), small(width=0.1)
+    ICD(source, num_classes=2, head_width=2).save(tmp_path / "model.keras")
+    load_initial(target, str(tmp_path / "model.keras"))
+    same(source, target)
+
+
+def test_older_layout(tmp_path):
+    import h5py
+
+    source, target = small(width=0.1), small(width=0.1)
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in source.layers]
+        for layer in source.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{i}:0" for i in range(len(layer.weights))]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = np.asarray(weight)
+    assert load_initial(target, tmp_path / "old.h5") == ()
+    same(source, target)
+
+
+def test_keras_vgg16_fills_the_trunk_with_colours_turned(tmp_path):
+    theirs, ours = keras.applications.VGG16(include_top=False, weights=None), vgg16(head_channels=4)
+    theirs.save_weights(tmp_path / "vgg.weights.h5")
+    left = load_initial(ours, tmp_path / "vgg.weights.h5")
+    assert left == ("fc6/kernel", "fc6/bias", "fc7/kernel", "fc7/bias")
+    for name, other in (("conv1_1", "block1_conv1"), ("conv4_2", "block4_conv2"), ("conv5_3", "block5_conv3")):
+        kernel = theirs.get_layer(other).get_weights()[0]
+        np.testing.assert_array_equal(ours.get_layer(name).get_weights()[0],
+                                      kernel[:, :, ::-1] if name == "conv1_1" else kernel)
+
+
+def test_nothing_changes_nothing():
+    model = small(width=0.1)
+    assert len(load_initial(model, None)) == len(model.weights)
+
+
+def test_a_wrong_shape_names_both_and_changes_nothing(tmp_path):
+    small(width=0.2).save_weights(tmp_path / "wide.weights.h5")
+    model = small(width=0.1)
+    before = model.get_weights()
+    with pytest.raises(UserError, match=r"wide.weights.h5: shape \(3, 3, 3, 6\) for conv1/kernel .*\(3, 3, 3, 3\)"):
+        load_initial(model, tmp_path / "wide.weights.h5")
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_mistakes_name_the_file_and_the_cure(tmp_path):
+    model = small(width=0.1)
+    with pytest.raises(UserError, match="no such weight file"):
+        load_initial(model, tmp_path / "missing.weights.h5")
+    (tmp_path / "text.weights.h5").write_text("not weights")
+    with pytest.raises(UserError, match=r"text.weights.h5: not a weight file"):
+        load_initial(model, tmp_path / "text.weights.h5")
+    (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match=r"cut.keras: not a weight file"):
+        load_initial(model, tmp_path / "cut.keras")
+    with pytest.raises(UserError, match=r"nothing for conv1/kernel of small"):
+        load_initial(model, {})
+    with pytest.raises(UserError, match="'imagenet': none exist for backbone 'small'"):
+        load_initial(model, "imagenet")
+    vgg16(width=1 / 16, head_channels=2).save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(UserError, match="conv1"):
+        load_initial(model, tmp_path / "other.weights.h5")

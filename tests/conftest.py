@@ -1,0 +1,36 @@
+"""Two logical CPU devices for the whole session, and the one strategy over them."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import pytest
+
+
+def pytest_sessionstart(session):
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return
+    processor = tf.config.list_physical_devices("CPU")[0]
+    if tf.config.get_logical_device_configuration(processor) is None:
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope="session")
+def strategy():
+    """One MirroredStrategy for all tests: a second one in the same process clashes with it."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"],
+                                          cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+@pytest.fixture(autouse=True)
+def _float32_policy():
+    yield
+    import sys
+
+    if "keras" in sys.modules:
+        sys.modules["keras"].mixed_precision.set_dtype_policy("float32")

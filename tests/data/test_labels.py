@@ -1,0 +1,90 @@
+"""Tables of tags as people and spreadsheets write them."""
+
+import pytest
+
+from tfwsss.data.labels import label_indices, nearest, read_classes, read_lines, read_table
+from tfwsss.errors import UserError
+
+CLASSES = ("background", "cat", "polar bear", "зебра")
+
+
+def table(tmp_path, text, classes=CLASSES, encoding="utf-8"):
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    return read_table(tmp_path / "labels.csv", classes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_marks_and_line_ends(tmp_path, encoding, end):
+    rows = table(tmp_path, end.join(["name,classes", "a,cat", "", "b 1,зебра cat", ""]), encoding=encoding)
+    assert [(row.name, row.tags) for row in rows] == [("a", ("cat",)), ("b 1", ("зебра", "cat"))]
+    assert [row.line for row in rows] == [2, 4]
+
+
+@pytest.mark.parametrize(("text", "tags"), [
+    ("name,classes\na,polar bear", ("polar bear",)),                          # the whole cell is a class
+    ("name,classes\na,polar bear;cat\nb,polar bear", ("polar bear", "cat")),  # a mark anywhere decides
+    ("name,classes\na,polar bear | cat", ("polar bear", "cat")),
+    ("name;classes\na;cat зебра", ("cat", "зебра")),                          # spreadsheets of other countries
+    ("name\tclasses\na\tpolar bear; cat", ("polar bear", "cat")),
+    ('Name,note,Classes\na,"x, y",cat', ("cat",)),
+    ("name,classes\na,", ()), ("name,classes\na", ()), ("name,classes\na,background", ()),
+    ("name,classes\na,cat background", ("cat",))])
+def test_separators(tmp_path, text, tags):
+    assert table(tmp_path, text)[0].tags == tags
+
+
+def test_without_known_classes_spaces_separate(tmp_path):
+    assert table(tmp_path, "name,classes\na,polar bear", None)[0].tags == ("polar", "bear")
+    assert table(tmp_path, "name,classes\na,polar bear;cat\nb,polar bear", None)[1].tags == ("polar bear",)
+
+
+def test_composed_and_decomposed_letters_are_one(tmp_path):
+    row = table(tmp_path, "name,classes\ncafe\u0301,cat")[0]
+    assert row.name == "caf\u00e9"
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("", "expected the header name,classes"), ("a,cat\nb,cat", "first line is 'a,cat'"),
+    ("name,classes\n", "no row below"), ("name,classes\na,cat,dog", "line 2 has 3 cells"),
+    ("name,classes\n,cat", "line 2 names no image")])
+def test_mistakes_are_told_with_their_line(tmp_path, text, words):
+    with pytest.raises(UserError, match=words) as caught:
+        table(tmp_path, text)
+    assert "labels.csv" in str(caught.value)
+
+
+def test_other_encodings_are_refused(tmp_path):
+    with pytest.raises(UserError, match="save the file in UTF-8"):
+        table(tmp_path, "name,classes\nä,cat", encoding="latin-1")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_lines(tmp_path / "missing.txt")
+
+
+def test_a_tag_that_is_no_class_names_the_nearest(tmp_path):
+    row, wrong = table(tmp_path, "name,classes\na,зебра cat\nb,Cat")
+    assert label_indices(tmp_path, row, CLASSES) == (0, 2)
+    with pytest.raises(UserError, match="line 3, 'b': 'Cat' is no class; did you mean 'cat'"):
+        label_indices(tmp_path, wrong, CLASSES)
+
+
+@pytest.mark.parametrize(("text", "classes"), [
+    ("cat\npolar bear\n", ("background", "cat", "polar bear")), ("background\r\ncat\r\n", ("background", "cat")),
+    ("\ufeff__background__\ncat", ("background", "cat")), ("Background\n\n cat \n", ("background", "cat"))])
+def test_class_names(tmp_path, text, classes):
+    (tmp_path / "classes.txt").write_text(text, "utf-8")
+    assert read_classes(tmp_path / "classes.txt") == classes
+
+
+@pytest.mark.parametrize(("text", "words"), [("cat\nbackground", "line 2; mask id 0"), ("", "names no class"),
+                                             ("background\n", "names no class")])
+def test_class_names_that_would_shift_the_ids(tmp_path, text, words):
+    (tmp_path / "classes.txt").write_text(text, "utf-8")
+    with pytest.raises(UserError, match=words):
+        read_classes(tmp_path / "classes.txt")
+
+
+def test_nearest():
+    assert nearest("xyz", ["cow", "horse"]) == "there are cow, horse"
+    assert nearest("x", map(str, range(10))).endswith("7, ...")
+    assert nearest("x", []) == "there are none"

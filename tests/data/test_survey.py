@@ -1,0 +1,152 @@
+"""The look at every file before a run: each bad input ends as one line, each unusual one as a copy."""
+
+import dataclasses
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data.files import odd_images
+from tests.data.test_reading import header_of
+from tfwsss.data import reading
+from tfwsss.data import survey as module
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.images import decode_image
+from tfwsss.data.survey import survey
+from tfwsss.errors import UserError
+from tfwsss.palette import voc_palette
+
+PLAIN = {"grey", "png named jpg", "1x1", "one row", "exif 1"}
+
+
+def jpeg(rows=30, columns=40) -> bytes:
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (rows, columns, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def data_set(root: Path, files: dict[str, bytes], masks: dict[str, np.ndarray] | None = None) -> ImageSet:
+    paths = {}
+    for file, contents in files.items():
+        name = file.rsplit(".", 1)[0]
+        paths[name] = root / "images" / file
+        paths[name].parent.mkdir(parents=True, exist_ok=True)
+        paths[name].write_bytes(contents)
+    for name, mask in (masks or {}).items():
+        Image.fromarray(mask).save(root / f"{name} mask.png")
+    return ImageSet(tuple(paths), root, ("background", "cat", "dog"), voc_palette(), images=paths,
+                    labels={name: (0,) for name in paths},
+                    masks={name: root / f"{name} mask.png" for name in masks or {}})
+
+
+def test_unusual_images_are_used(tmp_path):
+    kinds = odd_images()
+    images = data_set(tmp_path / "data", {kind + ending: contents for kind, (ending, contents, _) in kinds.items()})
+    usable, faults = survey(images, tmp_path / "run")
+    assert not faults and usable.names == images.names and usable.fingerprint() == images.fingerprint()
+    for kind, (_, _, expected) in kinds.items():
+        path = usable.images[kind]
+        assert (path == images.images[kind]) == (kind in PLAIN), kind
+        assert path == images.images[kind] or path == tmp_path / "run" / "images" / f"{kind}.png"
+        shown = decode_image(path.read_bytes()).numpy()
+        assert (shown == reading.read_rgb(path)).all()
+        assert np.abs(shown.astype(int) - expected).max() <= (40 if kind == "cmyk" else 0), kind
+
+
+def broken_files() -> dict[str, tuple[bytes, str]]:
+    whole = jpeg()
+    return {"cut off.jpg": (whole[:len(whole) // 2], "broken or cut off"), "empty.jpg": (b"", "empty file"),
+            "page.jpg": (b"<!DOCTYPE html><p>404", "web page"), "noise.png": (b"\x89PNG\r\n\x1a\nabc", "broken|not an"),
+            "huge.png": (header_of(60_000, 60_000), "make it smaller"),
+            "large.png": (header_of(9000, 9000), "9000x9000")}
+
+
+def test_broken_images_are_listed_and_the_run_goes_on(tmp_path):
+    broken = broken_files()
+    files = {"猫 1.jpg": jpeg(), **{file: contents for file, (contents, _) in broken.items()}}
+    images = data_set(tmp_path / "data", files)
+    images = dataclasses.replace(images, images={**images.images, "gone": tmp_path / "gone.jpg"},
+                                 names=(*images.names, "gone"), labels={**images.labels, "gone": ()},
+                                 faults={"untagged": "untagged.jpg: has no row"})
+    usable, faults = survey(images, tmp_path / "run")
+    assert usable.names == ("猫 1",) and usable.images["猫 1"] == images.images["猫 1"]
+    assert set(faults) == {"untagged", "gone", *(file[:-4] for file in broken)}
+    for file, (_, words) in broken.items():
+        assert file in faults[file[:-4]] and re.search(words, faults[file[:-4]])
+    assert "no such file" in faults["gone"] and all("\n" not in fault for fault in faults.values())
+
+
+def test_unreadable_files(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(), "b.jpg": jpeg()})
+    images.images["b"].chmod(0)
+    assert "right to read" in survey(images, tmp_path / "run")[1]["b"]
+
+
+def test_an_image_of_more_pixels_than_allowed(tmp_path):
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(30, 40), "b.jpg": jpeg(31, 40)})
+    usable, faults = survey(images, tmp_path / "run", max_pixels=1200)
+    assert usable.names == ("a",) and "40x31 pixels, more than 1,200" in faults["b"]
+    assert survey(images, tmp_path / "run", max_pixels=1240)[0].names == ("a", "b")        # not remembered as a fault
+
+
+def test_masks_that_do_not_fit_are_dropped(tmp_path):
+    files = {f"{name}.jpg": jpeg() for name in ("good", "size", "ids", "torn", "ignore")}
+    good = np.zeros((30, 40), np.uint8)
+    images = data_set(tmp_path / "data", files, {"good": good + 2, "size": good.T.copy(), "ids": good + 3, "torn": good,
+                                                 "ignore": good + 255})
+    images.masks["torn"].write_bytes(b"\x89PNG\r\n\x1a\n")
+    images = dataclasses.replace(images, saliency={"good": images.masks["size"], "ids": images.masks["good"]})
+    usable, faults = survey(images, tmp_path / "run")
+    assert usable.names == images.names and set(usable.masks) == {"good", "ignore"}
+    assert set(faults) == {"good", "size", "ids", "torn"}
+    assert "30x40 pixels, but its image has 40x30" in faults["size"] and "id 3 is no class" in faults["ids"]
+    assert usable.saliency == {"ids": images.masks["good"]} and "30x40" in faults["good"]
+
+
+def test_a_second_survey_decodes_only_what_changed(tmp_path, monkeypatch):
+    ending, contents, _ = odd_images()["alpha"]
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(), "b.jpg": jpeg(), "c.jpg": b"", f"d{ending}": contents},
+                      {"a": np.zeros((30, 40), np.uint8)})
+    first = survey(images, tmp_path / "run")
+    looked = []
+    original = reading.opened
+    monkeypatch.setattr(reading, "opened", lambda path, *more: looked.append(path.name) or original(path, *more))
+    assert survey(images, tmp_path / "run") == first and not looked
+    images.images["b"].write_bytes(jpeg(8, 9))
+    (tmp_path / "run" / "images" / "d.png").unlink()
+    usable, _ = survey(images, tmp_path / "run")
+    assert set(looked) == {"b.jpg", f"d{ending}"} and usable.images["d"].is_file()
+    (tmp_path / "run" / "survey.json").write_text("{damaged")
+    assert survey(images, tmp_path / "run")[0] == usable
+
+
+def test_an_interrupted_survey_keeps_what_it_found(tmp_path, monkeypatch):
+    images = data_set(tmp_path / "data", {f"{number}.jpg": jpeg() for number in range(9)})
+
+    def stop(done, _):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        survey(images, tmp_path / "run", progress=stop)
+    looked = []
+    original = module._look_at_image
+    monkeypatch.setattr(module, "_look_at_image", lambda path, *more: looked.append(path) or original(path, *more))
+    calls = []
+    survey(images, tmp_path / "run", progress=lambda done, all_: calls.append((done, all_)))
+    assert len(looked) <= 4 and calls == [(number, 9) for number in range(1, 10)]
+
+
+def test_nothing_usable_stops(tmp_path):
+    with pytest.raises(UserError, match="none of 1 images can be used. The first: .*empty file"):
+        survey(data_set(tmp_path / "data", {"a.jpg": b""}), tmp_path / "run")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="could not be written"):
+        survey(data_set(tmp_path / "data", {"a.jpg": jpeg()}), tmp_path / "file")

@@ -1,0 +1,104 @@
+"""The layout of PASCAL VOC: lists, tags, masks, and what is missing from them."""
+
+import os
+import time
+
+import pytest
+
+from tests.tiny_voc import annotation, draw_tiny_voc
+from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
+from tfwsss.errors import ImageFault, UserError
+
+CAT, DOG = VOC_CLASSES.index("cat") - 1, VOC_CLASSES.index("dog") - 1
+BOX = (1, 1, 9, 9)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return draw_tiny_voc(tmp_path / "VOCdevkit" / "VOC2012")
+
+
+def test_lists_tags_and_masks(root):
+    images = read_voc(root, "train")
+    assert len(images.names) == len(images.masks) == 8 and images.num_classes == len(VOC_CLASSES) - 1
+    for name in images.names:
+        mask = images.read_mask(name)
+        assert {label + 1 for label in images.labels[name]} == set(mask.ravel().tolist()) - {0, 255}
+        assert images.read_image(name).shape[:2] == mask.shape
+    assert len(read_voc(root, "trainval").names) == 12
+    assert read_voc(root.parents[1], "train").names == images.names         # the folder that holds VOCdevkit
+
+
+@pytest.mark.parametrize(("boxes", "difficult", "labels"), [
+    (["cat", "dog", "cat"], (), (CAT, DOG)), (["cat", "dog"], (1,), (CAT,)), (["cat", "dog"], (0, 1), (CAT, DOG)),
+    (["cat", "cat"], (0,), (CAT,)), ([], (), ())])
+def test_difficult_objects(tmp_path, boxes, difficult, labels):
+    (tmp_path / "a.xml").write_text(annotation("a", [(kind, *BOX) for kind in boxes], difficult))
+    assert read_tags(tmp_path / "a.xml") == labels
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("", "is no XML"), ("<annotation><object>", "is no XML"), (annotation("a", [("cta", *BOX)]), "did you mean 'cat'"),
+    ("<html>moved</p>", "is no XML"), ("x" * 1_000_001, "larger than"),
+    ("<?xml version='1.0' encoding='no'?><a/>", "XML"),
+    ('<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</annotation>', "entities")])
+def test_broken_annotations(tmp_path, text, words):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(ImageFault, match=words):
+        read_tags(tmp_path / "a.xml")
+
+
+def test_entity_bombs_end_at_once(tmp_path):
+    levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
+    (tmp_path / "a.xml").write_text(f'<!DOCTYPE a [<!ENTITY e0 "boom">{levels}]><annotation>&e12;</annotation>')
+    start = time.monotonic()
+    with pytest.raises(ImageFault, match="entities"):
+        read_tags(tmp_path / "a.xml")
+    assert time.monotonic() - start < 1
+
+
+def test_missing_files_are_listed(root):
+    (root / "Annotations" / "2026_000001.xml").unlink()
+    (root / "JPEGImages" / "2026_000002.jpg").unlink()
+    (root / "SegmentationClass" / "2026_000003.png").unlink()
+    images = read_voc(root, "train")
+    assert len(images.names) == 6 and set(images.faults) == {"2026_000001", "2026_000002"}
+    assert "2026_000001.xml" in images.faults["2026_000001"] and "no such file" in images.faults["2026_000002"].lower()
+    assert "2026_000003" in images.names and "2026_000003" not in images.masks
+    for name in images.names[:3]:
+        (root / "Annotations" / f"{name}.xml").unlink()
+    with pytest.raises(UserError, match="5 of 8 listed images cannot be used"):
+        read_voc(root, "train")
+
+
+def test_lists_of_released_code(root, tmp_path):
+    augmented = root / "SegmentationClassAug"
+    augmented.mkdir()
+    os.rename(root / "SegmentationClass" / "2026_000000.png", augmented / "2026_000000.png")
+    (tmp_path / "aug.txt").write_text("/JPEGImages/2026_000000.jpg /SegmentationClassAug/2026_000000.png\n"
+                                      "/JPEGImages/2026_000001.jpg /SegmentationClassAug/2026_000001.png\n")
+    images = read_voc(root, str(tmp_path / "aug.txt"))
+    assert images.names == ("2026_000000", "2026_000001")
+    assert [images.masks[name].parent.name for name in images.names] == ["SegmentationClassAug", "SegmentationClass"]
+    (root / "ImageSets" / "Main" / "cat_train.txt").write_text("2026_000000  1\n2026_000001 -1\n")
+    assert read_voc(root, "cat_train").names == images.names
+    assert read_voc(root, "ImageSets/Main/cat_train.txt").names == images.names
+
+
+def test_names_with_spaces(root):
+    for folder, ending in (("JPEGImages", "jpg"), ("Annotations", "xml"), ("SegmentationClass", "png")):
+        os.rename(root / folder / f"2026_000000.{ending}", root / folder / f"my cat.{ending}")
+    (root / "ImageSets" / "Segmentation" / "own.txt").write_text("my cat\n2026_000001\n")
+    assert read_voc(root, "own").names == ("my cat", "2026_000001")
+
+
+def test_mistakes_are_told(root, tmp_path):
+    with pytest.raises(UserError, match="no list 'tarin'.*did you mean 'train'.*all: train, trainval, val"):
+        read_voc(root, "tarin")
+    with pytest.raises(UserError, match="no such folder"):
+        read_voc(tmp_path / "nowhere", "train")
+    with pytest.raises(UserError, match="no JPEGImages/"):
+        read_voc(root / "Annotations", "train")
+    (root / "ImageSets" / "Main" / "none.txt").write_text("\n")
+    with pytest.raises(UserError, match="names no image"):
+        read_voc(root, "none")

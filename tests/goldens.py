@@ -1,0 +1,63 @@
+"""One tiny example of every class registered under "tfwsss": how to make it and what to feed it.
+
+A new class needs one line here, or `test_conformance.py` fails. `inputs` are the
+positional arguments of a call: of a layer or model its tensors, of a loss y_true
+and y_pred, of a metric the arguments of `update_state`; the first axis is the batch.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfwsss import optim
+from tfwsss.backbones.small import small
+from tfwsss.layers.dense_crf import DenseCRF
+from tfwsss.layers.intra_class import ClassDirections, SignCorrection
+from tfwsss.layers.superpixel_pool import SuperpixelRefinement
+from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
+from tfwsss.losses.multilabel import MultilabelLoss
+from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.icd import ICD
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """How to make one object, and the positional arguments to call it with."""
+
+    build: Callable[[], Any]
+    inputs: tuple = ()
+    half_precision: float = 0.05        # largest share by which float16 may differ from float32
+
+
+RANDOM = np.random.default_rng(0)
+SIGNED = RANDOM.normal(size=(4, 5, 6, 3)).astype("float32")
+OTHER = RANDOM.normal(size=(4, 5, 6, 3)).astype("float32")
+LABELS = np.array([[1, 0, 0], [0, 1, 1], [0, 1, 0], [1, 1, 1]], "float32")
+LOGITS = RANDOM.normal(size=(4, 3)).astype("float32")
+REGIONS = RANDOM.integers(0, 7, (4, 9, 11)).astype("int32")
+IMAGES = RANDOM.uniform(0, 255, (4, 9, 11, 3)).astype("float32")
+SMALL_IMAGES = RANDOM.uniform(0, 255, (4, 5, 6, 3)).astype("float32")
+
+
+def icd() -> ICD:
+    keras.utils.set_random_seed(0)
+    return ICD(small(width=0.1), num_classes=3, head_width=4, warm_up_steps=3)
+
+
+GOLDENS = {
+    "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
+    "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
+    "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),
+    "DenseCRF": Golden(lambda: DenseCRF(iterations=2), (SIGNED, SMALL_IMAGES)),
+    "MultilabelLoss": Golden(lambda: MultilabelLoss(mean_over_classes=True), (LABELS, LOGITS)),
+    "BottomUpLoss": Golden(lambda: BottomUpLoss(scale=3.0), (LABELS, SIGNED)),
+    "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
+    "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
+    "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
+    "SGD": Golden(lambda: optim.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
+    "Adam": Golden(lambda: optim.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
+    "PolyDecay": Golden(lambda: optim.PolyDecay(0.1, 3, 5, every_step=True)),
+}

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from tests.arrays import channels_last, recorded
+from tfwsss.ops.resize import interpolation_matrix, resize
+
+
+def slow(x, rows, columns, align_corners):
+    """Bilinear interpolation, one number at a time."""
+    source = x.shape[1:3]
+    out = np.zeros((x.shape[0], rows, columns, x.shape[3]))
+    for target in np.ndindex(rows, columns):
+        taps = []
+        for i, n, m in zip(target, source, (rows, columns), strict=True):
+            at = i * (n - 1) / max(m - 1, 1) if align_corners else min(max((i + 0.5) * n / m - 0.5, 0), n - 1)
+            low = int(at)
+            taps.append(((low, 1 - at + low), (min(low + 1, n - 1), at - low)))
+        for row, a in taps[0]:
+            for column, b in taps[1]:
+                out[:, target[0], target[1]] += a * b * x[:, row, column]
+    return out
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("size", [(9, 13), (3, 2), (4, 5), (1, 1), (1, 8)])
+def test_against_a_loop(align_corners, size):
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype("float32")
+    np.testing.assert_allclose(resize(x, *size, align_corners=align_corners), slow(x, *size, align_corners), atol=1e-6)
+
+
+def test_as_recorded():
+    data = recorded("icd_bilinear")
+    for key in ("up", "down"):
+        expected = channels_last(data[key])
+        np.testing.assert_allclose(resize(channels_last(data["x"]), *expected.shape[1:3], align_corners=True),
+                                   expected, atol=1e-6)
+
+
+def test_by_hand():
+    x = np.arange(6, dtype="float32").reshape(1, 2, 3, 1)
+    expected = [[0, .5, 1, 1.5, 2], [1.5, 2, 2.5, 3, 3.5], [3, 3.5, 4, 4.5, 5]]
+    np.testing.assert_array_equal(resize(x, 3, 5, align_corners=True)[0, :, :, 0], expected)
+
+
+@pytest.mark.parametrize("size", [(41, 9), (5, 60), (1, 1)])
+def test_as_tensorflow_with_unknown_sizes(size):
+    import tensorflow as tf
+
+    x = np.random.default_rng(1).random((2, 17, 23, 3), "float32")
+    graph = tf.function(lambda x, size: resize(x, size[0], size[1]), input_signature=[
+        tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((2,), tf.int32)])
+    np.testing.assert_allclose(graph(x, size), tf.image.resize(x, size), atol=2e-6)
+
+
+def test_whole_steps_read_whole_pixels():
+    matrix = ops.convert_to_numpy(interpolation_matrix(513, 65, True))
+    np.testing.assert_array_equal(matrix, np.eye(513)[::8])
+
+
+def test_same_size_is_the_identity_and_dtypes_hold():
+    x = np.random.default_rng(2).random((1, 6, 7, 2), "float32")
+    np.testing.assert_array_equal(resize(x, 6, 7, align_corners=False), x)
+    assert ops.dtype(resize(ops.cast(x, "float16"), 3, 3)) == "float16"
+    assert ops.dtype(resize(np.ones((1, 2, 2, 1), "uint8"), 3, 3)) == "float32"

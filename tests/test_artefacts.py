@@ -1,0 +1,198 @@
+"""Files of stages: read what was written, appear whole or not at all, and fail in one line."""
+
+import errno
+import io
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfwsss import artefacts
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.palette import voc_palette
+
+NAMES = ("2007_000032", "farm/cow 1", "зебра", "猫.jpg", "a.b.c")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mask_round_trip(tmp_path, name):
+    mask = np.random.default_rng(0).integers(0, 256, (7, 5)).astype(np.uint8)
+    artefacts.write_mask(tmp_path, name, mask, voc_palette())
+    assert (artefacts.read_mask(tmp_path, name) == mask).all()
+    with Image.open(artefacts.path_of(tmp_path, "masks", name)) as image:
+        assert image.mode == "P"
+        assert len(image.getpalette()) == 768          # all colours, also of ids that do not occur
+        assert (np.array(image.convert("RGB")) == voc_palette()[mask]).all()
+
+
+def test_small_mask_keeps_its_palette(tmp_path):
+    artefacts.write_mask(tmp_path, "a", np.zeros((1, 1), np.uint8), voc_palette())
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P" and len(image.getpalette()) == 768
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_round_trip(tmp_path, name):
+    values = np.random.default_rng(1).normal(0, 3, (2, 4, 6)).astype(np.float16)
+    artefacts.write_scores(tmp_path, name, artefacts.Scores(np.array([3, 7]), values, (31, 47)))
+    found = artefacts.read_scores(tmp_path, name)
+    assert found.classes.tolist() == [3, 7] and found.classes.dtype == np.int32
+    assert found.scores.dtype == np.float16 and (found.scores == values).all()
+    assert found.size == (31, 47)
+
+
+def test_scores_without_classes(tmp_path):
+    artefacts.write_scores(tmp_path, "a", artefacts.Scores(np.zeros(0), np.zeros((0, 3, 2), np.float32), (9, 9)))
+    assert artefacts.read_scores(tmp_path, "a").scores.shape == (0, 3, 2)
+
+
+def test_scores_beyond_half_precision_are_clipped(tmp_path):
+    artefacts.write_scores(tmp_path, "a", artefacts.Scores([0], np.full((1, 1, 2), 1e9, np.float32), (1, 2)))
+    assert np.isfinite(artefacts.read_scores(tmp_path, "a").scores).all()
+
+
+def test_scores_that_are_not_numbers_are_refused(tmp_path):
+    with pytest.raises(UserError, match="diverged"):
+        artefacts.write_scores(tmp_path, "a", artefacts.Scores([0], np.full((1, 1, 1), np.nan), (1, 1)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_regions_round_trip_and_layout(tmp_path):
+    regions = np.array([[0, 255, 256], [65535, 65536, 2**24 - 1]], np.int32)
+    artefacts.write_regions(tmp_path, "a", regions)
+    assert (artefacts.read_regions(tmp_path, "a") == regions).all()
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.getpixel((1, 1)) == (1, 0, 0) and image.getpixel((2, 0)) == (0, 1, 0)
+    for bad in (regions - 1, regions + 1, regions.astype(float), regions[0]):
+        with pytest.raises(ValueError):
+            artefacts.write_regions(tmp_path, "b", bad)
+
+
+@pytest.mark.parametrize("name", ["", "../a", "/etc/a", "a/../../b", "..", "a\\b", "a\0b", "."])
+def test_names_stay_in_their_folder(tmp_path, name):
+    with pytest.raises(UserError, match="leads out"):
+        artefacts.path_of(tmp_path, "masks", name)
+
+
+def test_finished_sees_whole_files_only(tmp_path):
+    assert artefacts.finished(tmp_path / "missing", "scores", ["a"]) == set()
+    artefacts.write_mask(tmp_path, "a", np.zeros((2, 2), np.uint8), voc_palette())
+    (tmp_path / ".0123.part").write_bytes(b"left by a killed process")
+    assert artefacts.finished(tmp_path, "masks", ["a", "b", ".0123"]) == {"a"}
+    assert artefacts.finished(tmp_path, "scores", ["a"]) == set()
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.txt"
+    artefacts.write_atomically(file, b"old")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        artefacts.write_atomically(file, b"new")
+    assert file.read_bytes() == b"old" and [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(("code", "cure"), [(errno.ENOSPC, "free space"), (errno.EROFS, "can be written"),
+                                            (errno.EACCES, "you may write"), (errno.EIO, "check that folder")])
+def test_disk_faults_are_told_with_their_cure(tmp_path, monkeypatch, code, cure):
+    def full(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match=cure) as caught:
+        artefacts.write_atomically(tmp_path / "new" / "a.png", b"data")
+    assert "a.png" in str(caught.value) and "\n" not in str(caught.value)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_a_file_in_the_way_of_a_folder(tmp_path):
+    (tmp_path / "seeds").write_text("not a folder")
+    with pytest.raises(UserError, match="could not be written"):
+        artefacts.write_mask(tmp_path / "seeds", "a", np.zeros((1, 1), np.uint8), voc_palette())
+
+
+@pytest.mark.parametrize("read", [artefacts.read_mask, artefacts.read_scores, artefacts.read_regions])
+@pytest.mark.parametrize("contents", [None, b"", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04nothing", b"<html>"])
+def test_broken_files_are_faults(tmp_path, read, contents):
+    for name in ("a.npz", "a.png"):
+        if contents is not None:
+            (tmp_path / name).write_bytes(contents)
+    with pytest.raises(ImageFault, match="run (the|its) stage"):
+        read(tmp_path, "a")
+
+
+def test_masks_and_regions_are_not_confused(tmp_path):
+    artefacts.write_regions(tmp_path, "a", np.zeros((2, 2), np.int32))
+    with pytest.raises(ImageFault, match="indexed or grey"):
+        artefacts.read_mask(tmp_path, "a")
+    artefacts.write_mask(tmp_path, "a", np.zeros((2, 2), np.uint8), voc_palette())
+    with pytest.raises(ImageFault, match="colour PNG"):
+        artefacts.read_regions(tmp_path, "a")
+
+
+def test_grey_masks_of_others_are_read(tmp_path):
+    Image.fromarray(np.array([[0, 3, 255]], np.uint8)).save(tmp_path / "a.png")
+    assert artefacts.read_mask(tmp_path, "a").tolist() == [[0, 3, 255]]
+
+
+def test_pickles_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", classes=np.array([0]), size=np.array([1, 1]),
+             scores=np.array([{"an": "object"}], dtype=object))
+    with pytest.raises(ImageFault, match="allow_pickle"):
+        artefacts.read_scores(tmp_path, "a")
+
+
+@pytest.mark.parametrize("change", [{"classes": np.array([0, 1])}, {"scores": np.zeros((2, 2))}, {"size": np.array(3)},
+                                    {"scores": np.zeros((1, 2, 2), np.int64)}, {"classes": np.array([0.5])}])
+def test_scores_that_do_not_fit_each_other(tmp_path, change):
+    whole = {"classes": np.array([0]), "scores": np.zeros((1, 2, 2), np.float16), "size": np.array([4, 4])}
+    np.savez(tmp_path / "a.npz", **{**whole, **change})
+    with pytest.raises(ImageFault, match=r"a\.npz"):
+        artefacts.read_scores(tmp_path, "a")
+
+
+def test_a_shape_that_the_file_does_not_hold(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": (1, 9**9, 9**9)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for key, array in (("classes", np.zeros(1, np.int32)), ("size", np.zeros(2, np.int32))):
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            file.writestr(f"{key}.npy", buffer.getvalue())
+        file.writestr("scores.npy", header.getvalue())
+    with pytest.raises(ImageFault):
+        artefacts.read_scores(tmp_path, "a")
+
+
+def test_maps_that_cover_more_than_the_image(tmp_path):
+    maps = np.ones((1, 2, 2), np.float16)
+    artefacts.write_scores(tmp_path, "a", artefacts.Scores([0], maps, (9, 7), (16, 16)))
+    artefacts.write_scores(tmp_path, "b", artefacts.Scores([0], maps, (9, 7)))
+    assert artefacts.read_scores(tmp_path, "a")[2:] == ((9, 7), (16, 16))
+    assert artefacts.read_scores(tmp_path, "b")[2:] == ((9, 7), (9, 7))
+
+
+def test_model_is_written_whole_and_keeps_its_optimiser(tmp_path):
+    class Model:
+        """Stands for a Keras model: what is saved, and with which optimiser."""
+
+        optimizer, compiled, fails = "sgd", True, False
+
+        def save(self, path):
+            path.write_text(f"{self.optimizer} {self.compiled}")
+            if self.fails:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = Model()
+    artefacts.write_model(tmp_path / "new", model)
+    assert (tmp_path / "new" / "model.keras").read_text() == "None False"
+    assert (model.optimizer, model.compiled) == ("sgd", True)
+    model.fails = True
+    with pytest.raises(UserError, match="model.keras: could not be written.*free space"):
+        artefacts.write_model(tmp_path / "new", model)
+    assert model.optimizer == "sgd" and [path.name for path in (tmp_path / "new").iterdir()] == ["model.keras"]

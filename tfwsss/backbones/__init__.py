@@ -1,0 +1,1 @@
+"""Networks from an image to feature maps; each owns its input normalisation."""

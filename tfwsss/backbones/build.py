@@ -1,0 +1,40 @@
+"""A backbone by its name, with its initial weights."""
+
+from pathlib import Path
+
+import keras
+
+from tfwsss.backbones.initial import load_initial
+from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
+from tfwsss.backbones.small import small
+from tfwsss.backbones.vgg16 import vgg16
+
+
+def build_backbone(name: str, initial: str | Path | None = None, output_stride: int = 16,
+                   tap: str = "block_16_project_BN", width: float = 1.0) -> keras.Model:
+    """Builds a backbone and fills it.
+
+    Args:
+        name: `vgg16` (stride 8), `mobilenet_v2` or `small` (stride 4).
+        initial: a weights file, `imagenet`, or nothing for random weights.
+        output_stride: of `mobilenet_v2`.
+        tap: layer of `mobilenet_v2` whose output is "features".
+        width: factor of all channels.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` to "features" and "classifier".
+
+    Raises:
+        UserError: a weights file that is missing or of another network.
+
+    Example:
+
+    >>> sorted(build_backbone("small", width=0.25).output)
+    ['classifier', 'features']
+    """
+    if name == "mobilenet_v2":
+        backbone = mobilenet_v2(output_stride=output_stride, tap=tap, width=width)
+    else:
+        backbone = {"vgg16": vgg16, "small": small}[name](width=width)
+    load_initial(backbone, initial)
+    return backbone

@@ -1,0 +1,142 @@
+"""Initial weights by layer name, from a Keras file, an ImageNet network or a dictionary of arrays."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from tfwsss.errors import UserError
+
+Arrays = dict[str, list[np.ndarray]]       # layer name -> its arrays in order of creation
+
+
+def _read_h5(source, where: str) -> Arrays:
+    """Reads the arrays of each named layer from Keras' own or the older HDF5 layout."""
+    found: Arrays = {}
+    with h5py.File(source, "r") as file:
+        if "layer_names" in file.attrs:                        # layout before Keras 3
+            for name in file.attrs["layer_names"]:
+                group = file[name]
+                found[_text(name)] = [np.asarray(group[weight]) for weight in group.attrs["weight_names"]]
+            return found
+
+        def visit(path: str, group) -> None:
+            if path.rsplit("/", 1)[-1] == "vars" and "name" in group.attrs:
+                found[_text(group.attrs["name"])] = [np.asarray(group[key]) for key in sorted(group, key=int)]
+
+        file.visititems(visit)
+    if not found:
+        raise UserError(f"{where}: holds no layer names; expected a .weights.h5 or .keras file saved by Keras 3")
+    return found
+
+
+def _text(value) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _read_file(path: Path) -> Arrays:
+    """Reads a `.weights.h5`, `.h5` or `.keras` file; nothing in it is ever executed."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such weight file; name an existing .weights.h5 or .keras file, or leave it out")
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                return _read_h5(io.BytesIO(archive.read("model.weights.h5")), str(path))
+        return _read_h5(path, str(path))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a weight file of Keras ({error}); expected .weights.h5 or .keras") from error
+
+
+def _imagenet(backbone: keras.Model) -> Arrays:
+    """Lets Keras fetch (or find in its cache) the ImageNet weights of a backbone."""
+    builders = {"mobilenet_v2": keras.applications.MobileNetV2, "vgg16": keras.applications.VGG16}
+    if backbone.name not in builders:
+        raise UserError(f"initial weights 'imagenet': none exist for backbone {backbone.name!r}; "
+                        f"use one of {', '.join(builders)} or leave the setting empty")
+    try:
+        model = builders[backbone.name](include_top=False, weights="imagenet", input_shape=(224, 224, 3))
+    except Exception as error:                                 # Keras wraps every failed download in a bare Exception
+        raise UserError(f"initial weights 'imagenet': Keras could not fetch them ({error}); "
+                        "name a file with these weights instead") from error
+    return {layer.name: [np.asarray(value) for value in layer.get_weights()] for layer in model.layers}
+
+
+def _as_ours(arrays: Arrays) -> Arrays:
+    """Renames Keras' VGG-16 to ours, and turns its first kernel from BGR to RGB."""
+    if "block1_conv1" not in arrays:
+        return arrays
+    renamed = {name.replace("block", "conv").replace("_conv", "_"): value for name, value in arrays.items()}
+    kernel, bias = renamed["conv1_1"]
+    renamed["conv1_1"] = [kernel[:, :, ::-1], bias]
+    return renamed
+
+
+def _by_path(backbone: keras.Model, arrays: Arrays) -> dict[str, np.ndarray]:
+    """Gives each variable's path the array of its place in its layer."""
+    wanted = {}
+    for layer in backbone.layers:
+        values = arrays.get(layer.name, []) if layer.weights else []
+        if values and len(values) != len(layer.weights):
+            raise UserError(f"initial weights: layer {layer.name!r} holds {len(values)} arrays; "
+                            f"expected {len(layer.weights)}; is the file of another network?")
+        wanted.update(zip((weight.path for weight in layer.weights), values, strict=False))
+    return wanted
+
+
+def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.ndarray] | None,
+                 optional: Sequence[str] = ()) -> tuple[str, ...]:
+    """Fills a backbone with initial weights, matched by the names of its layers.
+
+    Every variable must be found with its own shape, unless `optional` names it;
+    nothing is changed where one is not. Arrays that the backbone has no place
+    for are left out.
+
+    Args:
+        backbone: keras.Model. One of this package's backbones.
+        source: "imagenet", a `.weights.h5`, `.h5` or `.keras` file, a dictionary
+            from variable path (`conv1_1/kernel`) to array, or None for nothing.
+        optional: patterns of layer names that may be missing or differ in shape
+            (`fc*` of VGG-16 where `source` is "imagenet": added by itself).
+
+    Returns:
+        Paths of the variables that were left as they are.
+
+    Raises:
+        UserError: a missing file, a missing layer or a wrong shape, with names and shapes.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> model = small(width=0.1)
+    >>> load_initial(model, {weight.path: np.zeros(weight.shape) for weight in model.weights})
+    ()
+    """
+    if source is None:
+        return tuple(weight.path for weight in backbone.weights)
+    if isinstance(source, Mapping):
+        where, arrays = "initial weights", {path: np.asarray(value) for path, value in source.items()}
+    else:
+        where = str(source)
+        named = _imagenet(backbone) if source == "imagenet" else _read_file(Path(source))
+        if "block1_conv1" in named:
+            optional = (*optional, "fc*")
+        arrays = _by_path(backbone, _as_ours(named))
+    filled, left = [], []
+    for weight in backbone.weights:
+        array, allowed = arrays.get(weight.path), any(fnmatchcase(weight.path.split("/")[0], p) for p in optional)
+        if array is not None and tuple(array.shape) == tuple(weight.shape):
+            filled.append((weight, array))
+        elif allowed:
+            left.append(weight.path)
+        else:
+            received = "nothing" if array is None else f"shape {tuple(array.shape)}"
+            raise UserError(f"{where}: {received} for {weight.path} of {backbone.name}; expected shape "
+                            f"{tuple(weight.shape)}; use weights of the same network and width")
+    for weight, array in filled:
+        weight.assign(array)
+    return tuple(left)

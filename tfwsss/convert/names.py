@@ -1,0 +1,189 @@
+"""Name rules: for each network, which array of a file goes to which variable, turned how, and which are left out."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+
+from tfwsss.errors import UserError
+
+LAYOUTS = {
+    "as is": None,
+    "kernel": (2, 3, 1, 0),  # (out, in, row, column) -> (row, column, in, out)
+    "transposed": (1, 0),  # (out, in) -> (in, out)
+}
+"""How the axes of an array are turned."""
+
+_WRAPPED = r"(?:(?:state_dict|model_state_dict|model|net)\.)?(?:module\.)?"  # what checkpoints put before a name
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    r"""Where the arrays of some names go.
+
+    Args:
+        source: regular expression that the whole name must match.
+        targets: paths of variables, which may hold the expression's groups (`\1/kernel`); none for an array
+            that is left out.
+        layout: a key of `LAYOUTS`.
+        why: the reason for leaving it out.
+
+    Example:
+
+    >>> Rule(r"(conv\d)\.weight", (r"\1/kernel",), "kernel").places("conv1.weight")
+    ('conv1/kernel',)
+    """
+
+    source: str
+    targets: tuple[str, ...] = ()
+    layout: str = "as is"
+    why: str = ""
+
+    def places(self, name: str) -> tuple[str, ...] | None:
+        """Returns the paths for an array's name; None where the rule does not speak of it."""
+        match = re.fullmatch(self.source, name)
+        return None if match is None else tuple(match.expand(target) for target in self.targets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """All rules of one network; the first that matches a name counts.
+
+    Args:
+        rules: where arrays go.
+        fresh: (pattern of paths, reason) of the variables that no file fills.
+
+    Example:
+
+    >>> Network((Rule("a", ("b",)),)).rule_for("a").targets
+    ('b',)
+    """
+
+    rules: tuple[Rule, ...]
+    fresh: tuple[tuple[str, str], ...] = ()
+
+    def rule_for(self, name: str) -> Rule | None:
+        """Returns the first rule that matches a name, or None."""
+        return next((rule for rule in self.rules if rule.places(name) is not None), None)
+
+    def why_fresh(self, path: str) -> str | None:
+        """Returns why a variable may stay as it is, or None if it may not."""
+        return next((why for pattern, why in self.fresh if re.fullmatch(rf"(?:.*/)?(?:{pattern})", path)), None)
+
+
+def network_named(name: str) -> Network:
+    """Returns the rules of a network.
+
+    Args:
+        name: a key of `NETWORKS`.
+
+    Returns:
+        Its rules.
+
+    Raises:
+        UserError: there is no such network.
+
+    Example:
+
+    >>> network_named("vgg16_cls").rule_for("module.fc8.weight").places("module.fc8.weight")
+    ('fc8/kernel',)
+    """
+    if name not in NETWORKS:
+        raise UserError(f"no name rules for network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+    return NETWORKS[name]
+
+
+def likely_network(names: Iterable[str]) -> str | None:
+    """Returns the network whose rules take the most of these names, or None where none takes half of them.
+
+    Args:
+        names: names of a file's arrays.
+
+    Returns:
+        A key of `NETWORKS`.
+
+    Example:
+
+    >>> likely_network(["conv1_1.weight", "conv1_1.bias", "f8_3.weight"]), likely_network(["epoch"])
+    ('vgg16_aff', None)
+    """
+    names = list(names)
+    taken = {key: sum((rule := network.rule_for(name)) is not None and bool(rule.targets) for name in names)
+             for key, network in NETWORKS.items()}
+    best = max(taken, key=taken.__getitem__)
+    return best if taken[best] and 2 * taken[best] >= len(names) else None
+
+
+def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, ...]:
+    """Returns rules for convolutions named alike in PyTorch (`.weight`), MXNet (`arg:`) and Caffe (`/0`)."""
+    paths = targets or (r"\1",)
+    kernels, biases = (tuple(f"{path}/{leaf}" for path in paths) for leaf in ("kernel", "bias"))
+    spelled = ((rf"{_WRAPPED}({layers})\.weight", rf"{_WRAPPED}({layers})\.bias"),
+               (rf"arg:({layers})_weight", rf"arg:({layers})_bias"), (rf"({layers})/0", rf"({layers})/1"))
+    return tuple(rule for kernel, offset in spelled for rule in
+                 (Rule(kernel, kernels, "kernel"), *([Rule(offset, biases)] if bias else [])))
+
+
+def _normalisation(source: str, target: str) -> tuple[Rule, ...]:
+    """Returns the rules for a batch norm in PyTorch's words."""
+    return tuple(Rule(rf"{_WRAPPED}{source}\.{theirs}", (f"{target}/{ours}",)) for theirs, ours in
+                 (("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean"),
+                  ("running_var", "moving_variance")))
+
+
+_LEFT_OUT = (
+    Rule(r".*num_batches_tracked", why="counts training steps; nothing reads it"),
+    Rule(r"optimi[sz]er\..*", why="state of the optimiser; training starts with a fresh one"),
+)
+_VGG16_TRUNK = _convolutions(r"conv[1-5]_[1-3]")
+_IMAGENET_HEAD = (Rule(r"(?:arg:)?(?:fc8\w*|prob|linear\w*)[_/.]\w+", why="classifier of ImageNet's classes"),)
+
+_VGG16_ICD = (
+    *_VGG16_TRUNK, *_convolutions("fc[678]"), *_convolutions("fc[67]_ft"), *_convolutions("conv_ft", bias=False),
+    Rule("arg:icd_bu_weight", ("icd_bu/kernel",), "transposed"),
+    Rule("arg:feat_bn_gamma", why="fixed at 1 whatever the file holds"),
+    Rule("arg:feat_bn_beta", ("feat_bn/beta",)),
+    Rule("aux:feat_bn_moving_mean", ("feat_bn/moving_mean",)),
+    Rule("aux:feat_bn_moving_var", ("feat_bn/moving_variance",)),
+    Rule("aux:icd_accum_resign_moving_mean", ("icd_accum_resign/moving_mean",)),
+)
+
+_RESNET38 = (
+    *_convolutions("conv1a", bias=False),
+    Rule(rf"{_WRAPPED}(b\d(?:_\d)?)\.conv_(branch\w+)\.weight", (r"\1_conv_\2/kernel",), "kernel"),
+    *_normalisation(r"(b\d(?:_\d)?)\.bn_(branch\w+)", r"\1_bn_\2"), *_normalisation("(bn7)", r"\1"),
+)
+
+
+def _resnet38_mxnet() -> tuple[Rule, ...]:
+    """Returns the rules for MXNet's names of ResNet-38: `res2a` is block b2, `res2b1` is b2_1."""
+    rules = []
+    for first, block in (("a", r"b\1"), (r"b(\d)", r"b\1_\2")):
+        branch = r"\2" if first == "a" else r"\3"
+        rules.append(Rule(rf"arg:res(\d){first}_(branch\w+)_weight", (f"{block}_conv_{branch}/kernel",), "kernel"))
+        rules += [Rule(rf"{room}:bn(\d){first}_(branch[12ab]+)_{theirs}", (f"{block}_bn_{branch}/{ours}",))
+                  for room, theirs, ours in _MXNET_NORMALISATION]
+    rules += [Rule(f"{room}:bn7_{theirs}", (f"bn7/{ours}",)) for room, theirs, ours in _MXNET_NORMALISATION]
+    return tuple(rules)
+
+
+_MXNET_NORMALISATION = (("arg", "gamma", "gamma"), ("arg", "beta", "beta"), ("aux", "moving_mean", "moving_mean"),
+                        ("aux", "moving_var", "moving_variance"))
+_FRESH_HEAD = "the head is trained from scratch"
+_AFFINITY = _convolutions("f8_[345]|f9", bias=False)
+
+NETWORKS = {
+    "vgg16_icd": Network(_VGG16_ICD, (("step", "counts the steps of the warm-up; released files have no such count"),)),
+    "vgg16_icd_imagenet": Network(
+        (*_VGG16_TRUNK, *_convolutions("fc[67]", r"\1", r"\1_ft"), *_IMAGENET_HEAD, *_LEFT_OUT),
+        ((r"(?:fc8|conv_ft|feat_bn|icd_bu|icd_accum_resign)/.*|step", _FRESH_HEAD),)),
+    "vgg16_imagenet": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_IMAGENET_HEAD, *_LEFT_OUT)),
+    "vgg16_cls": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_convolutions("fc8", bias=False), *_LEFT_OUT)),
+    "vgg16_aff": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_AFFINITY, *_LEFT_OUT, *(
+        Rule(rf"{_WRAPPED}(gn8_[345])\.{theirs}", (rf"\1/{ours}",))
+        for theirs, ours in (("weight", "gamma"), ("bias", "beta"))))),
+    "resnet38_cls": Network((*_RESNET38, *_convolutions("fc8", bias=False), *_LEFT_OUT)),
+    "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
+    "resnet38_imagenet": Network((*_convolutions("conv1a", bias=False), *_resnet38_mxnet(), *_IMAGENET_HEAD),
+                                 ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
+}
+"""The networks whose files are understood."""

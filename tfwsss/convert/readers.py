@@ -1,0 +1,96 @@
+"""One door to every kind of weights file."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from tfwsss.convert.caffe import read_caffemodel
+from tfwsss.convert.hdf5 import read_hdf5
+from tfwsss.convert.hdf5_layout import HDF5_MAGIC
+from tfwsss.convert.mxnet import LIST_MAGIC, read_params
+from tfwsss.convert.source import Source
+from tfwsss.convert.torch import LEGACY_MAGIC, read_pth
+from tfwsss.convert.zipped import ZIP_MAGIC, stored_records
+from tfwsss.errors import UserError
+
+KNOWN = ".pth, .pt, .safetensors, .params, .caffemodel, .weights.h5, .h5, .keras"
+"""The endings that are read."""
+
+
+def read_weights(path: Path | str) -> dict[str, np.ndarray]:
+    """Reads the arrays of a weights file of PyTorch, MXNet, Caffe, Keras or safetensors.
+
+    The first bytes decide the kind; the name's ending only where they tell
+    nothing. Nothing in the file is executed, and none of those packages is needed
+    (`safetensors` is read by its own library). Memory is bounded by the file's size.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The file's own names to arrays, most of them read-only views of the mapped file.
+
+    Raises:
+        UserError: the file is missing, of no known kind, broken, or holds code; the entry is named.
+
+    Example:
+
+    >>> read_weights("no such.pth")
+    Traceback (most recent call last):
+    ...
+    tfwsss.errors.UserError: weights file no such.pth cannot be read (No such file or directory); check the path
+    """
+    path = Path(path)
+    source = Source.open(path)
+    start = bytes(source.data[:64])
+    if start.startswith(HDF5_MAGIC):
+        return read_hdf5(path)
+    if start.startswith(ZIP_MAGIC):
+        return read_hdf5(path) if "model.weights.h5" in stored_records(source) else read_pth(path)
+    if start.startswith(LEGACY_MAGIC):
+        return read_pth(path)
+    if start.startswith(LIST_MAGIC.to_bytes(8, "little")):
+        return read_params(path)
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)
+    if path.suffix == ".caffemodel":
+        return read_caffemodel(path)
+    raise source.fault("header", _strange(start), f"known kinds: {KNOWN}")
+
+
+def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """Reads a safetensors file by its own library.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Name to array.
+
+    Raises:
+        UserError: the library is not installed, or refuses the file.
+    """
+    if importlib.util.find_spec("safetensors") is None:
+        raise UserError(f"{path}: a safetensors file needs the package of that name; pip install safetensors")
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        return safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: header: {str(error)[:200]}; fetch the file again") from None
+
+
+def _strange(start: bytes) -> str:
+    """Says what a file is that is no weights file."""
+    text = start.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page: the download failed"
+    if text.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer: the file itself was not fetched"
+    if start[:1] == b"\x80":
+        return "is a pickle, and not one of PyTorch's files: it may hold code and is not read"
+    if start[:2] in (b"\x1f\x8b", b"BZ") or start[:6] == b"\xfd7zXZ\x00":
+        return "is compressed: unpack it first"
+    return f"begins with {start[:8].hex(' ')}, which no known kind does"

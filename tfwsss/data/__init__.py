@@ -1,0 +1,1 @@
+"""Image sets, decoding, augmentation and batches."""

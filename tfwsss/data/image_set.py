@@ -1,0 +1,209 @@
+"""A data set as the rest of the project sees it: names, files, image-level labels."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tfwsss.data import reading
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.palette import IGNORE
+
+BACKGROUND = "background"
+"""Name of mask id 0 in every data set."""
+
+_LOG = logging.getLogger("tfwsss")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """Names, files and image-level labels of a data set, in one order.
+
+    Labels count from 0 without background; masks count from 0 with background,
+    so label c is mask id c + 1.
+
+    Args:
+        names: unique names in the order of the list that gave them.
+        root: folder of the data set.
+        classes: class names in the order of their mask ids; the first is "background".
+        palette: uint8 `(256, 3)`, colours of the mask ids, all different.
+        images: image file of each name.
+        labels: image-level labels of each name, sorted, each in `0..num_classes - 1`; may be empty.
+        masks: mask file of those names that have one.
+        saliency: grey saliency map of those names that have one.
+        faults: names that the data set lists but that cannot be used, and why; they are not in `names`.
+
+    Raises:
+        UserError: two equal names or classes, no class, or a label that is no class.
+
+    Example:
+    >>> from tfwsss.palette import voc_palette
+    >>> pets = ImageSet(("a",), Path("pets"), ("background", "cat", "polar bear"), voc_palette(),
+    ...                 images={"a": Path("pets/a.jpg")}, labels={"a": (1,)}, masks={})
+    >>> pets.num_classes, pets.multi_hot("a").tolist()
+    (2, [0.0, 1.0])
+    """
+
+    names: tuple[str, ...]
+    root: Path
+    classes: tuple[str, ...]
+    palette: np.ndarray = dataclasses.field(repr=False, compare=False)
+    images: Mapping[str, Path] = dataclasses.field(repr=False)
+    labels: Mapping[str, tuple[int, ...]] = dataclasses.field(repr=False)
+    masks: Mapping[str, Path] = dataclasses.field(repr=False)
+    saliency: Mapping[str, Path] = dataclasses.field(default_factory=dict, repr=False)
+    faults: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        _check_classes(self.root, self.classes)
+        double = _first_double(self.names)
+        if double is not None:
+            raise UserError(f"{self.root}: the image name {double!r} is listed twice; names must differ")
+        if self.palette.shape != (256, 3) or len(np.unique(self.palette, axis=0)) != 256:
+            raise UserError(f"{self.root}: a palette has 256 different colours; received {self.palette.shape}")
+        for name in self.names:
+            if name not in self.images or name not in self.labels:
+                raise UserError(f"{self.root}: {name!r} has no image or no labels; every listed name needs both")
+            if any(not 0 <= label < self.num_classes for label in self.labels[name]):
+                raise UserError(f"{self.root}: labels {self.labels[name]} of {name!r}; expected 0 to "
+                                f"{self.num_classes - 1}, counted without background")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes without background."""
+        return len(self.classes) - 1
+
+    def subset(self, names: Iterable[str]) -> "ImageSet":
+        """Returns the same data set with these names only, in their order.
+
+        Raises:
+            UserError: a name is not in the set.
+        """
+        names = tuple(names)
+        own = set(self.names)
+        for name in names:
+            if name not in own:
+                raise UserError(f"{self.root}: no image is named {name!r}; names look like {self.names[:3]}")
+        keep = set(names)
+
+        def of(mapping: Mapping) -> dict:
+            return {name: mapping[name] for name in mapping if name in keep}
+
+        return dataclasses.replace(self, names=names, images=of(self.images), labels=of(self.labels),
+                                   masks=of(self.masks), saliency=of(self.saliency))
+
+    def joined(self, other: "ImageSet") -> "ImageSet":
+        """Returns the images of both sets, this one's first; they share classes and no name."""
+        def both(key: str) -> dict:
+            return {**getattr(self, key), **getattr(other, key)}
+
+        return dataclasses.replace(self, names=self.names + other.names,
+                                   **{key: both(key) for key in ("images", "labels", "masks", "saliency", "faults")})
+
+    def read_size(self, name: str) -> tuple[int, int]:
+        """Returns rows and columns of the image from its header.
+
+        Raises:
+            ImageFault: the file is missing or no image.
+        """
+        with reading.opened(self.images[name]) as image:
+            return image.height, image.width
+
+    def multi_hot(self, name: str) -> np.ndarray:
+        """Returns the image-level labels as float32 `(num_classes,)` of zeros and ones."""
+        hot = np.zeros(self.num_classes, np.float32)
+        hot[list(self.labels[name])] = 1
+        return hot
+
+    def fingerprint(self) -> str:
+        """Returns a hash of names, labels and classes; files and their contents do not enter."""
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
+        facts = [self.classes, [[name, sorted(self.labels[name])] for name in self.names]]
+        return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
+
+    def read_image(self, name: str) -> np.ndarray:
+        """Returns the image as uint8 `(row, column, 3)`, red, green, blue.
+
+        Raises:
+            ImageFault: the file is missing or broken.
+        """
+        return reading.read_rgb(self.images[name])
+
+    def read_mask(self, name: str) -> np.ndarray:
+        """Returns the mask as uint8 `(row, column)`: class ids, background 0, ignore 255.
+
+        Raises:
+            ImageFault: there is no mask, or it is broken, or it holds an id that is no class.
+        """
+        if name not in self.masks:
+            raise ImageFault(f"{self.root}: {name!r} has no mask; add one or leave this image out of the scoring")
+        mask = reading.read_ids(self.masks[name], self.palette)
+        strange = (mask >= len(self.classes)) & (mask != IGNORE)
+        if strange.any():
+            raise ImageFault(f"{self.masks[name]}: id {mask[strange][0]} is no class; ids are 0 to {self.num_classes} "
+                             f"in the order of the class names, and {IGNORE} for ignore")
+        return mask
+
+    def read_saliency(self, name: str) -> np.ndarray:
+        """Returns the saliency map as uint8 `(row, column)`, 255 = salient.
+
+        Raises:
+            ImageFault: there is no map, or it is broken.
+        """
+        if name not in self.saliency:
+            raise ImageFault(f"{self.root}: {name!r} has no saliency map; add one or switch saliency off")
+        return reading.read_rgb(self.saliency[name])[..., 0]
+
+
+def usable_names(root: Path, names: Iterable[str], faults: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the names without a fault, in their order, and logs the number of the others.
+
+    Args:
+        root: folder of the data set.
+        names: all that were listed.
+        faults: name and message of those that cannot be used.
+
+    Raises:
+        UserError: more than half of the names have a fault: then names or folders do not fit.
+    """
+    names = tuple(names)
+    usable = tuple(name for name in names if name not in faults)
+    faulty = [name for name in names if name in faults]
+    if 2 * len(faulty) > len(names):
+        raise UserError(f"{root}: {len(faulty)} of {len(names)} listed images cannot be used. The first: "
+                        f"{faults[faulty[0]]}")
+    if faulty:
+        _LOG.warning("%s: %d of %d listed images are left out. The first: %s", root, len(faulty), len(names),
+                     faults[faulty[0]])
+    return usable
+
+
+def _check_classes(root: Path, classes: tuple[str, ...]) -> None:
+    if not classes or classes[0] != BACKGROUND:
+        raise UserError(f"{root}: the first class is {classes[:1]}; id 0 is always {BACKGROUND!r}")
+    if len(classes) < 2:
+        raise UserError(f"{root}: there is no class beside {BACKGROUND!r}; name at least one")
+    if len(classes) > IGNORE:
+        raise UserError(f"{root}: {len(classes)} classes; masks hold at most {IGNORE} ids, background included")
+    double = _first_double(classes)
+    if double is not None:
+        raise UserError(f"{root}: the class {double!r} is named twice; class names must differ")
+    if not all(name.strip() == name and name for name in classes):
+        raise UserError(f"{root}: a class name is empty or begins or ends with a space: {classes}")
+
+
+def _first_double(items: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return None

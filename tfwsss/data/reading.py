@@ -1,0 +1,180 @@
+"""Reads any image file as viewers show it; every way a file can be broken ends as one ImageFault."""
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tfwsss.errors import ImageFault
+
+MAX_PIXELS = 50_000_000
+"""Larger images are refused from their header, before anything is decoded."""
+
+# What Pillow's readers raise on damaged files; its format plug-ins do not agree on one exception.
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
+           MemoryError, RuntimeError, struct.error, zlib.error)
+_ORIENTATION = 0x0112       # the EXIF tag, 1 for upright
+_TURNS = dict(enumerate((Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+                         Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
+                         Image.Transpose.ROTATE_90), start=2))
+
+
+def read_rgb(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads an image of any kind as 8-bit RGB, the right way up.
+
+    The first frame of animations; EXIF orientation applied; transparency laid
+    on white; 16 bits reduced to the upper 8; grey, palette and CMYK converted.
+
+    Args:
+        path: the file; its contents decide the format, not its name.
+        max_pixels: more pixels than this are refused before decoding.
+
+    Returns:
+        uint8 `(row, column, 3)`.
+
+    Raises:
+        ImageFault: the file is missing, empty, truncated, no image, or too large.
+
+    Example:
+    >>> read_rgb("no such file.jpg")
+    Traceback (most recent call last):
+    ...
+    tfwsss.errors.ImageFault: no such file.jpg: no such file; restore it or remove its name from the list
+    """
+    with opened(path, max_pixels) as image:
+        turn = _TURNS.get(orientation(image))
+        return _rgb(image if turn is None else image.transpose(turn))
+
+
+def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a mask file as class ids.
+
+    Args:
+        path: indexed or grey image whose values are ids, or a colour image painted with `palette`.
+        palette: uint8 `(256, 3)`, all rows different; None refuses colour images.
+        max_pixels: more pixels than this are refused before decoding.
+
+    Returns:
+        uint8 `(row, column)`.
+
+    Raises:
+        ImageFault: the file is broken, or has more than 8 bits, or shows a colour that is not in the palette.
+    """
+    with opened(path, max_pixels) as image:
+        raw_mode = str(image.tile[0].args) if image.tile else ""   # before loading, which scales narrow greys
+        if image.mode in ("P", "L", "1"):
+            step = {"L;2": 85, "L;4": 17}.get(raw_mode, 1)          # 2- and 4-bit greys come scaled to 0-255
+            return np.array(image).astype(np.uint8) // np.uint8(step)
+        if image.mode in ("RGB", "RGBA") and palette is not None:
+            return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
+        mode = image.mode
+    raise ImageFault(f"{path}: mode {mode}; a mask is an indexed or 8-bit grey PNG whose values are class ids")
+
+
+@contextlib.contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Opens an image file with Pillow and turns whatever goes wrong inside the block into an ImageFault.
+
+    Args:
+        path: the file.
+        max_pixels: more pixels than this are refused.
+
+    Yields:
+        The image, whose header is read and whose pixels are not.
+    """
+    try:
+        with Image.open(path) as image:
+            rows, columns = image.height, image.width
+            if rows * columns > max_pixels:
+                raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
+            yield image
+    except ImageFault:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageFault(f"{path}: far more than {max_pixels:,} pixels; make it smaller") from error
+    except FileNotFoundError as error:
+        raise ImageFault(f"{path}: no such file; restore it or remove its name from the list") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise ImageFault(f"{path}: cannot be opened ({error.strerror}); give yourself the right to read it") from error
+    except UnidentifiedImageError as error:
+        raise ImageFault(f"{path}: {_what_it_is(Path(path))}; replace it by an image") from error
+    except _BROKEN as error:
+        raise ImageFault(f"{path}: broken or cut off ({error}); fetch or save it again") from error
+
+
+def orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 (upright) where it is missing or unreadable.
+
+    Args:
+        image: opened.
+    """
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _BROKEN:
+        return 1
+    return value if value in _TURNS else 1
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Returns whether `images.decode_image` gives the pixels that `read_rgb` gives.
+
+    That holds for upright 8-bit RGB or grey JPEG and PNG without transparency.
+
+    Args:
+        image: opened, its pixels not yet read.
+
+    Returns:
+        Whether the file can be used as it is.
+    """
+    stored = image.tile[0].args if image.tile else ()
+    stored = stored if isinstance(stored, str) else stored[0] if stored else ""
+    return (image.format in ("JPEG", "MPO", "PNG") and image.mode in ("RGB", "L") and stored in ("RGB", "L")
+            and orientation(image) == 1 and "transparency" not in image.info
+            and (image.format == "MPO" or getattr(image, "n_frames", 1) == 1))
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(256).lstrip().lower()
+    if not path.stat().st_size:
+        return "empty file (0 bytes)"
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<")):
+        return "a web page or other markup, not an image"
+    return "not an image of a known format"
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """Converts a decoded Pillow image of any mode to uint8 `(row, column, 3)`."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        return np.repeat(_eight_bits(np.array(image))[..., None], 3, axis=-1)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        colours = np.array(image.convert("RGBA")).astype(np.uint32)
+        alpha = colours[..., 3:]
+        return ((colours[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.array(image.convert("RGB"))
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """Brings 16-bit and floating-point greys to uint8: upper byte of 16 bits, 0-1 floats times 255."""
+    values = np.nan_to_num(values.astype(np.float64) if values.dtype.kind == "f" else values.astype(np.int64))
+    if values.dtype.kind == "f":
+        values = values * 255 if values.max() <= 1 else values
+    elif values.max() > 255:
+        values = values >> 8
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    weights = np.array([65536, 256, 1])
+    keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
+    order = np.argsort(known, kind="stable")
+    found = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
+    strange = known[found] != keys
+    if strange.any():
+        colour = colours[strange][0].tolist()
+        raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids")
+    return found.astype(np.uint8)

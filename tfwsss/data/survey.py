@@ -1,0 +1,160 @@
+"""Looks at every file before a run: broken ones are listed, unusual ones converted once."""
+
+import concurrent.futures
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image
+
+from tfwsss import artefacts
+from tfwsss.data import reading
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.images import decode_image
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.palette import IGNORE
+
+_VERSION = 1
+_MAX_THREADS = 8        # each may hold one decoded image
+
+
+def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
+           progress: Callable[[int, int], None] | None = None) -> tuple[ImageSet, dict[str, str]]:
+    """Opens and decodes every image and mask once.
+
+    Images that cannot be used leave the set; a mask or saliency map that cannot
+    be used leaves its image without one. Images that TensorFlow would show
+    otherwise than viewers do (turned by EXIF, transparent, 16 bits, CMYK, not
+    JPEG or PNG, ...) are converted to 8-bit RGB PNG in `folder/images/`. What
+    was found is kept in `folder/survey.json` by path, size and time of change,
+    so that a second survey decodes changed files only.
+
+    Args:
+        images: data set.
+        folder: folder of the run.
+        max_pixels: larger images are refused from their header.
+        progress: called as `progress(done, all)` after each image.
+
+    Returns:
+        The usable part of the data set, pointing to the converted copies, and a message for each name with a fault,
+        those of `images.faults` included.
+
+    Raises:
+        UserError: no image is usable, or the folder cannot be written.
+    """
+    memory = _Memory(Path(folder) / "survey.json")
+    copies = {name: artefacts.path_of(Path(folder) / "images", "images", name) for name in images.names}
+    done, faults, usable, maps = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}
+
+    def look(name: str) -> tuple[dict, dict[str, dict]]:
+        path, copy = images.images[name], copies[name]
+        found = memory.recall(path, f"image {max_pixels}", copy, lambda path: _look_at_image(path, copy, max_pixels))
+        return found, {} if found["fault"] else _look_at_maps(images, name, memory, max_pixels)
+
+    with concurrent.futures.ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
+        try:
+            for name, (found, found_maps) in zip(images.names, pool.map(look, images.names), strict=True):
+                if found["fault"]:
+                    faults[name] = found["fault"]
+                else:
+                    usable[name] = copies[name] if found["converted"] else images.images[name]
+                _take(name, found, found_maps, images, maps, faults)
+                done += 1
+                if progress:
+                    progress(done, len(images.names))
+        finally:
+            pool.shutdown(cancel_futures=True)
+            memory.keep()
+    if not usable:
+        raise UserError(f"{images.root}: none of {len(images.names)} images can be used. The first: "
+                        f"{next(iter(faults.values()), 'the list is empty')}")
+    return dataclasses.replace(images.subset(usable), images=usable, faults=faults, **maps), faults
+
+
+class _Memory:
+    """What earlier surveys found, by path, size and time of change of the file."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        self.found: dict[str, dict] = {}
+        try:
+            kept = json.loads(file.read_text("utf-8"))
+            self.found = dict(kept["files"]) if kept["version"] == _VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            self.found = {}                     # missing or damaged: everything is looked at again
+
+    def recall(self, path: Path, question: str, copy: Path | None, look: Callable[[Path], dict]) -> dict:
+        """Returns the record of a file; looks at it where it is new, changed, or its copy is gone."""
+        try:
+            facts = path.stat()
+            stamp = [facts.st_size, facts.st_mtime_ns, question]
+        except OSError:
+            stamp = None
+        old = self.found.get(str(path))
+        if stamp and isinstance(old, Mapping) and old.get("stamp") == stamp and \
+                (copy is None or not old.get("converted") or copy.is_file()):
+            return dict(old)
+        try:
+            record = {"stamp": stamp, "fault": None, "converted": False, **look(path)}
+        except ImageFault as fault:
+            record = {"stamp": stamp, "fault": str(fault), "converted": False, "size": None}
+        self.found[str(path)] = record
+        return record
+
+    def keep(self) -> None:
+        text = json.dumps({"version": _VERSION, "files": self.found}, ensure_ascii=False)
+        artefacts.write_atomically(self.file, text.encode())
+
+
+def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
+    with reading.opened(path, max_pixels) as image:
+        plain = reading.is_plain(image)
+    if plain:
+        try:
+            return {"size": decode_image(path.read_bytes()).shape[:2].as_list()}
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            pass                                # Pillow may still read it, or say what is wrong
+    pixels = reading.read_rgb(path, max_pixels)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)
+    artefacts.write_atomically(copy, buffer.getvalue())
+    return {"size": list(pixels.shape[:2]), "converted": True}
+
+
+def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int) -> dict[str, dict]:
+    """Returns the records of those of mask and saliency map that the image has."""
+    def look_at_mask(path: Path) -> dict:
+        mask = reading.read_ids(path, images.palette, max_pixels)
+        strange = (mask > images.num_classes) & (mask != IGNORE)
+        if strange.any():
+            raise ImageFault(f"{path}: id {mask[strange][0]} is no class; ids are 0 to {images.num_classes}, and "
+                             f"{IGNORE} for ignore. The mask is left out, the image is used")
+        return {"size": list(mask.shape)}
+
+    maps = {}
+    if name in images.masks:
+        question = f"mask {images.num_classes} {max_pixels}"
+        maps["masks"] = memory.recall(images.masks[name], question, None, look_at_mask)
+    if name in images.saliency:
+        maps["saliency"] = memory.recall(images.saliency[name], f"map {max_pixels}", None, lambda path: {
+            "size": list(reading.read_rgb(path, max_pixels).shape[:2])})
+    return maps
+
+
+def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, maps: Mapping[str, dict],
+          faults: dict[str, str]) -> None:
+    """Sorts the maps found for one image into usable ones and faults."""
+    for kind, record in found.items():
+        path = getattr(images, kind)[name]
+        if record["fault"]:
+            faults[name] = record["fault"]
+        elif list(record["size"]) != list(image["size"]):
+            (rows, columns), (own_rows, own_columns) = record["size"], image["size"]
+            faults[name] = (f"{path}: {columns}x{rows} pixels, but its image has {own_columns}x{own_rows}; save both "
+                            "in one size. The image is used without it")
+        else:
+            maps[kind][name] = path

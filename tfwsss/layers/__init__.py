@@ -1,0 +1,1 @@
+"""Keras layers, each with an equation."""

@@ -1,0 +1,72 @@
+"""The log that commands and run folders share, and progress with time left."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+LOG = logging.getLogger("tfwsss")
+CONSOLE = Console(stderr=True, soft_wrap=True)
+"""Everything for people goes to standard error; standard output carries results."""
+
+_QUIET_SECONDS = 15.0
+"""Without a terminal there is no bar; a line this often says how far the work is."""
+
+Item = TypeVar("Item")
+
+
+def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+    """Yields the items and shows how many are done and how long the rest takes.
+
+    Args:
+        items: what is worked on.
+        description: a few words shown before the bar.
+        total: number of items.
+
+    Yields:
+        The items, unchanged.
+
+    Example:
+    >>> sum(track([1, 2, 3], "adding", 3))
+    6
+    """
+    if not CONSOLE.is_terminal:
+        yield from _spoken(items, description, total)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=CONSOLE, transient=True) as bar:
+        yield from bar.track(items, total=total, description=description)
+
+
+def _spoken(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+    """Logs a line now and then: for files and pipes, where a bar would be noise."""
+    start = spoken = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - spoken > _QUIET_SECONDS and done < total:
+            spoken = now
+            LOG.info("%s: %d of %d, about %.0f s left", description, done, total, (now - start) / done * (total - done))
+
+
+def open_log(folder: Path | None = None) -> None:
+    """Sends the log to standard error and, where a folder is given, to its `log.txt`.
+
+    Args:
+        folder: an existing run folder.
+    """
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False
+    for handler in LOG.handlers[:]:
+        LOG.removeHandler(handler)
+        handler.close()
+    LOG.addHandler(RichHandler(console=CONSOLE, show_path=False, show_level=False, log_time_format="%H:%M:%S"))
+    if folder is not None:
+        handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        LOG.addHandler(handler)

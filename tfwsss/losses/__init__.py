@@ -1,0 +1,1 @@
+"""Keras losses: one value per image."""

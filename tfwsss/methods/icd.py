@@ -1,0 +1,202 @@
+"""ICD: superpixels, an intra-class discriminator, its scores, seeds, then dense CRF or saliency."""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+
+from tfwsss import artefacts
+from tfwsss.artefacts import Scores
+from tfwsss.config import CRFSettings, RunSettings, Settings
+from tfwsss.data.image_set import ImageSet
+from tfwsss.methods import icd_training, maps
+from tfwsss.methods.crf import crf_stage, sharpen
+from tfwsss.methods.icd_training import ICDSettings
+from tfwsss.refine.icd import seeds_of_scores
+from tfwsss.refine.superpixels import superpixels
+from tfwsss.refine.upsample import upsample
+from tfwsss.stages import Inputs, Stage, infer, refine, train
+
+
+class RegionSettings(Settings):
+    """Superpixels, by default those of the published tool: see `refine.superpixels`."""
+
+    kind: Literal["felzenszwalb", "slic"] = "felzenszwalb"
+    scale: pydantic.PositiveFloat = 75.0
+    sigma: pydantic.NonNegativeFloat = 0.8
+    min_size: pydantic.PositiveInt = 75
+    segments: pydantic.PositiveInt = 300
+    compactness: pydantic.PositiveFloat = 10.0
+
+
+class MergeSettings(Settings):
+    """Superpixels merged by a network's features until at most `max_regions` remain.
+
+    Args:
+        max_regions: 64 published; 0 leaves the superpixels as they are, which costs under one point.
+        canvas: side in pixels on which features are computed.
+        subtract_mean: the published program forgot to normalise here; true does it.
+    """
+
+    max_regions: pydantic.NonNegativeInt = 64
+    canvas: pydantic.PositiveInt = 513
+    subtract_mean: bool = False
+
+
+class SeedSettings(Settings):
+    """ICD's rule from scores to seeds: see `refine.icd`."""
+
+    corners_aligned: bool = False
+
+
+class Config(RunSettings):
+    """Settings of ICD; the defaults are the published ones (VGG-16, VOC 2012).
+
+    Args:
+        superpixels: how they are made.
+        regions: how they are merged.
+        icd: network and training.
+        cam, scores: how maps of whole images are made.
+        cam_masks: the plain CAM beside which ICD is judged.
+        seeds: from scores to masks.
+        pseudo: the CRF that makes the pseudo labels; unused where `data.saliency` is given.
+        cam_crf: also sharpen the plain CAM's masks by the CRF, to compare.
+    """
+
+    method: Literal["icd"] = "icd"
+    superpixels: RegionSettings = RegionSettings()
+    regions: MergeSettings = MergeSettings()
+    icd: ICDSettings = ICDSettings()
+    cam: maps.MapSettings = maps.MapSettings()
+    scores: maps.MapSettings = maps.MapSettings()
+    cam_masks: maps.ThresholdSettings = maps.ThresholdSettings()
+    seeds: SeedSettings = SeedSettings()
+    pseudo: CRFSettings = CRFSettings()
+    cam_crf: bool = False
+
+
+_DEMO_MAPS = {"canvas": 129, "batch_size": 16, "mirror": True}
+
+DEMO: dict[str, Any] = {
+    "data": {"kind": "demo", "split": "train"},
+    "regions": {"max_regions": 0},
+    "icd": {"backbone": {"name": "small", "initial": None}, "crop": 97, "batch_size": 16, "epochs": 20,
+            "optimizer": "adam", "learning_rate": 1e-3, "schedule": "step", "head_width": 64, "head_factor": 1.0,
+            "weight_decay": 0.0, "scales": [0.75, 1.0, 1.25]},
+    "cam": _DEMO_MAPS,
+    "scores": _DEMO_MAPS,
+    "seeds": {"corners_aligned": True},
+    "pseudo": {"position_deviation": 20.0},
+}
+"""Small settings for the built-in data set."""
+
+
+def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
+    """Fan et al., CVPR 2020: learn from tags which side of a class' own direction is the object.
+
+    Args:
+        config: settings.
+        images: what to train on.
+        pseudo: what to make pseudo labels of.
+
+    Returns:
+        The stages, in order; the last is `pseudo`.
+    """
+    everything = images if pseudo is images else _union(images, pseudo)
+    listed = [
+        *_region_stages(config, everything),
+        train("icd", images, config, settings=config.icd, epochs=config.icd.epochs, needs=("regions",),
+              build=functools.partial(icd_training.build, config), usable=_with_regions(images),
+              batches=functools.partial(icd_training.batches, config),
+              callbacks=functools.partial(icd_training.callbacks, config)),
+        _map_stage("cam", pseudo, config, config.cam),
+        _cam_masks(pseudo, config),
+        _map_stage("scores", pseudo, config, config.scores),
+    ]
+    if config.cam_crf:
+        listed.append(crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo))
+    return listed + _seed_stages(config, pseudo)
+
+
+def _union(images: ImageSet, pseudo: ImageSet) -> ImageSet:
+    """Returns the images of both lists; superpixels are made of each once."""
+    further = [name for name in pseudo.names if name not in set(images.names)]
+    return images.joined(pseudo.subset(further))
+
+
+def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
+    merged = config.regions.max_regions > 0
+    first = refine("superpixels" if merged else "regions", images, config, kind="regions", function=superpixels,
+                   settings=config.superpixels, arguments=("image",))
+    if not merged:
+        return [first]
+    return [first, infer("regions", images, config, kind="regions", needs=("superpixels",),
+                         settings=icd_training.MergeWith(**config.regions.model_dump(), backbone=config.icd.backbone),
+                         predict=functools.partial(icd_training.merged_regions, config, images))]
+
+
+def _with_regions(images: ImageSet) -> Callable[[Inputs], set[str]]:
+    return lambda inputs: artefacts.finished(inputs["regions"], "regions", images.names)
+
+
+def _map_stage(key: str, images: ImageSet, config: Config, settings: maps.MapSettings) -> Stage:
+    """Makes the stage that writes one of the network's two maps."""
+    def predict(inputs: Inputs, names):
+        network = icd_training.load_maps(inputs["icd"] / "model.keras", [key])
+        return maps.map_stage_pairs(network, key, images, names, settings)
+
+    return infer(key, images, config, kind="scores", settings=settings, needs=("icd",), predict=predict)
+
+
+def _cam_masks(images: ImageSet, config: Config) -> Stage:
+    settings = config.cam_masks
+
+    def predict(inputs: Inputs, names):
+        return maps.threshold_masks(images, inputs, "cam", "cam_masks", names, settings)
+
+    return infer("cam_masks", images, config, kind="masks", settings=settings, needs=("cam",), predict=predict)
+
+
+def _seed_stages(config: Config, images: ImageSet) -> list[Stage]:
+    """Seeds, then the CRF; or, where saliency maps are given, seeds with saliency as background."""
+    arguments = ["scores:scores", "cam:scores"]
+    make = functools.partial(refine, images=images, config=config, kind="masks", function=seeds_of_scores,
+                             settings=config.seeds, needs=("scores", "cam"))
+    if config.data.saliency is not None:
+        return [make("pseudo", arguments=[*arguments, "saliency"])]
+    return [make("seeds", arguments=arguments),
+            crf_stage("pseudo", images, config, source="seeds", settings=config.pseudo)]
+
+
+def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Makes masks of any images with the network of a finished run.
+
+    Without tags the network's own classes count: those with a probability above one
+    half, or else the likeliest one.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+        images: what to make masks of; without tags every image is labelled with all classes.
+        tagged: whether the labels are tags to believe.
+
+    Yields:
+        Name and mask uint8 `(row, column)`.
+    """
+    network = icd_training.load_maps(run / "icd" / "model.keras", ["cam", "scores"])
+    for name, found in maps.score_images(network, images, images.names, config.scores):
+        if not tagged:
+            found = _likely(found)
+        seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
+        yield name, sharpen(seeds, images.read_image(name), len(images.classes), config.pseudo)
+
+
+def _likely(found: dict[str, Scores]) -> dict[str, Scores]:
+    """Keeps the classes that the class maps, averaged over the image, find likelier than not."""
+    cam = found["cam"]
+    logits = upsample(cam.scores, cam.size, cam.covers).mean(axis=(1, 2))   # (class,)
+    keep = logits >= min(0.0, logits.max())
+    return {key: each._replace(classes=each.classes[keep], scores=each.scores[keep]) for key, each in found.items()}

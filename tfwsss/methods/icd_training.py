@@ -1,0 +1,205 @@
+"""What ICD's stages do with its network: build, feed, load."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import pydantic
+
+from tfwsss import artefacts
+from tfwsss.backbones.build import build_backbone
+from tfwsss.callbacks import Panel, Panels, TensorBoardLogs
+from tfwsss.config import BackboneSettings, Settings
+from tfwsss.data.batches import canvas_batches, steps_per_epoch, training_batches
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.methods import maps
+from tfwsss.models.icd import ICD, scorer
+from tfwsss.optim import SGD, Adam, PolyDecay
+from tfwsss.progress import TrainingProgress
+from tfwsss.refine.icd import seeds_of_scores
+from tfwsss.refine.merging import merge_regions
+from tfwsss.refine.seeds import decide_cam
+from tfwsss.refine.upsample import upsample
+from tfwsss.stages import Inputs
+
+GREY = 127.0
+"""What the published program pads with: its own mean."""
+
+PANEL_THRESHOLD = 0.3
+"""Share of a class map's maximum from which panels show it as object."""
+
+
+class ICDSettings(Settings):
+    """Network, losses, optimiser and augmentation of ICD; the defaults are the published ones.
+
+    Args:
+        backbone: see `config.BackboneSettings`.
+        epochs, batch_size: of training; the batch is that of all devices together.
+        crop: side in pixels of what the network sees.
+        scales: factors, one drawn for each image. mirror: flip half of the images.
+        optimizer: `sgd` with momentum 0.9, or `adam`.
+        learning_rate: of the first epoch; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
+        head_factor: times the learning rate, for `fc8` and `conv_ft`.
+        weight_decay: coupled, of kernels only.
+        head_width: channels of the position classifier.
+        sign_updates_per_step: 1, or 2 as on the publication's two devices.
+        bottom_up_scale, top_down_threshold: of the losses.
+        warm_up_epochs: until the top-down loss counts fully.
+        dropout: before the class maps of backbones without a head of their own.
+    """
+
+    backbone: BackboneSettings = BackboneSettings()
+    epochs: pydantic.PositiveInt = 20
+    batch_size: pydantic.PositiveInt = 32
+    crop: pydantic.PositiveInt = 321
+    scales: tuple[pydantic.PositiveFloat, ...] = (0.5, 0.75, 1.0, 1.25, 1.5)
+    mirror: bool = True
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    schedule: Literal["epoch", "step"] = "epoch"
+    head_factor: pydantic.PositiveFloat = 10.0
+    weight_decay: pydantic.NonNegativeFloat = 5e-4
+    head_width: pydantic.PositiveInt = 1024
+    sign_updates_per_step: Literal[1, 2] = 1
+    bottom_up_scale: pydantic.PositiveFloat = 10.0
+    top_down_threshold: float = pydantic.Field(0.2, ge=0.0, lt=1.0)
+    warm_up_epochs: pydantic.NonNegativeFloat = 2.0
+    dropout: float = pydantic.Field(0.0, ge=0.0, lt=1.0)
+
+
+class MergeWith(Settings):
+    """All that changes merged superpixels: `methods.icd.MergeSettings` and the network asked."""
+
+    max_regions: int
+    canvas: int
+    subtract_mean: bool
+    backbone: BackboneSettings
+
+
+def build(config: Any, inputs: Inputs, images: ImageSet) -> ICD:
+    """Builds and compiles the network.
+
+    Args:
+        config: `methods.icd.Config`.
+        inputs: not read.
+        images: the usable training images.
+
+    Returns:
+        Compiled `ICD`.
+    """
+    settings = config.icd
+    backbone = build_backbone(**settings.backbone.model_dump())
+    steps = steps_per_epoch(images, settings.batch_size)
+    model = ICD(backbone, images.num_classes, head_width=settings.head_width, dropout=settings.dropout,
+                sign_updates_per_step=settings.sign_updates_per_step, bottom_up_scale=settings.bottom_up_scale,
+                top_down_threshold=settings.top_down_threshold,
+                warm_up_steps=int(settings.warm_up_epochs * len(images.names)) // settings.batch_size)
+    if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
+        model.copy_head()
+    model.compile(optimizer=_optimizer(settings, steps), jit_compile=False)
+    return model
+
+
+def _optimizer(settings: ICDSettings, steps: int) -> keras.optimizers.Optimizer:
+    rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
+    factors = {"fc8": settings.head_factor, "conv_ft": settings.head_factor}
+    kind = SGD if settings.optimizer == "sgd" else Adam
+    return kind(rate, coupled_decay=settings.weight_decay, multipliers=factors)
+
+
+def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
+    """Returns the training batches from an epoch on.
+
+    Args:
+        config: `methods.icd.Config`.
+        inputs: the finished `regions`.
+        images: the usable training images.
+        first: epoch to begin with.
+
+    Returns:
+        One stream of `tf.data` batches up to the last epoch.
+    """
+    settings = config.icd
+    return training_batches(images, batch_size=settings.batch_size, crop=settings.crop, scales=settings.scales,
+                            mirror=settings.mirror, pad_value=GREY, seed=config.seed, epochs=settings.epochs,
+                            initial_epoch=first, regions=inputs["regions"])
+
+
+def callbacks(config: Any, run: Path, model: ICD, images: ImageSet) -> list[keras.callbacks.Callback]:
+    """Returns what watches the training: progress, and TensorBoard with panels of fixed images.
+
+    Args:
+        config: `methods.icd.Config`.
+        run: the run's folder.
+        model: the network.
+        images: the usable training images.
+
+    Returns:
+        Keras callbacks.
+    """
+    size, board, logs = config.icd.batch_size, config.tensorboard, run / "tensorboard" / "icd"
+    watchers: list[keras.callbacks.Callback] = [TrainingProgress("icd", size)]
+    if board.enabled:
+        watchers.append(TensorBoardLogs(logs, size, config.model_dump(mode="json"), profile=board.profile))
+    if board.enabled and board.panels:
+        step = max(1, len(images.names) // board.panels)
+        fixed = images.subset(images.names[::step][: board.panels])
+        watchers.append(Panels(logs, fixed, functools.partial(_panel, config, scorer(model), fixed)))
+    return watchers
+
+
+def _panel(config: Any, network: keras.Model, images: ImageSet, name: str) -> Panel:
+    """Returns what a panel shows of an image: class maps, scores, and the seeds they give."""
+    settings = config.scores.model_copy(update={"scales": (1.0,), "mirror": False, "batch_size": 1})
+    _, found = next(maps.score_images(network, images, [name], settings))
+    cam, scores = (upsample(found[key].scores, found[key].size, found[key].covers) for key in ("cam", "scores"))
+    seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
+    plain = decide_cam(cam, found["cam"].classes, PANEL_THRESHOLD)
+    return {"CAM": cam.max(0, initial=0.0), "scores": scores.max(0, initial=0.0)}, {"CAM mask": plain, "ICD": seeds}
+
+
+def load_maps(path: Path, keys: Sequence[str]) -> keras.Model:
+    """Loads a trained network and keeps some of its maps.
+
+    Args:
+        path: `model.keras`.
+        keys: of `cam` and `scores`.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` to a dictionary of those maps.
+    """
+    network = scorer(keras.saving.load_model(path, compile=False))
+    return keras.Model(network.input, {key: network.output[key] for key in keys})
+
+
+def merged_regions(config: Any, images: ImageSet, inputs: Inputs,
+                   names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+    """Merges superpixels by the features of the network as it is before training.
+
+    Args:
+        config: `methods.icd.Config`.
+        images: the data set.
+        inputs: the finished `superpixels`.
+        names: what to merge.
+
+    Yields:
+        Name and merged regions int32 `(row, column)`, or a fault.
+    """
+    settings, backbone = config.regions, build_backbone(**config.icd.backbone.model_dump())
+    shift = 0.0 if settings.subtract_mean else GREY     # undoes the subtraction inside the network
+    network = keras.Model(backbone.input, backbone.output["features"])
+    side = settings.canvas
+    for name in names:
+        try:
+            regions = artefacts.read_regions(inputs["superpixels"], name)
+        except ImageFault as fault:
+            yield name, fault
+            continue
+        data = canvas_batches(images, [name], 1, side, side, GREY)
+        features = np.concatenate([network(image + shift, training=False) for image in data])[0]
+        cover = max(side, *regions.shape)
+        yield name, merge_regions(regions, features, canvas=(cover, cover), max_regions=settings.max_regions)

@@ -1,0 +1,166 @@
+"""From a network that gives class maps to scores, and from class maps to masks."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pydantic
+
+from tfwsss import artefacts
+from tfwsss.artefacts import Scores
+from tfwsss.config import Settings
+from tfwsss.data.batches import canvas_batches
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.ops.resize import resize
+from tfwsss.refine.seeds import decide_cam
+from tfwsss.refine.thresholds import ThresholdSearch
+from tfwsss.refine.upsample import upsample
+from tfwsss.stages import Inputs
+
+_HELD = 32
+"""Images whose maps are in memory at a time."""
+
+
+class MapSettings(Settings):
+    """How class maps of whole images are made.
+
+    Args:
+        canvas: side in pixels; images lie at its upper left, larger ones are reduced to fit.
+        scales: factors at which the network sees each image; their maps are averaged.
+        mirror: also see each image mirrored.
+        batch_size: canvases at a time, over all devices.
+    """
+
+    canvas: pydantic.PositiveInt = 513
+    scales: tuple[pydantic.PositiveFloat, ...] = (1.0,)
+    mirror: bool = False
+    batch_size: pydantic.PositiveInt = 4
+
+
+class ThresholdSettings(Settings):
+    """Where background begins in class maps.
+
+    Args:
+        threshold: share of each map's maximum, 0 to 1; nothing means to choose it without masks.
+    """
+
+    threshold: float | None = pydantic.Field(None, ge=0.0, le=1.0)
+
+
+def score_images(network: keras.Model, images: ImageSet, names: Sequence[str], settings: MapSettings,
+                 pad_value: float = 127.0) -> Iterator[tuple[str, dict[str, Scores]]]:
+    """Computes the maps of the labelled classes of each image.
+
+    Positions of the network's grid lie `stride` pixels apart, the first on the first
+    pixel. Canvases of `stride k + 1` pixels make the grids of all scales fall on each
+    other, corners on corners.
+
+    Args:
+        network: image `(batch, row, column, 3)` to a dictionary of maps `(batch, row', column', class)`.
+        images: the data set.
+        names: what to compute.
+        settings: canvas, scales, mirror.
+        pad_value: grey of the rest of the canvas.
+
+    Yields:
+        Name and maps by the network's keys; they cover the canvas, and only the image's own labels are kept.
+    """
+    stride = _stride(network)
+    steps = -(-(settings.canvas - 1) // stride)                       # grid positions - 1 at scale 1
+    base = steps * stride + 1
+    held = -(-_HELD // settings.batch_size) * settings.batch_size
+    for start in range(0, len(names), held):
+        part = list(names[start : start + held])
+        maps = _averaged(network, images, part, settings, stride, steps, pad_value)
+        for place, name in enumerate(part):
+            rows, columns = images.read_size(name)
+            cover = max(base, rows, columns)                          # what the canvas covers, in the image's pixels
+            classes = np.array(images.labels[name], np.int32)
+            yield name, {key: Scores(classes, np.moveaxis(values[place][..., classes], -1, 0), (rows, columns),
+                                     (cover, cover)) for key, values in maps.items()}
+
+
+def _averaged(network, images: ImageSet, names: list[str], settings: MapSettings, stride: int, steps: int,
+              pad_value: float) -> dict[str, np.ndarray]:
+    """Returns the maps of some images, `(image, row', column', class)`, averaged over scales and mirror images."""
+    passes = []
+    for scale in settings.scales:
+        side = max(1, round(steps * scale)) * stride + 1
+        data = canvas_batches(images, names, settings.batch_size, side, steps * stride + 1, pad_value)
+        passes.append(network.predict(data, verbose=0))
+        if settings.mirror:
+            mirrored = network.predict(data.map(lambda image: image[:, :, ::-1]), verbose=0)
+            passes.append({key: maps[:, :, ::-1] for key, maps in mirrored.items()})
+    return {key: np.mean([_to_grid(maps[key], steps + 1) for maps in passes], axis=0) for key in passes[0]}
+
+
+def _stride(network: keras.Model) -> int:
+    """Returns the number of pixels between positions of the network's maps."""
+    rows = next(iter(network.compute_output_shape((1, 257, 257, 3)).values()))[1]
+    return 256 // (rows - 1)
+
+
+def _to_grid(maps: np.ndarray, side: int) -> np.ndarray:
+    """Resamples maps, corners on corners, to `(image, side, side, class)`."""
+    return maps if maps.shape[1] == side else np.asarray(resize(maps, side, side, align_corners=True))
+
+
+def map_stage_pairs(network: keras.Model, key: str, images: ImageSet, names: Sequence[str],
+                    settings: MapSettings) -> Iterator[tuple[str, Scores]]:
+    """Computes one map of each image, for a stage.
+
+    Args:
+        network: as for `score_images`.
+        key: of the map.
+        images: the data set.
+        names: what to compute.
+        settings: canvas, scales, mirror.
+
+    Yields:
+        Name and scores.
+    """
+    for name, maps in score_images(network, images, names, settings):
+        yield name, maps[key]
+
+
+def threshold_masks(images: ImageSet, inputs: Inputs, source: str, target: str, names: Sequence[str],
+                    settings: ThresholdSettings) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+    """Turns class maps into masks: the strongest class where it passes a threshold.
+
+    A threshold that is not given is chosen from all maps of the folder without any
+    mask; the choice and its curve are kept in `threshold.json` beside the masks.
+
+    Args:
+        images: the data set.
+        inputs: folders of the finished scores and of the masks.
+        source: stage of the scores.
+        target: stage of the masks.
+        names: what to make.
+        settings: the threshold.
+
+    Yields:
+        Name and mask uint8 `(row, column)`, or a fault.
+    """
+    threshold = settings.threshold
+    if threshold is None:
+        threshold = _choose(images, inputs[source], inputs[target])
+    for name in names:
+        try:
+            scores = artefacts.read_scores(inputs[source], name)
+            maps = upsample(scores.scores, scores.size, scores.covers)
+            yield name, decide_cam(maps, scores.classes, threshold)
+        except ImageFault as fault:
+            yield name, fault
+
+
+def _choose(images: ImageSet, scores: Path, output: Path) -> float:
+    """Chooses the threshold from all maps, and keeps how."""
+    search = ThresholdSearch()
+    for name in sorted(artefacts.finished(scores, "scores", images.names)):
+        found = artefacts.read_scores(scores, name)
+        search.add(upsample(found.scores, found.size, found.covers))
+    artefacts.write_atomically(output / "threshold.json", json.dumps(search.summary()).encode())
+    return search.threshold()

@@ -1,0 +1,1 @@
+"""Counts over data sets and the scores made of them."""

@@ -1,0 +1,1 @@
+"""Networks with losses: what one train stage fits."""

@@ -1,0 +1,100 @@
+"""Bilinear resizing by interpolation matrices, for known and unknown sizes on any backend."""
+
+from keras import ops
+
+
+def sample_positions(source, target, align_corners: bool):
+    """Says between which two source samples each target sample lies, and how far.
+
+    Positions are exact fractions of integers, so that a whole step gives weights
+    of exactly 0 and 1. Cost: one pass over `target` numbers.
+
+        align_corners:  position = i (source - 1) / (target - 1)
+        otherwise:      position = (i + 1/2) source / target - 1/2, kept inside the source
+
+    Args:
+        source: int or integer scalar. Number of source samples, at least 1.
+        target: int or integer scalar. Number of target samples.
+        align_corners: bool. Whether first and last samples coincide, else pixels are areas.
+
+    Returns:
+        `(lower, upper, fraction)`, each `(target,)`: two int32 indices in
+        `[0, source - 1]` and a float32 weight of `upper` in `[0, 1)`.
+
+    Example:
+
+    >>> [value.tolist() for value in map(ops.convert_to_numpy, sample_positions(3, 5, True))]
+    [[0, 0, 1, 1, 2], [1, 1, 2, 2, 2], [0.0, 0.5, 0.0, 0.5, 0.0]]
+    """
+    source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
+    index = ops.arange(target, dtype="int32")
+    if align_corners:
+        denominator = ops.maximum(target - 1, 1)
+        numerator = index * (source - 1)
+    else:
+        denominator = 2 * target
+        numerator = ops.clip((2 * index + 1) * source - target, 0, (source - 1) * denominator)
+    lower = ops.floor_divide(numerator, denominator)
+    fraction = ops.cast(numerator - lower * denominator, "float32") / ops.cast(denominator, "float32")
+    return lower, ops.minimum(lower + 1, source - 1), fraction
+
+
+def interpolation_matrix(source, target, align_corners: bool):
+    """Returns the matrix that resizes a signal of `source` samples to `target` samples.
+
+    Row i holds the weights of target sample i; there are at most two, and they
+    sum to 1. Memory is `target` times `source` floats.
+
+    Args:
+        source: int or integer scalar. Number of source samples.
+        target: int or integer scalar. Number of target samples.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        float32 `(target, source)`, rows summing to 1.
+
+    Example:
+
+    >>> ops.convert_to_numpy(interpolation_matrix(2, 3, True)).tolist()
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    """
+    lower, upper, fraction = sample_positions(source, target, align_corners)
+    column = ops.arange(ops.cast(source, "int32"), dtype="int32")[None, :]
+    fraction = fraction[:, None]
+    return (ops.where(column == lower[:, None], 1.0 - fraction, 0.0)
+            + ops.where(column == upper[:, None], fraction, 0.0))      # (target, source)
+
+
+def resize(x, rows, columns, align_corners: bool = False):
+    """Resizes maps by bilinear interpolation, without smoothing before a reduction.
+
+    Stands for `keras.ops.image.resize`, which fails for unknown sizes in Keras
+    3.14 and 3.15. Both conventions occur in the published programs.
+
+        output = R x C^T  with R, C the interpolation matrices of rows and columns
+
+    Args:
+        x: `(batch, row, column, channel)`, any size, known or not.
+        rows: int or integer scalar. Rows of the result.
+        columns: int or integer scalar. Columns of the result.
+        align_corners: bool. Whether corner pixels keep their values (MXNet's
+            BilinearResize2D); otherwise pixels are areas (OpenCV, TensorFlow).
+
+    Returns:
+        `(batch, rows, columns, channel)` in x's dtype (float32 for integers).
+        Never outside the range of `x`; the same size is the identity.
+
+    Example:
+
+    >>> x = ops.reshape(ops.arange(6, dtype="float32"), (1, 2, 3, 1))
+    >>> ops.convert_to_numpy(resize(x, 3, 5, align_corners=True))[0, :, :, 0].tolist()[1]
+    [1.5, 2.0, 2.5, 3.0, 3.5]
+    """
+    x = ops.convert_to_tensor(x)
+    if "float" not in str(x.dtype):
+        x = ops.cast(x, "float32")
+    size = ops.shape(x)
+    along_rows = ops.cast(interpolation_matrix(size[1], rows, align_corners), x.dtype)
+    along_columns = ops.cast(interpolation_matrix(size[2], columns, align_corners), x.dtype)
+    x = ops.einsum("ty,byxc->btxc", along_rows, x)
+    return ops.einsum("sx,btxc->btsc", along_columns, x)

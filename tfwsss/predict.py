@@ -1,0 +1,50 @@
+"""Makes masks of photographs with a finished run: `python -m tfwsss.predict photos --run runs/demo --out masks`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfwsss.errors import UserError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command line of `python -m tfwsss.predict`."""
+    parser = argparse.ArgumentParser("python -m tfwsss.predict", description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path, metavar="IMAGE_OR_FOLDER", help="a photograph, or a folder of them")
+    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/ and overlays/ go")
+    parser.add_argument("--tags", metavar="A,B", help="classes that the images show; without them the network decides")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: the command line; by default the process's own.
+
+    Returns:
+        Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        from tfwsss import prediction            # loads TensorFlow: not for --help
+
+        tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
+        done, faults = prediction.predict(options.images, options.run, options.out, tags)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    for name, message in faults.items():
+        print(f"fault: {name}: {message}", file=sys.stderr)
+    print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What `python -m tfwsss.predict` does: any photographs, with tags or without, to masks and overlays."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfwsss import artefacts, logs, methods
+from tfwsss.data.folder import index_images
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.labels import nearest
+from tfwsss.data.survey import survey
+from tfwsss.drawing import overlay
+from tfwsss.errors import UserError
+from tfwsss.palette import voc_palette
+from tfwsss.runs import load_run
+
+
+def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None) -> tuple[int, dict[str, str]]:
+    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
+
+    Masks that are there already are kept, so that an interrupted call goes on.
+
+    Args:
+        source: a photograph, or a folder of them.
+        run: a finished run.
+        out: where the pictures go.
+        tags: classes that every image shows; nothing lets the network decide.
+
+    Returns:
+        Number of images with a mask, and a message for each that could not be used.
+
+    Raises:
+        UserError: no such image or run, or a tag that is no class of the run.
+    """
+    logs.open_log()
+    opened = load_run(run)
+    method = methods.get(opened.config.method)
+    classes = tuple(json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))["classes"])
+    images = _images(source, classes, _labels(tags, classes, run))
+    usable, faults = survey(images, out, opened.config.data.max_pixels)
+    done = artefacts.finished(out / "masks", "masks", usable.names)
+    missing = usable.subset(name for name in usable.names if name not in done)
+    if missing.names:
+        pairs = method.predict(opened.config, opened.folder, missing, tags is not None)
+        for name, mask in logs.track(pairs, "predict", len(missing.names)):
+            _write_overlay(out, name, overlay(missing.read_image(name), mask, images.palette))
+            artefacts.write_mask(out / "masks", name, mask, images.palette)   # last: it says that the image is done
+    return len(usable.names), dict(faults)
+
+
+def _images(source: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:
+    if source.is_dir():
+        paths = index_images(source)
+        if not paths:
+            raise UserError(f"{source}: no image in it; expected files such as .jpg or .png")
+    elif source.is_file():
+        paths = {source.stem: source}
+    else:
+        raise UserError(f"{source}: no such image or folder; check the path")
+    return ImageSet(tuple(paths), source, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {})
+
+
+def _labels(tags: Sequence[str] | None, classes: tuple[str, ...], run: Path) -> tuple[int, ...]:
+    """Returns the labels of the tags; all of them where there are none."""
+    names = classes[1:]
+    if tags is None:
+        return tuple(range(len(names)))
+    for tag in tags:
+        if tag not in names:
+            raise UserError(f"--tags: '{tag}' is no class of {run}; {nearest(tag, names)}")
+    return tuple(sorted({names.index(tag) for tag in tags}))
+
+
+def _write_overlay(out: Path, name: str, picture: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    artefacts.write_atomically(artefacts.path_of(out / "overlays", "images", name), buffer.getvalue())

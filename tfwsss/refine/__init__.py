@@ -1,0 +1,1 @@
+"""Functions of one image's NumPy arrays: superpixels, seeds."""

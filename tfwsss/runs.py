@@ -1,0 +1,61 @@
+"""A run folder, opened again: its configuration and its images."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from tfwsss import config, methods
+from tfwsss.config import RunSettings
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import training_and_pseudo
+from tfwsss.data.survey import survey
+from tfwsss.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A folder in which a method has run.
+
+    Args:
+        folder: the run's folder.
+        config: the method's complete settings.
+    """
+
+    folder: Path
+    config: RunSettings
+
+    def images(self) -> ImageSet:
+        """Returns the images that the run makes masks of, as the run saw them.
+
+        Raises:
+            UserError: the data are no longer where they were.
+        """
+        _, pseudo = training_and_pseudo(self.config.data, demo_folder(self.folder))
+        return survey(pseudo, self.folder, self.config.data.max_pixels)[0]
+
+
+def load_run(folder: Path) -> Run:
+    """Opens a run folder.
+
+    Args:
+        folder: one that `python -m tfwsss.train` has made.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: the folder is no run.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))["config"]
+        method = values["method"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder} is no run folder: it has no readable config.json; name the folder that "
+                        "python -m tfwsss.train printed") from None
+    return Run(Path(folder), config.build(methods.get(method).Config, values, str(path)))
+
+
+def demo_folder(run: Path) -> Path:
+    """Returns where the built-in data set of a run is drawn: beside it, so that runs share it."""
+    return Path(run).resolve().parent

@@ -1,0 +1,72 @@
+"""Trains a method from weak labels to pseudo labels: `python -m tfwsss.train --method icd`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfwsss.errors import UserError
+
+FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
+"""Exit codes: some images could not be used; the call or its files need mending; Ctrl-C."""
+
+_EXAMPLES = """examples:
+  python -m tfwsss.train --method icd
+      the built-in data set, a few minutes
+  python -m tfwsss.train --method icd --config configs/icd_folder.yaml --set data.root=photos
+      your own photographs: photos/labels.csv, photos/images/
+  python -m tfwsss.train --method icd --config configs/icd_voc12.yaml --set data.root=VOCdevkit/VOC2012
+      PASCAL VOC 2012 with the published settings
+The same command again goes on where it stopped."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the command line of `python -m tfwsss.train`."""
+    parser = argparse.ArgumentParser("python -m tfwsss.train", epilog=_EXAMPLES, description=__doc__.splitlines()[0],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", default="icd", metavar="NAME", help="method to train: icd")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults")
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder; by default runs/METHOD-DATA")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="sets",
+                        help="one setting, such as icd.epochs=5; may be repeated")
+    parser.add_argument("--redo", action="append", default=[], metavar="STAGE",
+                        help="make a finished stage, and all that depends on it, again; may be repeated")
+    parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: the command line; by default the process's own.
+
+    Returns:
+        Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        from tfwsss import training  # loads TensorFlow: not for --help
+
+        result, faults = training.train(options.method, options.config, options.run, options.sets, options.redo,
+                                        options.until)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    for name, message in faults.items():
+        print(f"fault: {name}: {message}", file=sys.stderr)
+    print(_line(result))
+    return FAULTY if faults else 0
+
+
+def _line(result: dict[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

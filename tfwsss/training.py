@@ -1,0 +1,138 @@
+"""What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfwsss import config, logs, methods, runner, scoring
+from tfwsss.artefacts import write_atomically
+from tfwsss.config import RunSettings
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import training_and_pseudo
+from tfwsss.data.survey import survey
+from tfwsss.errors import UserError
+from tfwsss.logs import LOG
+from tfwsss.report import write_report
+from tfwsss.runs import demo_folder
+from tfwsss.stages import Stage
+
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_folder.yaml "
+         "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
+         "--set data.root=VOCdevkit/VOC2012")
+_PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
+
+
+def train(method: str, file: Path | None, folder: Path | None, sets: Sequence[str] = (), redo: Sequence[str] = (),
+          until: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Runs a method and scores, reports and lists what came of it.
+
+    Args:
+        method: its name.
+        file: YAML of settings, or nothing.
+        folder: of the run, or nothing.
+        sets: single settings, `section.key=value`.
+        redo: stages to make again.
+        until: last stage to run.
+
+    Returns:
+        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used.
+
+    Raises:
+        UserError: whatever the user can mend.
+    """
+    logs.open_log()
+    settings = read_settings(method, file, sets)
+    folder = folder or Path("runs") / f"{method}-{settings.data.kind}"
+    with runner.locked(folder):
+        logs.open_log(folder)
+        if file is None and settings.data.kind == "demo":
+            LOG.info(_HINT)
+        images, pseudo, faults = _look(settings, folder)
+        _write_config(folder, settings, images, pseudo)
+        stages = methods.get(method).stages(settings, images, pseudo)
+        _forget(folder, stages, redo)
+        faults = faults | runner.run(stages, folder, given=settings.given, redo=redo, until=until,
+                                     finished=lambda stage, output: _score(folder, stage, output, pseudo))
+        write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
+        report = write_report(folder)
+    metrics = _metrics(folder)
+    miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
+    LOG.info("report: %s", report)
+    return {"run": str(folder), "report": str(report), "miou": miou}, faults
+
+
+def read_settings(method: str, file: Path | None, sets: Sequence[str]) -> RunSettings:
+    """Returns a method's settings: defaults, or those of the built-in data set, then the file, then single ones.
+
+    Args:
+        method: its name.
+        file: YAML, or nothing.
+        sets: texts `section.key=value`.
+
+    Raises:
+        UserError: unknown method or key, or a value of a wrong type.
+    """
+    module = methods.get(method)
+    values = config.read_yaml(file) if file else {}
+    single = config.parse_sets(sets)
+    if values.get("method", method) != method:
+        raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
+    chosen = config.merge(values, single)
+    data = chosen.get("data") or {}
+    base = module.DEMO if isinstance(data, Mapping) and data.get("kind", "demo") == "demo" else {}
+    origin = " and ".join(filter(None, [str(file) if file else "", "--set" if sets else ""])) or "defaults"
+    return config.build(module.Config, config.merge(base, chosen) | {"method": method}, origin)
+
+
+def _look(settings: RunSettings, folder: Path) -> tuple[ImageSet, ImageSet, dict[str, str]]:
+    """Opens every image once; returns the usable ones to train on, to make masks of, and the faults."""
+    images, pseudo = training_and_pseudo(settings.data, demo_folder(folder))
+    LOG.info("%d images to train on, %d to make masks of, %d classes: %s", len(images.names), len(pseudo.names),
+             images.num_classes, ", ".join(images.classes[1:]))
+    usable, faults = survey(images, folder, settings.data.max_pixels)
+    if pseudo is images:
+        return usable, usable, dict(faults)
+    further, more = survey(pseudo, folder, settings.data.max_pixels)
+    return usable, further, {**faults, **more}
+
+
+def _write_config(folder: Path, settings: RunSettings, images: ImageSet, pseudo: ImageSet) -> None:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
+              "classes": list(images.classes), "images": {"training": len(images.names), "pseudo": len(pseudo.names)}}
+    write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    path = folder / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
+    """Drops scores of stages that are not finished or are made again."""
+    gone = {stage.name for stage in runner.depending(stages, set(redo))}
+    kept = {name: score for name, score in _metrics(folder).items()
+            if name not in gone and (folder / name / "stage.json").is_file()}
+    write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
+
+
+def _score(folder: Path, stage: Stage, output: Path, images: ImageSet) -> None:
+    """Scores a finished stage where there are masks to score by."""
+    metrics = _metrics(folder)
+    if stage.kind not in ("masks", "scores") or not images.masks or stage.name in metrics:
+        return
+    scorer = {"masks": scoring.score_masks, "scores": scoring.score_scores}[stage.kind]
+    score = metrics[stage.name] = scorer(output, images)
+    write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
+    for warning in score["warnings"]:
+        LOG.warning("%s: %s", stage.name, warning)
+    if score["miou"] is not None:
+        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
