@@ -60,3 +60,27 @@ def commands() -> list[str]:
     with_parser = [path for path in python_files("tfwsss") if "build_parser" in {f.name for f in tree(path).body
                    if isinstance(f, ast.FunctionDef)}]
     return [module_name(path).removesuffix(".__main__") for path in with_parser]
+
+
+def place(path: Path) -> str:
+    """Returns `ops/resize` for tfwsss/ops/resize.py, `__init__` for the package itself."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def imports(path: Path) -> list[tuple[str, str, int]]:
+    """Returns (module, name or "", line) of every import, also those inside functions."""
+    name = module_name(path)
+    return imports_in(tree(path), name if path.stem == "__init__" else name.rpartition(".")[0])
+
+
+def imports_in(root: ast.Module, package: str) -> list[tuple[str, str, int]]:
+    """The same for a tree; `package` is where relative imports start."""
+    found = []
+    for node in ast.walk(root):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "", node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (start, node.module or "") if part)
+            found += [(module, alias.name, node.lineno) for alias in node.names]
+    return found

@@ -12,39 +12,6 @@ _INK, _GROUND, _GAP, _TEXT = (28, 36, 48), (255, 255, 255), 8, 14
 _HEAT = cv2.COLORMAP_INFERNO
 
 
-def strongest(scores: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the strongest class of every pixel, the way masks are scored and pictures drawn.
-
-    The positive part of each map is divided by its own maximum, then brought to
-    the image's size by bilinear weights between pixel centres (OpenCV's rule).
-    One map is enlarged at a time.
-
-        f_c = enlarge(max(s_c, 0) / max(max_p s_c, 1e-5))
-
-    Args:
-        scores: floats `(class, row', column')`; may hold no class.
-        rows: rows of the image.
-        columns: columns of the image.
-
-    Returns:
-        Place of the winner in `scores`, intp `(rows, columns)`, the first on a
-        tie, and its strength, float32 in 0–1; both 0 where no class is positive.
-
-    Example:
-    >>> winner, strength = strongest(np.array([[[2.0, -1.0]], [[1.0, 4.0]]]), 1, 2)
-    >>> winner.tolist(), strength.tolist()
-    ([[0, 1]], [[1.0, 1.0]])
-    """
-    winner, strength = np.zeros((rows, columns), np.intp), np.zeros((rows, columns), np.float32)
-    for place, plane in enumerate(scores):
-        positive = np.maximum(plane.astype(np.float32), 0)
-        enlarged = cv2.resize(positive / max(float(positive.max()), 1e-5), (columns, rows),
-                              interpolation=cv2.INTER_LINEAR)
-        better = enlarged > strength
-        winner[better], strength[better] = place, enlarged[better]
-    return winner, strength
-
-
 def overlay(image: np.ndarray, mask: np.ndarray, palette: np.ndarray, alpha: float = 0.6) -> np.ndarray:
     """Lays the colours of a mask over its image; background stays clear, borders are opaque.
 
@@ -91,21 +58,21 @@ def heat(image: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (0.3 * _grey(image) + 0.7 * colours + 0.5).astype(np.uint8)
 
 
-def class_heat(image: np.ndarray, scores: np.ndarray, ids: Sequence[int], palette: np.ndarray) -> np.ndarray:
+def class_heat(image: np.ndarray, winner: np.ndarray, strength: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Paints each pixel of a pale image in the colour of its strongest class, as opaque as that class is strong.
 
     Args:
         image: uint8 `(row, column, 3)`.
-        scores: floats `(class, row', column')`, any scale and size.
-        ids: mask id of each map.
+        winner: uint8 `(row', column')`, mask id of the strongest class, any size.
+        strength: floats `(row', column')` in 0–1; see `refine.seeds.strongest_class`.
         palette: uint8 `(256, 3)`.
 
     Returns:
         uint8 `(row, column, 3)`.
     """
-    winner, strength = strongest(scores, *image.shape[:2])
-    colours = palette[np.asarray([*ids, 0])[winner]].astype(np.float32)      # no class: winner 0, opacity 0
-    opacity = 0.9 * strength[..., None]
+    rows, columns = image.shape[:2]
+    colours = cv2.resize(palette[winner], (columns, rows), interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    opacity = cv2.resize(np.clip(strength, 0, 1).astype(np.float32), (columns, rows))[..., None] * 0.9
     pale = 0.5 * _grey(image) + 127                                           # dark colours show on it too
     return (pale * (1 - opacity) + colours * opacity + 0.5).astype(np.uint8)
 
@@ -152,11 +119,7 @@ def draw_panel(image: np.ndarray, maps: Mapping[str, np.ndarray], masks: Mapping
     small = fit_within(image, side)
     tiles, shown = {"image": small}, set()
     for title, values in maps.items():
-        if values.ndim == 2:
-            tiles[title] = heat(small, values)
-        else:
-            tiles[title] = class_heat(small, values, range(1, len(values) + 1), palette)
-            shown |= {place + 1 for place, plane in enumerate(values) if plane.max() > 0}
+        tiles[title] = heat(small, values)
     for title, mask in masks.items():
         mask = cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         tiles[title] = overlay(small, mask, palette)

@@ -14,6 +14,8 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.drawing import class_heat, fit_within, overlay
 from tfwsss.errors import ImageFault
 from tfwsss.metrics.iou import confusion_matrix, mean_iou
+from tfwsss.refine.seeds import strongest_class
+from tfwsss.refine.upsample import upsample
 
 SIDE = 300
 """Pixels of a picture's longer side."""
@@ -149,7 +151,8 @@ def _drawer(kind: str) -> Callable[..., np.ndarray]:
 
 def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
     scores = read_scores(folder, name)
-    return class_heat(small, scores.scores, (scores.classes + 1).tolist(), images.palette)
+    winner, strength = strongest_class(upsample(scores.scores, scores.size, scores.covers), scores.classes)
+    return class_heat(small, winner, strength, images.palette)
 
 
 def _draw_mask(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:

@@ -13,6 +13,7 @@ from tfwsss.artefacts import read_mask, read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, mean_iou, threshold_sweep
+from tfwsss.refine.upsample import upsample
 
 THRESHOLDS = tuple(step / 100 for step in range(5, 100, 5))
 """Background thresholds that a scores artefact is tried with."""
@@ -60,8 +61,8 @@ def score_scores(folder: Path, images: ImageSet, names: Sequence[str] | None = N
                  chosen: float | None = None) -> dict[str, Any]:
     """Scores a folder of class maps under every background threshold, in one pass over the pixels.
 
-    Each map's positive part is divided by its maximum and enlarged to the
-    image; a pixel belongs to its strongest class where that exceeds the
+    Each map is enlarged to the image and its positive part divided by its
+    maximum; a pixel belongs to its strongest class where that exceeds the
     threshold, and to the background elsewhere.
 
     Args:
@@ -84,14 +85,13 @@ def score_scores(folder: Path, images: ImageSet, names: Sequence[str] | None = N
     steps = np.unique([*thresholds, *([] if chosen is None else [chosen])])
 
     def count(name: str) -> np.ndarray:
-        from tfwsss.drawing import strongest  # OpenCV: not loaded for --help
+        from tfwsss.refine.seeds import strongest_class  # OpenCV: not loaded for --help
 
         truth, maps = images.read_mask(name), read_scores(folder, name)
         _same_size(name, maps.size, truth.shape)
         if not np.isfinite(maps.scores).all():
             raise ImageFault(f"{name}: its scores are not finite; run the stage that wrote them again")
-        winner, strength = strongest(maps.scores, *truth.shape)
-        ids = np.append(maps.classes + 1, 0)[winner]              # without any class: background
+        ids, strength = strongest_class(upsample(maps.scores, maps.size, maps.covers), maps.classes)
         return _checked(name, threshold_sweep, truth, ids, strength, steps, num_ids)
 
     matrices, done, faults = _scan(_with_truth(images, names), count, progress, workers)

@@ -2,12 +2,15 @@
 
 import concurrent.futures
 import concurrent.futures.process
+import contextlib
 import dataclasses
 import functools
 import json
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,8 +163,8 @@ def _refine(name, images: ImageSet, workers: int, kind: str, function, arguments
         return {}
     workers = min(workers or os.cpu_count() or 1, len(missing))
     task = functools.partial(_refine_one, images.subset(missing), kind, function, arguments, dict(inputs), output)
-    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _quiet, (task,))
-    with pool:
+    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare, (task,))
+    with _one_thread_each(), pool:
         try:
             results = pool.map(_call, missing, chunksize=max(1, min(16, len(missing) // (4 * workers))))
             return {image: fault for image, fault in logs.track(results, name, len(missing)) if fault}
@@ -175,16 +178,36 @@ def _refine(name, images: ImageSet, workers: int, kind: str, function, arguments
 _TASK: Callable[[str], tuple[str, str | None]]
 
 
-def _quiet(task) -> None:
-    """Prepares a worker: keeps the task, leaves Ctrl-C to the parent, computes on one core."""
-    import signal
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keeps the linear algebra of processes started inside to one thread: there is a process for each core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
+
+def _prepare(task) -> None:
+    """Prepares a worker: keeps the task, leaves Ctrl-C to the parent, ends with the parent, computes on one core."""
     global _TASK
     _TASK = task
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _call(name: str) -> tuple[str, str | None]:

@@ -129,8 +129,11 @@ def _score(folder: Path, stage: Stage, output: Path, images: ImageSet) -> None:
     metrics = _metrics(folder)
     if stage.kind not in ("masks", "scores") or not images.masks or stage.name in metrics:
         return
-    scorer = {"masks": scoring.score_masks, "scores": scoring.score_scores}[stage.kind]
-    score = metrics[stage.name] = scorer(output, images)
+    if stage.kind == "masks":
+        score = scoring.score_masks(output, images)
+    else:
+        score = scoring.score_scores(output, images)
+    metrics[stage.name] = score
     write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
     for warning in score["warnings"]:
         LOG.warning("%s: %s", stage.name, warning)

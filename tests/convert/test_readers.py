@@ -52,6 +52,9 @@ def test_safetensors(tmp_path):
             read_weights(tmp_path / "x.safetensors")
         pytest.skip("safetensors is not installed; only the message was checked")
     assert read_weights(tmp_path / "x.safetensors")["w"].tolist() == [1, 2]
+    rounded = header.replace(b"F32", b"BF16").replace(b"[2]", b"[4]")
+    (tmp_path / "x.safetensors").write_bytes(safetensors(rounded, struct.pack("<4H", 0x3F80, 0, 0xC020, 0)))
+    assert read_weights(tmp_path / "x.safetensors")["w"].tolist() == [1, 0, -2.5, 0]
     for bad in (header.replace(b"[2]", b"[1000000000000]"), b"{", b""):
         (tmp_path / "x.safetensors").write_bytes(safetensors(bad, bytes(8)))
         with pytest.raises(UserError, match="x.safetensors: header"):

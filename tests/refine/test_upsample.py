@@ -20,7 +20,8 @@ def _slow(maps, size, covers):
     return out
 
 
-@pytest.mark.parametrize(("size", "covers"), [((9, 7), (9, 7)), ((5, 11), (17, 17)), ((1, 1), (1, 1)), ((1, 6), (9, 9))])
+@pytest.mark.parametrize(("size", "covers"), [((9, 7), (9, 7)), ((5, 11), (17, 17)), ((1, 1), (1, 1)),
+                                              ((1, 6), (9, 9))])
 def test_equals_reading_pixel_by_pixel(size, covers):
     maps = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
     np.testing.assert_allclose(upsample(maps, size, covers), _slow(maps, size, covers), atol=1e-5)

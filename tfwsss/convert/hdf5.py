@@ -34,23 +34,21 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
         source = Source(path, record())
     layout = Layout(source)
     found: dict[str, np.ndarray] = {}
-    _collect(layout, layout.root, (), found)
+    _collect(layout, layout.root, (), None, found)
     return dict(sorted(found.items()))
 
 
-def _collect(layout: Layout, address: int, name: tuple[str, ...], found: dict[str, np.ndarray]) -> None:
-    """Gathers the arrays below a group."""
-    messages = layout.messages(address, "/".join(name) or "root")
-    links = layout.links(messages, "/".join(name) or "root")
+def _collect(layout: Layout, address: int, name: tuple[str, ...], own: str | None, found: dict) -> None:
+    """Gathers the arrays at and below an entry; `own` is the name that its layer bears."""
+    path = "/".join(name)
+    messages = layout.messages(address, path or "root")
+    links = layout.links(messages, path or "root")
     if links is None:
-        found["/".join(name)] = layout.array(messages, "/".join(name))
+        title = f"{own}/vars/{name[-1]}" if own else path
+        found[path if title in found else title] = layout.array(messages, path)
         return
     if len(name) > _MAX_DEPTH:
-        raise layout.source.fault("/".join(name)[:300], f"over {_MAX_DEPTH} levels of groups")
-    own = layout.text(messages, b"name", "/".join(name)) if name and name[-1] == "vars" else None
+        raise layout.source.fault(path[:300], f"over {_MAX_DEPTH} levels of groups")
+    own = layout.text(messages, b"name", path) if name and name[-1] == "vars" else None
     for key, place in links:
-        inner: dict[str, np.ndarray] = {}
-        _collect(layout, place, (*name, key), inner)
-        for path, array in inner.items():
-            title = f"{own}/vars/{key}" if own else path
-            found[path if title in found else title] = array
+        _collect(layout, place, (*name, key), own, found)

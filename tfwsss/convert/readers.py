@@ -9,13 +9,16 @@ from tfwsss.convert.caffe import read_caffemodel
 from tfwsss.convert.hdf5 import read_hdf5
 from tfwsss.convert.hdf5_layout import HDF5_MAGIC
 from tfwsss.convert.mxnet import LIST_MAGIC, read_params
-from tfwsss.convert.source import Source
+from tfwsss.convert.source import Source, widened
 from tfwsss.convert.torch import LEGACY_MAGIC, read_pth
 from tfwsss.convert.zipped import ZIP_MAGIC, stored_records
 from tfwsss.errors import UserError
 
 KNOWN = ".pth, .pt, .safetensors, .params, .caffemodel, .weights.h5, .h5, .keras"
 """The endings that are read."""
+
+_SAFETENSORS = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+                "I8": "i1", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?"}
 
 
 def read_weights(path: Path | str) -> dict[str, np.ndarray]:
@@ -66,20 +69,27 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         path: the file.
 
     Returns:
-        Name to array.
+        Name to array; bfloat16 comes as float32, which holds every value exactly.
 
     Raises:
-        UserError: the library is not installed, or refuses the file.
+        UserError: the library is not installed, or refuses the file, or an array holds no plain numbers.
     """
     if importlib.util.find_spec("safetensors") is None:
         raise UserError(f"{path}: a safetensors file needs the package of that name; pip install safetensors")
     import safetensors
-    import safetensors.numpy
 
+    source, arrays = Source.open(path), {}
     try:
-        return safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: header: {str(error)[:200]}; fetch the file again") from None
+        entries = safetensors.deserialize(bytes(source.data))
+    except safetensors.SafetensorError as error:
+        raise source.fault("header", str(error)[:200]) from None
+    for name, entry in entries:
+        if entry["dtype"] not in _SAFETENSORS:
+            raise source.fault(name, f"holds {entry['dtype']}, no plain numbers", "save float32 or float16")
+        part = Source(path, memoryview(entry["data"]))
+        array = part.array(np.dtype(_SAFETENSORS[entry["dtype"]]), tuple(entry["shape"]), name)
+        arrays[name] = widened(array) if entry["dtype"] == "BF16" else array
+    return arrays
 
 
 def _strange(start: bytes) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tfwsss.convert.pickled import Interpreter, Name, PickleFault, is_key
-from tfwsss.convert.source import MAX_DIMENSIONS, MAX_ELEMENTS, Source
+from tfwsss.convert.source import MAX_DIMENSIONS, MAX_ELEMENTS, Source, widened
 
 _BFLOAT16 = "bfloat16"  # numpy has none: read as uint16, given as float32, which holds every value exactly
 _TYPES = {"Float": "f4", "Double": "f8", "Half": "f2", "BFloat16": _BFLOAT16, "Long": "i8", "Int": "i4",
           "Short": "i2", "Char": "i1", "Byte": "u1", "Bool": "?"}
-_STORAGES = {f"{room}.{name}Storage": kind for name, kind in _TYPES.items() for room in ("torch", "torch.cuda")}
-_STORAGES |= {"torch.storage.UntypedStorage": "u1", "torch.UntypedStorage": "u1"}
+_STORAGES = {**{f"{room}.{name}Storage": kind for name, kind in _TYPES.items() for room in ("torch", "torch.cuda")},
+             "torch.storage.UntypedStorage": "u1", "torch.UntypedStorage": "u1"}
 _DTYPES = {"torch.float32": "f4", "torch.float64": "f8", "torch.float16": "f2", "torch.bfloat16": _BFLOAT16,
            "torch.int64": "i8", "torch.int32": "i4", "torch.int16": "i2", "torch.int8": "i1", "torch.uint8": "u1",
            "torch.bool": "?", "torch.uint16": "u2", "torch.uint32": "u4", "torch.uint64": "u8"}
@@ -69,7 +69,19 @@ def interpret(source: Source, stream: io.BytesIO, entry: str) -> Any:
 
 
 def width(storage: Storage) -> int:
-    """Returns the bytes of one element of a storage."""
+    """Returns the bytes of one element.
+
+    Args:
+        storage: what the pickle says of it.
+
+    Returns:
+        1, 2, 4 or 8.
+
+    Example:
+
+    >>> width(Storage("f4", "0", count=10))
+    4
+    """
     return _dtype(storage.kind, "<").itemsize
 
 
@@ -103,7 +115,7 @@ def view(source: Source, name: str, tensor: Tensor, data: memoryview, order: str
     steps = [step * dtype.itemsize * (side > 1) for side, step in zip(tensor.shape, tensor.strides, strict=True)]
     values = np.ndarray(tensor.shape, dtype, data, tensor.first * dtype.itemsize, steps)
     if tensor.kind == _BFLOAT16:
-        values = np.asarray(np.left_shift(values.astype(np.uint32), 16, dtype=np.uint32)).view(np.float32)
+        return widened(values)
     return values
 
 

@@ -51,7 +51,8 @@ def training_and_pseudo(data: DataSettings, cache: Path) -> tuple[ImageSet, Imag
         UserError: as `open_images`; also a class that no training image shows.
     """
     training = open_images(data, cache, data.split)
-    check_classes(training)
+    if data.kind != "voc":                # its twenty classes are fixed, and a list may well lack some
+        check_classes(training)
     if data.pseudo_split in (None, data.split):
         return training, training
     pseudo = open_images(data, cache, data.pseudo_split)

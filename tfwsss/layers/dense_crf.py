@@ -75,6 +75,7 @@ class DenseCRF(keras.layers.Layer):
         unary, image = keras.ops.cast(unary, "float32"), keras.ops.cast(image, "float32")
         arrays = (unary, image) if present is None else (unary, image, keras.ops.cast(present, "bool"))
         few = (unary.shape[-1] or FEW + 1) <= FEW
+        # aligned classes: the layer may be served, where the fast kernel of products is off
         marginals = mean_field.compiled(self.settings, few, True, present is not None)(*arrays)
         return keras.ops.reshape(marginals, keras.ops.shape(unary))
 
@@ -113,19 +114,19 @@ def dense_crf(
     implementation: str = "lattice",
     **parameters,
 ) -> np.ndarray:
-    """Returns the CRF's marginals of one image, array to array; see `DenseCRF`.
+    """Returns the CRF's marginals of one image or of a batch, arrays to array; see `DenseCRF`.
 
-    Compiled once for all image sizes and class counts.
+    Compiled once for all image sizes; a batch shares work and uses all cores best.
 
     Args:
-        unary: float, `(row, column, class)`, -log probability.
-        image: uint8 or float 0-255, `(row, column, 3)`.
+        unary: float, `(row, column, class)` or `(batch, row, column, class)`, -log probability.
+        image: uint8 or float 0-255, `(row, column, 3)` or `(batch, row, column, 3)`.
         present: optional bool, `(class,)`; absent classes are left out and get 0.
         implementation: `"lattice"`, or `"pydensecrf"`: the original program, from the extra `tfwsss[crf]`.
         **parameters: those of `DenseCRF`.
 
     Returns:
-        float32 `(row, column, class)`; each pixel's marginals sum to 1.
+        float32, shape of `unary`; each pixel's marginals sum to 1.
 
     Raises:
         UserError: for arrays that do not fit each other, a bad parameter, an unknown implementation
@@ -138,29 +139,41 @@ def dense_crf(
 
     Reference: Kraehenbuehl and Koltun, Efficient inference in fully connected CRFs, NIPS 2011.
     """
+    names = mean_field.Settings._fields
+    if unknown := set(parameters) - set(names):
+        raise UserError(f"dense CRF: unknown parameter {min(unknown)!r}; expected {', '.join(names)}")
     settings = _checked(*mean_field.Settings(**parameters))
-    unary, image = np.asarray(unary, np.float32), np.asarray(image)
-    if unary.ndim != 3 or image.shape != (*unary.shape[:2], 3):
-        raise UserError(
-            f"dense CRF: unary {unary.shape} and image {image.shape} do not fit; "
-            "expected (row, column, class) and (row, column, 3)"
-        )
-    present = np.ones(unary.shape[2], bool) if present is None else np.asarray(present, bool)
-    if present.shape != unary.shape[2:] or not present.any():
-        raise UserError(
-            f"dense CRF: present has shape {present.shape} and {present.sum()} classes; "
-            f"expected one or more of {unary.shape[2]}"
-        )
     work = {"lattice": _by_lattice, "pydensecrf": _by_pydensecrf}.get(implementation)
     if work is None:
         raise UserError(f"dense CRF: implementation is {implementation!r}; expected 'lattice' or 'pydensecrf'")
+    unary, image = np.asarray(unary, np.float32), np.asarray(image)
+    present = np.ones(unary.shape[-1:], bool) if present is None else np.asarray(present, bool)
+    _check_arrays(unary, image, present)
+    if present.all():
+        return work(unary, image, settings)
     marginals = np.zeros_like(unary)
     marginals[..., present] = work(unary[..., present], image, settings)
     return marginals
 
 
+def _check_arrays(unary, image, present):
+    if unary.ndim not in (3, 4) or image.shape != (*unary.shape[:-1], 3) or not unary.size:
+        raise UserError(
+            f"dense CRF: unary {unary.shape} and image {image.shape} do not fit; expected (row, column, class) "
+            "and (row, column, 3), or both with a batch axis before"
+        )
+    if present.shape != unary.shape[-1:] or not present.any():
+        raise UserError(
+            f"dense CRF: present has shape {present.shape} and {present.sum()} classes; "
+            f"expected one or more of {unary.shape[-1]}"
+        )
+    if np.isnan(unary).any():
+        raise UserError("dense CRF: unary holds NaN; expected -log probabilities")
+
+
 def _by_lattice(unary, image, settings):
-    work = mean_field.compiled(settings, unary.shape[2] <= FEW, False)
+    few = unary.shape[-1] <= FEW
+    work = mean_field.compiled_for_one(settings, few) if unary.ndim == 3 else mean_field.compiled(settings, few, False)
     return work(unary, np.float32(image)).numpy()
 
 
@@ -170,6 +183,8 @@ def _by_pydensecrf(unary, image, settings):
     except ImportError as error:
         raise UserError("dense CRF: implementation 'pydensecrf' is not installed; pip install 'tfwsss[crf]', "
                         "or use 'lattice'") from error
+    if unary.ndim == 4:
+        return np.stack([_by_pydensecrf(*one, settings) for one in zip(unary, image, strict=True)])
     rows, columns, classes = unary.shape
     crf = DenseCRF2D(columns, rows, classes)
     crf.setUnaryEnergy(np.ascontiguousarray(unary.reshape(-1, classes).T))

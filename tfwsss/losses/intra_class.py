@@ -1,6 +1,9 @@
 """The two losses of the intra-class discriminator, one value per image each."""
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 from keras import ops
 
 _TINY = 1e-5
@@ -11,20 +14,23 @@ class BottomUpLoss(keras.losses.Loss):
     """Turns class directions towards the largest variation of their own images' features.
 
     Only images of exactly one class take part, since only there object and
-    background are the two things that differ. Minimising it is gradient ascent on
-    the mean square of the scores.
+    background are the two things that differ. A class that no image shows alone
+    would never learn: name it in `accompanied`, and all its images take part.
+    Minimising the loss is gradient ascent on the mean square of the scores.
 
         loss = -scale / (2 h w) sum_c sum_p label[c] score[p, c]^2
 
     Args:
         scale: float. Weight of the loss (10 in the released code).
+        accompanied: tuple of int. Classes that are never alone (none in VOC).
 
     Inputs:
         y_true: `(batch, class)`, 0 or 1, without background.
         y_pred: uncorrected scores, `(batch, row, column, class)`.
 
     Returns:
-        One value per image, float32 `(batch,)`, at most 0; 0 where an image has several classes.
+        One value per image, float32 `(batch,)`, at most 0; 0 where an image has several classes,
+        none of them in `accompanied`.
 
     Example:
 
@@ -37,20 +43,22 @@ class BottomUpLoss(keras.losses.Loss):
     Reference: Fan et al., ICD, CVPR 2020.
     """
 
-    def __init__(self, scale: float = 10.0, name: str = "bottom_up", **kwargs):
+    def __init__(self, scale: float = 10.0, accompanied: Sequence[int] = (), name: str = "bottom_up", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.scale = scale
+        self.scale, self.accompanied = scale, tuple(accompanied)
 
     def call(self, y_true, y_pred):
         """Returns the loss of each image."""
         labels, scores = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        single = ops.cast(ops.sum(labels, axis=-1, keepdims=True) == 1, "float32")
+        single = ops.cast(ops.sum(labels, axis=-1, keepdims=True) == 1, "float32")     # (batch, 1)
+        always = np.isin(np.arange(labels.shape[-1]), self.accompanied).astype("float32")
+        single = ops.maximum(single, always)                                 # (batch, class)
         spread = ops.mean(ops.square(scores), axis=(1, 2))                   # (batch, class)
         return -0.5 * self.scale * ops.sum(labels * single * spread, axis=-1)
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "scale": self.scale}
+        return {**super().get_config(), "scale": self.scale, "accompanied": list(self.accompanied)}
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")

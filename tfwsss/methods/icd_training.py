@@ -16,13 +16,14 @@ from tfwsss.config import BackboneSettings, Settings
 from tfwsss.data.batches import canvas_batches, steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
+from tfwsss.logs import LOG
 from tfwsss.methods import maps
 from tfwsss.models.icd import ICD, scorer
 from tfwsss.optim import SGD, Adam, PolyDecay
 from tfwsss.progress import TrainingProgress
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.merging import merge_regions
-from tfwsss.refine.seeds import decide_cam
+from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
 from tfwsss.stages import Inputs
 
@@ -97,11 +98,22 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> ICD:
     model = ICD(backbone, images.num_classes, head_width=settings.head_width, dropout=settings.dropout,
                 sign_updates_per_step=settings.sign_updates_per_step, bottom_up_scale=settings.bottom_up_scale,
                 top_down_threshold=settings.top_down_threshold,
-                warm_up_steps=int(settings.warm_up_epochs * len(images.names)) // settings.batch_size)
+                warm_up_steps=int(settings.warm_up_epochs * len(images.names)) // settings.batch_size,
+                accompanied=_accompanied(images))
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
     model.compile(optimizer=_optimizer(settings, steps), jit_compile=False)
     return model
+
+
+def _accompanied(images: ImageSet) -> tuple[int, ...]:
+    """Returns the classes that no image shows alone; published data sets have none."""
+    alone = {images.labels[name][0] for name in images.names if len(images.labels[name]) == 1}
+    missing = tuple(label for label in range(images.num_classes) if label not in alone)
+    if missing:
+        LOG.warning("icd: no image shows %s alone; their directions learn from images of several classes",
+                    ", ".join(images.classes[1:][label] for label in missing))
+    return missing
 
 
 def _optimizer(settings: ICDSettings, steps: int) -> keras.optimizers.Optimizer:
@@ -158,8 +170,10 @@ def _panel(config: Any, network: keras.Model, images: ImageSet, name: str) -> Pa
     _, found = next(maps.score_images(network, images, [name], settings))
     cam, scores = (upsample(found[key].scores, found[key].size, found[key].covers) for key in ("cam", "scores"))
     seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
-    plain = decide_cam(cam, found["cam"].classes, PANEL_THRESHOLD)
-    return {"CAM": cam.max(0, initial=0.0), "scores": scores.max(0, initial=0.0)}, {"CAM mask": plain, "ICD": seeds}
+    ids, strength = strongest_class(cam, found["cam"].classes)
+    plain = np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))
+    likely = 1 / (1 + np.exp(-scores.max(0, initial=-np.inf)))           # of the likeliest class
+    return {"CAM": strength, "scores": likely}, {"CAM mask": plain, "ICD": seeds}
 
 
 def load_maps(path: Path, keys: Sequence[str]) -> keras.Model:

@@ -1,5 +1,7 @@
 """Intra-class discriminator: class maps, class directions and the classifier of positions they teach."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers, ops
 
@@ -41,6 +43,7 @@ class ICD(keras.Model):
         warm_up_steps: int. Steps until the top-down loss counts fully; 0 for at once
             (661 published: two epochs of 10,582 images in batches of 32).
         dropout: float. Share of the classifier's features dropped before class maps (VGG-16 has its own).
+        accompanied: tuple of int. Classes that no training image shows alone; see `BottomUpLoss`.
 
     Inputs:
         A dictionary: "image" `(batch, row, column, 3)` RGB 0 to 255; "regions" int
@@ -66,7 +69,8 @@ class ICD(keras.Model):
 
     def __init__(self, backbone: keras.Model, num_classes: int, head_width: int = 1024, sign_momentum: float = 0.9,
                  sign_updates_per_step: int = 1, bottom_up_scale: float = 10.0, top_down_threshold: float = 0.2,
-                 warm_up_steps: int = 0, dropout: float = 0.0, name: str = "icd", **kwargs):
+                 warm_up_steps: int = 0, dropout: float = 0.0, accompanied: Sequence[int] = (), name: str = "icd",
+                 **kwargs):
         maps = {key: backbone.output[key] for key in ("features", "classifier")}
         inputs = {"image": backbone.inputs[0], "regions": keras.Input((None, None), dtype="int32", name="regions"),
                   "labels": keras.Input((num_classes,), name="labels")}
@@ -82,8 +86,10 @@ class ICD(keras.Model):
         self._maps, self._backbone_name = maps, backbone.name
         self._settings = {"num_classes": num_classes, "head_width": head_width, "sign_momentum": sign_momentum,
                           "sign_updates_per_step": sign_updates_per_step, "bottom_up_scale": bottom_up_scale,
-                          "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout}
-        self._losses_of_terms = (MultilabelLoss(), BottomUpLoss(bottom_up_scale), TopDownLoss(top_down_threshold))
+                          "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout,
+                          "accompanied": list(accompanied)}
+        self._losses_of_terms = (MultilabelLoss(), BottomUpLoss(bottom_up_scale, accompanied),
+                                 TopDownLoss(top_down_threshold))
         self._reduce = PerImageLoss()
         self._means = [keras.metrics.Mean(name=term)
                        for term in ("classification", "bottom_up", "top_down", "warm_up")]

@@ -27,7 +27,7 @@ def upsample(maps: np.ndarray, size: tuple[int, int], covers: tuple[int, int] | 
     [[[0.0, 0.5]]]
     """
     covers = covers or size
-    down, across = (_weights(count, cover, grid) for count, cover, grid in zip(size, covers, maps.shape[1:], strict=True))
+    down, across = map(_weights, size, covers, maps.shape[1:])
     return np.ascontiguousarray(down @ maps.astype(np.float32) @ across.T)   # (class, row, column)
 
 
