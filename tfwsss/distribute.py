@@ -81,6 +81,15 @@ def precision(mixed: bool) -> Iterator[None]:
 
     Args:
         mixed: whether to; `False` leaves everything in float32.
+
+    Yields:
+        Nothing; afterwards the policy is what it was.
+
+    Example:
+
+    >>> with precision(True):
+    ...     keras.mixed_precision.dtype_policy().name
+    'mixed_float16'
     """
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed else before)

@@ -100,8 +100,7 @@ def draw_panel(image: np.ndarray, maps: Mapping[str, np.ndarray], masks: Mapping
 
     Args:
         image: uint8 `(row, column, 3)`.
-        maps: title to floats `(row', column')` in 0–1, drawn as heat, or `(class, row', column')` with one map for
-            each of `classes[1:]` in any scale, drawn in the classes' colours.
+        maps: title to floats `(row', column')` in 0–1, drawn as heat.
         masks: title to uint8 `(row, column)` of ids, laid over the image.
         palette: uint8 `(256, 3)`.
         classes: names in the order of the mask ids, background first.

@@ -49,6 +49,7 @@ class _ByPath:
                 "decayed": list(self.decayed)}
 
 
+Rate = float | keras.optimizers.schedules.LearningRateSchedule
 _DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
@@ -84,7 +85,7 @@ class SGD(_ByPath, keras.optimizers.SGD):
     (0.0, -1.0)
     """
 
-    def __init__(self, learning_rate=0.01, momentum: float = 0.9, coupled_decay: float = 0.0,
+    def __init__(self, learning_rate: Rate = 0.01, momentum: float = 0.9, coupled_decay: float = 0.0,
                  multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = _DECAYED,
                  name: str = "sgd", **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
@@ -117,7 +118,7 @@ class Adam(_ByPath, keras.optimizers.Adam):
     -0.2
     """
 
-    def __init__(self, learning_rate=0.001, coupled_decay: float = 0.0,
+    def __init__(self, learning_rate: Rate = 0.001, coupled_decay: float = 0.0,
                  multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = _DECAYED,
                  name: str = "adam", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)

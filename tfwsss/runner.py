@@ -93,6 +93,9 @@ def locked(folder: Path) -> Iterator[None]:
     Args:
         folder: the run's folder; it is made where it is missing.
 
+    Yields:
+        Nothing, while no other process can enter the block with this folder.
+
     Raises:
         UserError: another process works in it, or it cannot be written.
     """
@@ -120,7 +123,22 @@ def _check_name(name: str, names: Sequence[str]) -> None:
 
 
 def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
-    """Returns the stages to make again: those named and all that read them."""
+    """Finds what a repeated stage makes stale.
+
+    Args:
+        stages: in an order in which each comes after those it needs.
+        redo: names of the stages to make again.
+
+    Returns:
+        Those stages and all that read them, in order.
+
+    Example:
+
+    >>> def make(name, *needs):
+    ...     return Stage(name, "masks", needs, {}, dict)
+    >>> [stage.name for stage in depending([make("a"), make("b", "a"), make("c", "b"), make("d", "a")], {"b"})]
+    ['b', 'c']
+    """
     again = []
     for stage in stages:
         if stage.name in redo or redo & set(stage.needs):

@@ -57,5 +57,17 @@ def load_run(folder: Path) -> Run:
 
 
 def demo_folder(run: Path) -> Path:
-    """Returns where the built-in data set of a run is drawn: beside it, so that runs share it."""
+    """Returns where the built-in data set of a run is drawn: beside it, so that runs share it.
+
+    Args:
+        run: the run's folder.
+
+    Returns:
+        Absolute path.
+
+    Example:
+
+    >>> demo_folder(Path("/data/runs/demo")).as_posix()
+    '/data/runs'
+    """
     return Path(run).resolve().parent
