@@ -15,7 +15,7 @@ FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
 _EXAMPLES = """examples:
   python -m tfwsss.train --method icd
       the built-in data set, a few minutes
-  python -m tfwsss.train --method icd --config configs/icd_folder.yaml --set data.root=photos
+  python -m tfwsss.train --method icd --config configs/icd_animals.yaml --set data.root=photos
       your own photographs: photos/labels.csv, photos/images/
   python -m tfwsss.train --method icd --config configs/icd_voc12.yaml --set data.root=VOCdevkit/VOC2012
       PASCAL VOC 2012 with the published settings
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        from tfwsss import training  # loads TensorFlow: not for --help
+        from tfwsss import logs
 
+        with logs.quiet_loading():
+            from tfwsss import training  # loads TensorFlow: not for --help
         result, faults = training.train(options.method, options.config, options.run, options.sets, options.redo,
                                         options.until)
     except UserError as error:

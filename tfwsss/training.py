@@ -19,7 +19,7 @@ from tfwsss.report import write_report
 from tfwsss.runs import demo_folder
 from tfwsss.stages import Stage
 
-_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_folder.yaml "
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
          "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
          "--set data.root=VOCdevkit/VOC2012")
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")

@@ -14,3 +14,14 @@ def test_normalisation_spans_replicas_and_learns():
     model = small(width=0.1)
     norms = [layer for layer in model.layers if layer.name.startswith("bn")]
     assert len(norms) == 6 and all(norm.synchronized and norm.trainable for norm in norms)
+
+
+@pytest.mark.parametrize(("key", "sees"), [("features", 19), ("classifier", 43)])
+def test_a_position_sees_so_many_pixels(key, sees):
+    model, image = small(width=0.5), np.random.default_rng(0).uniform(0, 255, (1, 97, 97, 3)).astype("float32")
+    before, reached = model(image)[key].numpy(), []
+    for column in range(97):
+        changed = image.copy()
+        changed[:, :, column] = 255 - changed[:, :, column]
+        reached += [column] if np.any(model(changed)[key].numpy()[0, :, 12] != before[0, :, 12]) else []
+    assert reached[-1] - reached[0] + 1 == sees
