@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# TensorFlow's notes to its developers; errors still show.
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+# TensorFlow tells its own developers a lot; what concerns users comes as Python errors.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: venv demo test test-slow bench lint
 

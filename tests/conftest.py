@@ -20,11 +20,10 @@ def pytest_sessionstart(session):
 
 @pytest.fixture(scope="session")
 def strategy():
-    """One MirroredStrategy for all tests: a second one in the same process clashes with it."""
-    import tensorflow as tf
+    """One MirroredStrategy for all tests, also for those that ask by name: a second one in the process clashes."""
+    from tfwsss import distribute
 
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"],
-                                          cross_device_ops=tf.distribute.ReductionToOneDevice())
+    return distribute.strategy(2)
 
 
 @pytest.fixture(autouse=True)

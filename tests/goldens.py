@@ -16,10 +16,15 @@ from tfwsss import optim
 from tfwsss.backbones.small import small
 from tfwsss.layers.dense_crf import DenseCRF
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
+from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
+from tfwsss.losses.affinity import AffinityLoss
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
 
 
@@ -30,6 +35,7 @@ class Golden:
     build: Callable[[], Any]
     inputs: tuple = ()
     half_precision: float = 0.05        # largest share by which float16 may differ from float32
+    over_batch: bool = False            # of a loss whose normaliser is the whole batch: images depend on each other
 
 
 RANDOM = np.random.default_rng(0)
@@ -40,6 +46,8 @@ LOGITS = RANDOM.normal(size=(4, 3)).astype("float32")
 REGIONS = RANDOM.integers(0, 7, (4, 9, 11)).astype("int32")
 IMAGES = RANDOM.uniform(0, 255, (4, 9, 11, 3)).astype("float32")
 SMALL_IMAGES = RANDOM.uniform(0, 255, (4, 5, 6, 3)).astype("float32")
+AFFINITY = RANDOM.uniform(0, 1, (4, 5, 6, 4)).astype("float32")
+MASKS = RANDOM.choice([0, 1, 2, 255], (4, 5, 6)).astype("int32")
 
 
 def icd() -> ICD:
@@ -47,16 +55,29 @@ def icd() -> ICD:
     return ICD(small(width=0.1), num_classes=3, head_width=4, warm_up_steps=3)
 
 
+def classifier() -> Classifier:
+    return Classifier(small(width=0.1), num_classes=3, dropout=0.0, root=True)
+
+
+def affinity_net() -> AffinityNet:
+    return AffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2, border="full")
+
+
 GOLDENS = {
     "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
     "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
     "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),
+    "RandomWalk": Golden(lambda: RandomWalk(radius=2, steps=3), (SIGNED, AFFINITY)),
     "DenseCRF": Golden(lambda: DenseCRF(iterations=2), (SIGNED, SMALL_IMAGES)),
+    "PairwiseAffinity": Golden(lambda: PairwiseAffinity(radius=2, border="full"), (SIGNED,)),
     "MultilabelLoss": Golden(lambda: MultilabelLoss(mean_over_classes=True), (LABELS, LOGITS)),
     "BottomUpLoss": Golden(lambda: BottomUpLoss(scale=3.0), (LABELS, SIGNED)),
     "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
+    "AffinityLoss": Golden(lambda: AffinityLoss(2, "full"), (MASKS, AFFINITY), over_batch=True),
     "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
     "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
+    "Classifier": Golden(classifier, ({"image": IMAGES},)),
+    "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "SGD": Golden(lambda: optim.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
     "Adam": Golden(lambda: optim.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
     "PolyDecay": Golden(lambda: optim.PolyDecay(0.1, 3, 5, every_step=True)),

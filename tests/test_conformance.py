@@ -190,7 +190,7 @@ def test_losses_give_one_float32_value_per_image(name):
     assert tuple(values.shape) == (len(y_pred),) and np.isfinite(values).all()
     assert name == "PerImageLoss" or ops.dtype(values) == "float32"
     whole = arrays(loss.call(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)))[0]
-    for i in range(len(whole)):                                # an image's loss does not depend on the others
+    for i in range(0 if GOLDENS[name].over_batch else len(whole)):     # an image's loss does not depend on the others
         np.testing.assert_allclose(loss.call(ops.convert_to_tensor(y_true[i:i + 1]),
                                              ops.convert_to_tensor(y_pred[i:i + 1]))[0], whole[i], rtol=1e-5, atol=1e-6)
 

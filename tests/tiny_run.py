@@ -101,17 +101,24 @@ class Answer:
 
 def train(*arguments) -> Answer:
     """Calls the command line of `tfwsss.train` in this process."""
-    from tfwsss import train as command
+    return call("train", *arguments)
 
+
+def call(command: str, *arguments) -> Answer:
+    """Calls the command line of a module of `tfwsss` in this process."""
+    from tfwsss import evaluate, predict, report, train
+
+    main = {"evaluate": evaluate, "predict": predict, "report": report, "train": train}[command].main
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = command.main([str(argument) for argument in arguments])
+        code = main([str(argument) for argument in arguments])
     return Answer(code, out.getvalue(), err.getvalue())
 
 
 def start(*arguments, command: str = "tfwsss.train") -> subprocess.Popen:
     """Starts a command in a process group of its own."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)          # the commands choose it
     return subprocess.Popen([sys.executable, "-m", command, *map(str, arguments)], env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 

@@ -1,7 +1,8 @@
 """What TensorBoard shows of a training: scalars, the configuration, a step profile, panels of fixed images."""
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.drawing import draw_panel
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, confusion_matrix, mean_iou
 from tfwsss.progress import Throughput
 
@@ -65,10 +66,10 @@ class TensorBoardLogs(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the records of an epoch."""
-        with tf.summary.record_if(True):           # else Keras drops epochs that end between two records
+        with _on_disk(), tf.summary.record_if(True):   # else Keras drops epochs that end between two records
             super().on_epoch_end(epoch, logs)
-        self._write({f"epoch_{tag}": value for tag, value in self._speed().items()}, epoch)
-        self._train_writer.flush()
+            self._write({f"epoch_{tag}": value for tag, value in self._speed().items()}, epoch)
+            self._train_writer.flush()
 
     def _learning_rates(self) -> dict[str, float]:
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)     # loss scaling wraps it
@@ -111,7 +112,7 @@ class Panels(keras.callbacks.Callback):
             return
         self._writer = self._writer or tf.summary.create_file_writer(str(self._folder))
         counts: dict[str, Confusion] = {}
-        with self._writer.as_default(), tf.summary.record_if(True):
+        with _on_disk(), self._writer.as_default(), tf.summary.record_if(True):
             for name in self._images.names:
                 try:
                     panel = self._panel(name, counts)
@@ -121,7 +122,7 @@ class Panels(keras.callbacks.Callback):
             for title, count in counts.items():
                 if not np.isnan(score := mean_iou(count)):
                     tf.summary.scalar(f"miou/{title}", score, step=epoch)
-        self._writer.flush()
+            self._writer.flush()
 
     def on_train_end(self, logs=None):
         """Closes the file."""
@@ -142,6 +143,19 @@ class Panels(keras.callbacks.Callback):
                     counts[title] = counts.get(title, Confusion.zeros(num_ids)) + count
             masks = {**masks, "truth": truth}
         return draw_panel(image, maps, masks, images.palette, images.classes)
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    """Turns a failure to write events into one line for the user."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if "events file" not in error.message:
+            raise
+        reason = error.message.splitlines()[0].split("}} ")[-1]
+        raise UserError(f"TensorBoard: {reason}; free space on that disk and start again, or switch it off by "
+                        "--set tensorboard.enabled=false") from error
 
 
 def markdown_table(settings: Mapping[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """Training that can be killed: the state after each epoch, whole or not at all."""
 
+import io
 import json
-import os
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from tfwsss.artefacts import write_atomically
+from tfwsss.errors import UserError
 
 _KEPT = 2
 """Checkpoints kept: the newest and, should a disk have spoilt it, the one before."""
@@ -47,9 +49,10 @@ class EpochCheckpoint(keras.callbacks.Callback):
         for epoch in sorted(self._epochs(), reverse=True):
             try:
                 history = json.loads(self._path(epoch, "json").read_text())
-                model.load_weights(self._path(epoch, "weights.h5"))
-            except (OSError, ValueError, KeyError):   # a file that the disk spoilt: take the epoch before
+                values = _read(self._path(epoch, "npz"))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):   # spoilt by the disk: one before
                 continue
+            _fill(_state(model), values, self._path(epoch, "npz"))
             self.history = history
             return epoch
         return 0
@@ -65,18 +68,34 @@ class EpochCheckpoint(keras.callbacks.Callback):
         """Writes the checkpoint aside, then renames it."""
         done = epoch + 1
         self.history.append({key: float(value) for key, value in (logs or {}).items()})
-        self.folder.mkdir(parents=True, exist_ok=True)
-        aside = self.folder / "aside.weights.h5"
-        self.model.save_weights(aside)
-        os.replace(aside, self._path(done, "weights.h5"))
+        buffer = io.BytesIO()                         # not by HDF5, which a full disk brings down
+        np.savez(buffer, *(keras.ops.convert_to_numpy(variable) for variable in _state(self.model)))
+        write_atomically(self._path(done, "npz"), buffer.getvalue())
         write_atomically(self._path(done, "json"), json.dumps(self.history).encode())
         for old in self._epochs():
             if old <= done - _KEPT:
                 self._path(old, "json").unlink(missing_ok=True)
-                self._path(old, "weights.h5").unlink(missing_ok=True)
+                self._path(old, "npz").unlink(missing_ok=True)
 
     def _path(self, epoch: int, suffix: str) -> Path:
         return self.folder / f"epoch-{epoch:04d}.{suffix}"
 
     def _epochs(self) -> list[int]:
-        return [int(path.name[6:10]) for path in self.folder.glob("epoch-*.json")]
+        return [int(path.stem[6:]) for path in self.folder.glob("epoch-*.json")]
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    """Returns all that changes in training: weights, statistics, random states, optimiser."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _read(path: Path) -> list[np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return [file[f"arr_{place}"] for place in range(len(file.files))]
+
+
+def _fill(variables: list[keras.Variable], values: list[np.ndarray], path: Path) -> None:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise UserError(f"{path}: is of another network; add --redo {path.parent.parent.name} to train it again")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -50,6 +50,13 @@ class TensorBoardSettings(Settings):
     panels: pydantic.NonNegativeInt = 6
     profile: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = None
 
+    @pydantic.field_validator("profile")
+    @classmethod
+    def _rising(cls, steps: tuple[int, int] | None) -> tuple[int, int] | None:
+        if steps and steps[0] > steps[1]:
+            raise ValueError("the first step comes after the last")
+        return steps
+
 
 class CRFSettings(Settings):
     """Dense CRF, by default as the published systems set it.
@@ -80,6 +87,7 @@ class BackboneSettings(Settings):
         initial: a weights file, `imagenet` (Keras' own download), or nothing.
         output_stride: pixels between positions of `mobilenet_v2`'s maps.
         tap: layer of `mobilenet_v2` whose output is the feature map.
+        trainable_norm: let the batch normalisations of `mobilenet_v2` learn, over all replicas; else they are frozen.
         width: factor of all channels; 1 wherever weights are loaded.
     """
 
@@ -87,6 +95,7 @@ class BackboneSettings(Settings):
     initial: Path | None = Path("imagenet")
     output_stride: Literal[8, 16, 32] = 16
     tap: str = "block_16_project_BN"
+    trainable_norm: bool = False
     width: pydantic.PositiveFloat = 1.0
 
 
@@ -107,9 +116,9 @@ class RunSettings(Settings):
 
     method: str
     data: DataSettings = DataSettings()
-    devices: pydantic.PositiveInt | tuple[str, ...] = 1
+    devices: pydantic.PositiveInt | Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = 1
     mixed_precision: bool = False
-    seed: pydantic.NonNegativeInt = 0
+    seed: int = pydantic.Field(0, ge=0, lt=2**32)
     workers: pydantic.NonNegativeInt = 0
     given: dict[str, Path] = {}
     tensorboard: TensorBoardSettings = TensorBoardSettings()
@@ -220,7 +229,7 @@ def build(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
 
 def _explain(kind: type[Settings], fault: Mapping[str, Any]) -> str:
     """Turns one pydantic fault into words."""
-    path = ".".join(str(part) for part in fault["loc"])
+    path = ".".join(part for part in map(str, fault["loc"]) if "-int" not in part and "[" not in part)   # no types
     if fault["type"] == "extra_forbidden":
         *section, key = fault["loc"]
         known = _keys(kind, section)

@@ -41,6 +41,8 @@ def _strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
     for name in names:
         if name not in known:
             raise UserError(f"devices: {name!r} is not there; this machine has {', '.join(known)}")
+        if names.count(name) > 1:
+            raise UserError(f"devices: {name!r} is named twice; name each device once")
     if len(names) == 1 and names[0] in ("CPU:0", "GPU:0"):
         return tf.distribute.get_strategy()
     if len(names) == 1:

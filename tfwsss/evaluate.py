@@ -73,7 +73,10 @@ def images_of_run(run: Path) -> ImageSet:
     Raises:
         UserError: the run's configuration or its data cannot be read.
     """
-    from tfwsss.runs import load_run  # pydantic and the data: not loaded for --help
+    from tfwsss import logs
+
+    with logs.quiet_loading():
+        from tfwsss.runs import load_run  # pydantic and the data: not loaded for --help
 
     return load_run(run).images()
 

@@ -1,6 +1,10 @@
 """The log that commands and run folders share, and progress with time left."""
 
+import contextlib
 import logging
+import os
+import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,6 +58,40 @@ def _spoken(items: Iterable[Item], description: str, total: int) -> Iterator[Ite
             LOG.info("%s: %d of %d, about %.0f s left", description, done, total, (now - start) / done * (total - done))
 
 
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keeps TensorFlow's notes to its developers off standard error, while it loads and later.
+
+    What is written before its log is set up takes no account of any level, so it is
+    caught where it is written; a failure shows all of it. `TF_CPP_MIN_LOG_LEVEL=0` lets everything through.
+
+    Yields:
+        Nothing; import inside.
+    """
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
+        yield
+        return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(2)
+        except OSError:                          # started without standard error
+            yield
+            return
+        stack.callback(os.close, kept)
+        notes = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        sys.stderr.flush()
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read().encode())
+            raise
+        finally:
+            os.dup2(kept, 2)
+
+
 def open_log(folder: Path | None = None) -> None:
     """Sends the log to standard error and, where a folder is given, to its `log.txt`.
 
@@ -68,5 +106,6 @@ def open_log(folder: Path | None = None) -> None:
     LOG.addHandler(RichHandler(console=CONSOLE, show_path=False, show_level=False, log_time_format="%H:%M:%S"))
     if folder is not None:
         handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+        handler.handleError = lambda record: None     # a full disk: what the run itself writes says so
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(handler)

@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        from tfwsss import prediction  # loads TensorFlow: not for --help
+        from tfwsss import logs
 
+        with logs.quiet_loading():
+            from tfwsss import prediction  # loads TensorFlow: not for --help
         tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
         done, faults = prediction.predict(options.images, options.run, options.out, tags)
     except UserError as error:

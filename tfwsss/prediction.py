@@ -22,7 +22,8 @@ from tfwsss.runs import load_run
 def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None) -> tuple[int, dict[str, str]]:
     """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
 
-    Masks that are there already are kept, so that an interrupted call goes on.
+    An interrupted call goes on where it stopped; a call with another run or other
+    tags makes every mask anew.
 
     Args:
         source: a photograph, or a folder of them.
@@ -42,7 +43,7 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     classes = tuple(json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))["classes"])
     images = _images(source, classes, _labels(tags, classes, run))
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    done = artefacts.finished(out / "masks", "masks", usable.names)
+    done = artefacts.finished(out / "masks", "masks", usable.names) if _as_before(out, opened.folder, tags) else set()
     missing = usable.subset(name for name in usable.names if name not in done)
     if missing.names:
         pairs = method.predict(opened.config, opened.folder, missing, tags is not None)
@@ -50,6 +51,16 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
             _write_overlay(out, name, overlay(missing.read_image(name), mask, images.palette))
             artefacts.write_mask(out / "masks", name, mask, images.palette)   # last: it says that the image is done
     return len(usable.names), dict(faults)
+
+
+def _as_before(out: Path, run: Path, tags: Sequence[str] | None) -> bool:
+    """Says whether the folder's masks were made by the same call, and notes what makes them now."""
+    path = out / "made_by.json"
+    made = json.dumps({"run": str(run.resolve()), "tags": None if tags is None else sorted(tags)},
+                      ensure_ascii=False).encode()
+    same = path.is_file() and path.read_bytes() == made
+    artefacts.write_atomically(path, made)
+    return same
 
 
 def _images(source: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:

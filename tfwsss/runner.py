@@ -55,6 +55,8 @@ def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | No
         if stage.name in given:
             outputs[stage.name], prints[stage.name] = given[stage.name], _fingerprint_of_given(stage, given[stage.name])
             LOG.info("%s: given, %s", stage.name, given[stage.name])
+            if stage.name == until:
+                break
             continue
         output = outputs[stage.name] = folder / stage.name
         record = {"name": stage.name, "kind": stage.kind, "needs": {name: prints[name] for name in stage.needs},
@@ -70,8 +72,10 @@ def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | No
 def _bring(stage: Stage, record: dict[str, Any], inputs: Mapping[str, Path], output: Path) -> dict[str, str]:
     """Makes sure that a stage's artefact is there and made as the record says."""
     before = _read(output / "stage.json") or _read(output / "started.json")
+    if before and "finished" not in before and not _begun(output):
+        before = None                                # it failed before it made anything: settings may change
     if before and before["fingerprint"] != record["fingerprint"]:
-        raise UserError(_difference(before, record, output))
+        raise UserError(_difference(before, record, output, stage.section or stage.name))
     if before and "finished" in before:
         LOG.info("%s: finished before, kept", stage.name)
         return before["faults"]
@@ -84,6 +88,11 @@ def _bring(stage: Stage, record: dict[str, Any], inputs: Mapping[str, Path], out
     write_atomically(output / "stage.json", _json({**record, "seconds": seconds, "finished": now, "faults": faults}))
     LOG.info("%s: finished in %.1f s", stage.name, seconds)
     return faults
+
+
+def _begun(output: Path) -> bool:
+    """Tells whether a stage has left anything but the record of its start."""
+    return any(path.is_file() and path.name != "started.json" for path in output.rglob("*"))
 
 
 @contextlib.contextmanager
@@ -162,14 +171,14 @@ def _fingerprint_of_given(stage: Stage, folder: Path) -> str:
     return _hash({"given": str(folder.resolve()), "files": sizes})
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path) -> str:
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path, section: str) -> str:
     """Says what makes an earlier artefact unfit."""
     name = now["name"]
     cure = f"add --redo {name} to make it again, or name another folder with --run"
     old, new = _flat(before["settings"]), _flat(now["settings"])
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
-            what = "other images or labels" if key == "images" else f"{name}.{key} = {old.get(key)!r}"
+            what = "other images or labels" if key == "images" else f"{section}.{key} = {old.get(key)!r}"
             then = "" if key == "images" else f", now {new.get(key)!r}"
             return f"{output} was made with {what}{then}; {cure}"
     for need, print_ in now["needs"].items():
@@ -187,7 +196,10 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
+            raise ValueError("it is no record of a stage")
+        return record
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

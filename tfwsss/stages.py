@@ -31,12 +31,13 @@ class Stage:
     """One step of a method.
 
     Args:
-        name: artefact folder and section of the configuration.
+        name: artefact folder.
         kind: `model`, `scores`, `masks` or `regions`.
         needs: stages whose artefacts this one reads.
         settings: all that changes the result, as JSON values.
         work: called with the finished inputs and the output folder; goes on where an earlier
             call was killed; returns a message for each image that could not be used.
+        section: of the configuration, for messages; nothing means the name.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Stage:
     needs: tuple[str, ...]
     settings: Mapping[str, Any]
     work: Callable[[Inputs, Path], Mapping[str, str]]
+    section: str = ""
 
 
 def train(name: str, images: ImageSet, config: RunSettings, *, settings: Settings, epochs: int, needs: Sequence[str],
@@ -91,7 +93,7 @@ def _train(name, images, config, epochs, build, batches, usable, callbacks, inpu
         if first < epochs:
             dataset = batches(inputs, images, first)
             steps = int(dataset.cardinality()) // (epochs - first)
-            model.fit(dataset, initial_epoch=first, epochs=epochs, steps_per_epoch=steps, verbose=0,
+            model.fit(dataset, initial_epoch=first, epochs=epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
                       callbacks=[checkpoint, *callbacks(output.parent, model, images)])
         artefacts.write_model(output, model)
     artefacts.write_atomically(output / "history.json", json.dumps(checkpoint.history, indent=1).encode())

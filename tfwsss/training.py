@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfwsss import config, logs, methods, runner, scoring
+from tfwsss import config, distribute, logs, methods, runner, scoring
 from tfwsss.artefacts import write_atomically
 from tfwsss.config import RunSettings
 from tfwsss.data.image_set import ImageSet
@@ -45,6 +45,7 @@ def train(method: str, file: Path | None, folder: Path | None, sets: Sequence[st
     """
     logs.open_log()
     settings = read_settings(method, file, sets)
+    distribute.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
     folder = folder or Path("runs") / f"{method}-{settings.data.kind}"
     with runner.locked(folder):
         logs.open_log(folder)

@@ -1,10 +1,12 @@
+import types
+
 import keras
 import numpy as np
 import pytest
 
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.small import small
-from tfwsss.backbones.vgg16 import vgg16
+from tfwsss.backbones.vgg16 import FORMS, vgg16
 from tfwsss.errors import UserError
 from tfwsss.models.icd import ICD
 
@@ -45,15 +47,56 @@ def test_older_layout(tmp_path):
     same(source, target)
 
 
-def test_keras_vgg16_fills_the_trunk_with_colours_turned(tmp_path):
+@pytest.fixture(scope="module")
+def keras_vgg16(tmp_path_factory):
+    """Keras' own VGG-16 with its dense layers (for 96 pixels, and units thinned from 4096), and its file."""
+    model = keras.applications.VGG16(include_top=True, weights=None, input_shape=(96, 96, 3), classes=2)
+    path = tmp_path_factory.mktemp("keras") / "vgg16.weights.h5"
+    model.save_weights(path)
+    return {layer.name: layer.get_weights() for layer in model.layers}, path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_keras_vgg16_fills_ours_with_its_dense_layers_thinned(keras_vgg16, form):
+    theirs, path = keras_vgg16
+    ours = vgg16(form=form)
+    assert load_initial(ours, path) == ()
+    ours = {layer.name: layer.get_weights() for layer in ours.layers}
+    for name, other in (("conv1_1", "block1_conv1"), ("conv4_2", "block4_conv2"), ("conv5_3", "block5_conv3")):
+        kernel = theirs[other][0]
+        turned = name == "conv1_1" and form == "icd"           # which sees red first
+        np.testing.assert_array_equal(ours[name][0], kernel[:, :, ::-1] if turned else kernel)
+    np.testing.assert_array_equal(ours["fc6"][0], theirs["fc1"][0].reshape(3, 3, 512, 4096)[..., :4093:4])
+    np.testing.assert_array_equal(ours["fc7"][0][0, 0], theirs["fc2"][0][:4093:4, :4093:4])
+    for name, other in (("fc6", "fc1"), ("fc7", "fc2")):
+        np.testing.assert_array_equal(ours[name][1], theirs[other][1][:4093:4])
+
+
+def test_imagenet_asks_keras_for_the_dense_layers_too(keras_vgg16, monkeypatch):
+    layers = [types.SimpleNamespace(name=name, get_weights=lambda values=values: values)
+              for name, values in keras_vgg16[0].items()]
+    asked = []
+    monkeypatch.setattr(keras.applications, "VGG16",
+                        lambda **settings: asked.append(settings) or types.SimpleNamespace(layers=layers))
+    ours = vgg16(head_channels=8)
+    assert load_initial(ours, "imagenet") == ()
+    assert asked == [{"include_top": True, "weights": "imagenet", "input_shape": (224, 224, 3)}]
+    np.testing.assert_array_equal(ours.get_layer("fc7").get_weights()[1], keras_vgg16[0]["fc2"][1][:4096:585])
+
+
+def test_keras_vgg16_without_dense_layers_fills_the_trunk(tmp_path):
     theirs, ours = keras.applications.VGG16(include_top=False, weights=None), vgg16(head_channels=4)
     theirs.save_weights(tmp_path / "vgg.weights.h5")
     left = load_initial(ours, tmp_path / "vgg.weights.h5")
     assert left == ("fc6/kernel", "fc6/bias", "fc7/kernel", "fc7/bias")
-    for name, other in (("conv1_1", "block1_conv1"), ("conv4_2", "block4_conv2"), ("conv5_3", "block5_conv3")):
-        kernel = theirs.get_layer(other).get_weights()[0]
-        np.testing.assert_array_equal(ours.get_layer(name).get_weights()[0],
-                                      kernel[:, :, ::-1] if name == "conv1_1" else kernel)
+    np.testing.assert_array_equal(ours.get_layer("conv1_1").get_weights()[0],
+                                  theirs.get_layer("block1_conv1").get_weights()[0][:, :, ::-1])
+
+
+def test_vgg19_is_no_vgg16(tmp_path):
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(tmp_path / "vgg.weights.h5")
+    with pytest.raises(UserError, match="conv3_4 has no place in vgg16; is the file that of VGG-19"):
+        load_initial(vgg16(head_channels=4), tmp_path / "vgg.weights.h5")
 
 
 def test_nothing_changes_nothing():

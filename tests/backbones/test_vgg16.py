@@ -1,6 +1,9 @@
+import keras
 import numpy as np
+import pytest
 
-from tfwsss.backbones.vgg16 import vgg16
+from tfwsss.backbones.vgg16 import MEAN, vgg16
+from tfwsss.errors import UserError
 
 
 def test_names_shapes_and_count_are_the_release():
@@ -35,3 +38,31 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(model(image)["classifier"], model(image)["classifier"])
     assert np.any(model(image, training=True)["classifier"] != model(image)["classifier"])
     np.testing.assert_array_equal(model(image, training=True)["features"], model(image)["features"])
+
+
+def test_affinitynets_form_sees_blue_first_without_its_means():
+    model = vgg16(width=1 / 64, head_channels=2, form="affinitynet")
+    seen = keras.Model(model.input, model.get_layer("subtract_mean").output)(np.float32([[[[1, 2, 3]]]]))
+    np.testing.assert_allclose(seen[0, 0, 0], np.subtract([3, 2, 1], MEAN), rtol=1e-6)
+
+
+def test_affinitynets_form_has_no_further_pool_and_freezes_two_blocks():
+    model = vgg16(width=1 / 64, head_channels=2, form="affinitynet", fc6_dilation=4)
+    names = [layer.name for layer in model.layers]
+    assert not [name for name in names if name.startswith("pool5")] and model.get_layer("fc6").dilation_rate == (4, 4)
+    frozen = {weight.path for weight in model.weights} - {weight.path for weight in model.trainable_weights}
+    assert frozen == {f"conv{layer}/{leaf}" for layer in ("1_1", "1_2", "2_1", "2_2") for leaf in ("kernel", "bias")}
+    assert len(vgg16(width=1 / 64, head_channels=2).trainable_weights) == 30
+
+
+def test_affinitynets_form_drops_whole_channels_of_fc6_only():
+    model = vgg16(width=1 / 16, head_channels=64, form="affinitynet")
+    assert [layer.name for layer in model.layers if "dropout" in layer.name] == ["fc6_dropout"]
+    layer = model.get_layer("fc6_dropout")
+    dropped = np.asarray(layer(np.ones((1, 3, 4, 64), "float32"), training=True))
+    assert set(np.unique(dropped)) == {0, 2} and np.all(dropped == dropped[:, :1, :1])
+
+
+def test_unknown_form_is_refused():
+    with pytest.raises(UserError, match="form is 'psa'; expected one of icd, affinitynet"):
+        vgg16(form="psa")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfwsss import artefacts
+from tfwsss.data.augment import Augmentation
 from tfwsss.data.batches import canvas_batches, steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
@@ -33,8 +34,9 @@ def images(tmp_path_factory):
                     labels={name: (number % 4,) for number, name in enumerate(names)})
 
 
-def settings(images, **changes):
-    return {"batch_size": 2, "crop": (24, 26), "pad_value": PAD, "seed": 5, "regions": images.root / "regions",
+def settings(images, crop=(24, 26), scales=(1.0,), mirror=True, **changes):
+    how = Augmentation(*crop, scales, mirror=mirror, pad_value=PAD)
+    return {"batch_size": 2, "how": how, "seed": 5, "regions": images.root / "regions",
             "masks": images.root / "masks", **changes}
 
 
@@ -54,7 +56,7 @@ def test_keys_shapes_and_types(images):
         "image": ([2, 24, 26, 3], "float32"), "labels": ([2, 4], "float32"), "regions": ([2, 24, 26], "int32")}
     assert {key: (spec.shape.as_list(), spec.dtype.name) for key, spec in y.items()} == {
         "labels": ([2, 4], "float32"), "mask": ([2, 24, 26], "int32")}
-    x, y = training_batches(images, batch_size=3, crop=16, drop_remainder=False).element_spec
+    x, y = training_batches(images, batch_size=3, how=Augmentation(16, 16), drop_remainder=False).element_spec
     assert x["image"].shape.as_list() == [None, 16, 16, 3] and set(x) == {"image", "labels"} and set(y) == {"labels"}
 
 
@@ -117,7 +119,7 @@ def test_mirror_and_scales(images):
     upright = stream(images, epochs=3, mirror=False)
     assert all((np.diff(x["regions"], axis=2)[(x["image"][..., 2] >= 100)[:, :, 1:]] == 1).all() for x, _ in upright)
     sizes = {int((x["image"][0, :, 0, 2] >= 100).sum()) for x, _ in
-             stream(images.subset(images.names[:1]), epochs=40, batch_size=1, scales=(0.5, 1.0, 1.1), crop=40)}
+             stream(images.subset(images.names[:1]), epochs=40, batch_size=1, scales=(0.5, 1.0, 1.1), crop=(40, 40))}
     assert sizes == {10, 20, 22}
 
 
@@ -133,7 +135,7 @@ def test_scaled_maps_come_from_their_neighbourhood(images):
 def test_half_are_mirrored_and_all_scales_are_drawn(images):
     one = images.subset(images.names[:1])
     flips = [int(x["regions"][0, 0, 1] < x["regions"][0, 0, 0]) for x, _ in
-             stream(one, epochs=300, batch_size=1, crop=8)]
+             stream(one, epochs=300, batch_size=1, crop=(8, 8))]
     assert 110 < sum(flips) < 190
 
 

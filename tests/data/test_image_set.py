@@ -99,8 +99,7 @@ def test_joined_sets_keep_both_in_order():
     both = first.joined(second)
     assert both.names == ("a", "c", "b") and set(both.images) == set(both.labels) == {"a", "b", "c"}
     assert both.masks == {"b": Path("m.png")} and both.faults == {"x": "gone"}
-    with pytest.raises(UserError, match="listed twice"):
-        first.joined(first)
+    assert first.joined(first).names == ("a",) and both.joined(second).names == ("a", "c", "b")
 
 
 def test_sizes_and_saliency(tmp_path):

@@ -17,9 +17,10 @@ def problem(rows=17, columns=23, classes=5, images=1):
 def test_the_quick_softmax_and_the_aligned_classes_change_nothing():
     unary, image = problem()
     plain = compiled(Settings(), few=False, aligned=False)(unary, image)
-    assert np.abs(plain - tf.nn.softmax(-unary)).numpy().max() > 0.1
+    assert np.abs(plain - tf.nn.softmax(-unary)).max() > 0.1
     for few, aligned in ((True, False), (False, True), (True, True)):
-        np.testing.assert_allclose(compiled(Settings(), few, aligned)(unary, image), plain, atol=2e-6)
+        # logits near 16 are rounded to 1e-6 in each of ten iterations
+        np.testing.assert_allclose(compiled(Settings(), few, aligned)(unary, image), plain, rtol=0, atol=1e-5)
 
 
 def test_one_image_is_a_batch_of_one():

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.ops.test_random_walk import random_case
+from tests.without_keras import answers_without_keras
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.offsets import half_disc, pair_mask
 from tfwsss.ops.random_walk import random_walk
@@ -24,33 +25,16 @@ class Walker(tf.Module):
         return random_walk(planes, affinity, half_disc(5), sharpness=8.0, steps=256)
 
 
-LOADER = """
-import sys
-sys.modules["keras"] = None
-import numpy as np, tensorflow as tf
-folder = sys.argv[1]
-z = np.load(folder + "/in.npz")
-walk = tf.saved_model.load(folder + "/walker").walk
-np.savez(folder + "/out.npz", **{str(k): walk(z[f"planes{k}"], z[f"features{k}"]) for k in range(3)})
-assert not [name for name, module in sys.modules.items() if name.startswith("keras") and module is not None]
-"""
-
-
 def test_a_saved_walk_runs_without_keras(tmp_path):
     rng = np.random.default_rng(5)
-    given, expected = {}, []
     walker = Walker()
-    for k, (rows, columns) in enumerate(((13, 16), (1, 1), (30, 9))):
-        given[f"planes{k}"] = rng.random((1 + k, rows, columns, 3 + k)).astype("float32")
-        given[f"features{k}"] = rng.standard_normal((1 + k, rows, columns, 8)).astype("float32") / 4
-        expected.append(walker.walk(given[f"planes{k}"], given[f"features{k}"]).numpy())
-    np.savez(tmp_path / "in.npz", **given)
-    tf.saved_model.save(walker, str(tmp_path / "walker"))
-    subprocess.run([sys.executable, "-c", LOADER, str(tmp_path)], check=True, timeout=120)
-    with np.load(tmp_path / "out.npz", allow_pickle=False) as out:
-        for k, wanted in enumerate(expected):
-            np.testing.assert_allclose(out[str(k)], wanted, atol=1e-6)
-    assert np.abs(expected[0] - given["planes0"]).max() > 0.1
+    calls = [(rng.random((1 + k, rows, columns, 3 + k)).astype("float32"),
+              rng.standard_normal((1 + k, rows, columns, 8)).astype("float32") / 4)
+             for k, (rows, columns) in enumerate(((13, 16), (1, 1), (30, 9)))]
+    expected = [walker.walk(*arguments).numpy() for arguments in calls]
+    for found, wanted in zip(answers_without_keras(walker, "walk", calls, tmp_path), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert np.abs(expected[0] - calls[0][0]).max() > 0.1
 
 
 OTHER_BACKEND = """

@@ -6,20 +6,25 @@ import keras
 
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
+from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 
 
 def build_backbone(name: str, initial: str | Path | None = None, output_stride: int = 16,
-                   tap: str = "block_16_project_BN", width: float = 1.0) -> keras.Model:
+                   tap: str = "block_16_project_BN", trainable_norm: bool = False, width: float = 1.0,
+                   form: str = "icd", fc6_dilation: int = 1) -> keras.Model:
     """Builds a backbone and fills it.
 
     Args:
-        name: `vgg16` (stride 8), `mobilenet_v2` or `small` (stride 4).
+        name: `vgg16` or `resnet38` (stride 8), `mobilenet_v2` or `small` (stride 4).
         initial: a weights file, `imagenet`, or nothing for random weights.
         output_stride: of `mobilenet_v2`.
         tap: layer of `mobilenet_v2` whose output is "features".
+        trainable_norm: whether the batch normalisations of `mobilenet_v2` learn.
         width: factor of all channels.
+        form: of `vgg16`, "icd" or "affinitynet".
+        fc6_dilation: of `vgg16`.
 
     Returns:
         keras.Model, image `(batch, row, column, 3)` to "features" and "classifier".
@@ -33,8 +38,10 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
     ['classifier', 'features']
     """
     if name == "mobilenet_v2":
-        backbone = mobilenet_v2(output_stride=output_stride, tap=tap, width=width)
+        backbone = mobilenet_v2(output_stride=output_stride, tap=tap, trainable_norm=trainable_norm, width=width)
+    elif name == "vgg16":
+        backbone = vgg16(width=width, form=form, fc6_dilation=fc6_dilation)
     else:
-        backbone = {"vgg16": vgg16, "small": small}[name](width=width)
+        backbone = {"resnet38": resnet38, "small": small}[name](width=width)
     load_initial(backbone, initial)
     return backbone

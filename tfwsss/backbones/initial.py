@@ -10,6 +10,8 @@ import h5py
 import keras
 import numpy as np
 
+from tfwsss.backbones.thinning import dense_as_convolutions
+from tfwsss.backbones.vgg16 import reads_bgr
 from tfwsss.errors import UserError
 
 Arrays = dict[str, list[np.ndarray]]       # layer name -> its arrays in order of creation
@@ -59,20 +61,32 @@ def _imagenet(backbone: keras.Model) -> Arrays:
         raise UserError(f"initial weights 'imagenet': none exist for backbone {backbone.name!r}; "
                         f"use one of {', '.join(builders)} or leave the setting empty")
     try:
-        model = builders[backbone.name](include_top=False, weights="imagenet", input_shape=(224, 224, 3))
+        model = builders[backbone.name](include_top=backbone.name == "vgg16", weights="imagenet",
+                                        input_shape=(224, 224, 3))
     except Exception as error:                                 # Keras wraps every failed download in a bare Exception
         raise UserError(f"initial weights 'imagenet': Keras could not fetch them ({error}); "
                         "name a file with these weights instead") from error
     return {layer.name: [np.asarray(value) for value in layer.get_weights()] for layer in model.layers}
 
 
-def _as_ours(arrays: Arrays) -> Arrays:
-    """Renames Keras' VGG-16 to ours, and turns its first kernel from BGR to RGB."""
-    if "block1_conv1" not in arrays:
+def _as_ours(backbone: keras.Model, arrays: Arrays) -> Arrays:
+    """Renames Keras' VGG-16 to ours, turns its first kernel from BGR to RGB, and makes fc6 and fc7 of its dense layers.
+
+    What is not of Keras' VGG-16, or for another backbone, stays as it is.
+    """
+    if "block1_conv1" not in arrays or backbone.name != "vgg16":
         return arrays
     renamed = {name.replace("block", "conv").replace("_conv", "_"): value for name, value in arrays.items()}
-    kernel, bias = renamed["conv1_1"]
-    renamed["conv1_1"] = [kernel[:, :, ::-1], bias]
+    known = {layer.name for layer in backbone.layers}
+    further = {name for name, values in renamed.items() if name.startswith("conv") and values} - known
+    if further:
+        raise UserError(f"initial weights: {min(further)} has no place in vgg16; is the file that of VGG-19?")
+    if not reads_bgr(backbone):
+        kernel, bias = renamed["conv1_1"]
+        renamed["conv1_1"] = [kernel[:, :, ::-1], bias]
+    if "fc1" in arrays and "fc2" in arrays:
+        renamed |= dense_as_convolutions(arrays["fc1"], arrays["fc2"], renamed["conv5_3"][0].shape[-1],
+                                         backbone.get_layer("fc6").filters)
     return renamed
 
 
@@ -94,14 +108,15 @@ def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.nda
 
     Every variable must be found with its own shape, unless `optional` names it;
     nothing is changed where one is not. Arrays that the backbone has no place
-    for are left out.
+    for are left out. VGG-16 of `keras.applications` fills ours, its dense layers
+    thinned to fc6 and fc7 (`dense_as_convolutions`).
 
     Args:
         backbone: keras.Model. One of this package's backbones.
         source: "imagenet", a `.weights.h5`, `.h5` or `.keras` file, a dictionary
             from variable path (`conv1_1/kernel`) to array, or None for nothing.
         optional: patterns of layer names that may be missing or differ in shape
-            (`fc*` of VGG-16 where `source` is "imagenet": added by itself).
+            (`fc*` of VGG-16 where a file of Keras has no dense layers: added by itself).
 
     Returns:
         Paths of the variables that were left as they are.
@@ -122,10 +137,10 @@ def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.nda
         where, arrays = "initial weights", {path: np.asarray(value) for path, value in source.items()}
     else:
         where = str(source)
-        named = _imagenet(backbone) if source == "imagenet" else _read_file(Path(source))
-        if "block1_conv1" in named:
+        named = _imagenet(backbone) if str(source) == "imagenet" else _read_file(Path(source))
+        if "block1_conv1" in named and "fc1" not in named:
             optional = (*optional, "fc*")
-        arrays = _by_path(backbone, _as_ours(named))
+        arrays = _by_path(backbone, _as_ours(backbone, named))
     filled, left = [], []
     for weight in backbone.weights:
         array, allowed = arrays.get(weight.path), any(fnmatchcase(weight.path.split("/")[0], p) for p in optional)

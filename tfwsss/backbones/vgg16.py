@@ -101,3 +101,20 @@ def vgg16(*, width: float = 1.0, head_channels: int = 1024, dropout: float = 0.5
                       trainable=plain or block > 2)
     head = _icd_head if plain else _affinitynet_head
     return keras.Model(image, {"features": x, "classifier": head(x, head_channels, fc6_dilation, dropout)}, name=name)
+
+
+def reads_bgr(model: keras.Model) -> bool:
+    """Says whether the first kernel of a network of this file sees blue first, as released weights do.
+
+    Args:
+        model: keras.Model, as `vgg16` builds it.
+
+    Returns:
+        True in the form of AffinityNet.
+
+    Example:
+
+    >>> [reads_bgr(vgg16(width=1 / 64, head_channels=1, form=form)) for form in FORMS]
+    [False, True]
+    """
+    return model.get_layer("subtract_mean").offset != -127.0

@@ -9,12 +9,11 @@ import tensorflow as tf
 
 from tfwsss import artefacts
 from tfwsss.data import images as graph
+from tfwsss.data.augment import DRAWS, Augmentation, augment
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.palette import IGNORE
 
 _LOG = logging.getLogger("tfwsss")
-_DRAWS = 4      # scale, mirror, crop row, crop column
 _ORDER, _AUGMENTATION = 0, 1
 
 
@@ -30,10 +29,9 @@ def steps_per_epoch(images: ImageSet, batch_size: int, drop_remainder: bool = Tr
     return max(1, whole + (rest > 0 and not drop_remainder))
 
 
-def training_batches(images: ImageSet, *, batch_size: int, crop: int | tuple[int, int],
-                     scales: Sequence[float] = (1.0,), mirror: bool = True, pad_value: float | Sequence[float] = 127.0,
-                     seed: int = 0, epochs: int = 1, initial_epoch: int = 0, regions: Path | None = None,
-                     masks: Path | None = None, drop_remainder: bool = True) -> tf.data.Dataset:
+def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, seed: int = 0, epochs: int = 1,
+                     initial_epoch: int = 0, regions: Path | None = None, masks: Path | None = None,
+                     drop_remainder: bool = True) -> tf.data.Dataset:
     """Yields shuffled, scaled, mirrored, padded and cropped batches of the epochs asked for, one after another.
 
     The order of an epoch depends on (seed, epoch), the augmentation of an
@@ -44,10 +42,7 @@ def training_batches(images: ImageSet, *, batch_size: int, crop: int | tuple[int
     Args:
         images: data set; JPEG and PNG files (`survey` converts others).
         batch_size: images in a batch over all devices together.
-        crop: side, or rows and columns, of what the network sees.
-        scales: factors, one of which is drawn for each image.
-        mirror: whether half of the images are flipped left and right.
-        pad_value: grey 0-255 or red, green, blue of the padding at the bottom and on the right.
+        how: scale, colours, mirror image and crop.
         seed: any whole number.
         epochs: number of the epoch to stop before.
         initial_epoch: number of the first epoch.
@@ -62,12 +57,9 @@ def training_batches(images: ImageSet, *, batch_size: int, crop: int | tuple[int
     Raises:
         UserError: no images, or regions or masks of some are missing.
     """
-    _check(images, batch_size, scales, regions, masks)
+    _check(images, batch_size, how.scales, regions, masks)
     count, steps = len(images.names), steps_per_epoch(images, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
-    rows, columns = (crop, crop) if isinstance(crop, int) else crop
-    settings = {"rows": rows, "columns": columns, "scales": tf.constant(scales, tf.float64), "mirror": mirror,
-                "pad_value": _colour(pad_value)}
     files, labels = _files(images, images.names, regions, masks), _labels(images)
 
     def places(epoch):
@@ -77,9 +69,8 @@ def training_batches(images: ImageSet, *, batch_size: int, crop: int | tuple[int
         return tf.data.Dataset.from_tensor_slices((order, tf.fill([per_epoch], epoch), place))
 
     def element(index, epoch, place):
-        draws = tf.random.stateless_uniform([_DRAWS], _key(seed, _AUGMENTATION, epoch, place))
-        x = _augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette),
-                     draws, **settings)
+        draws = tf.random.stateless_uniform([DRAWS], _key(seed, _AUGMENTATION, epoch, place))
+        x = augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette), draws, how)
         tags = tf.gather(labels, index)
         y = {"labels": tags, **({"mask": x.pop("mask")} if masks else {})}
         return {**x, "labels": tags}, y
@@ -186,19 +177,3 @@ def _load(files: dict, palette: np.ndarray) -> dict:
         with tf.control_dependencies([tf.debugging.Assert(same, message)]):
             x[key] = tf.identity(x[key])
     return x
-
-
-def _augment(x: dict, draws, rows: int, columns: int, scales, mirror: bool, pad_value) -> dict:
-    """Scales, mirrors, pads, crops an element, in this order; the image becomes float32."""
-    number = tf.minimum(tf.cast(draws[0] * len(scales), tf.int32), len(scales) - 1)
-    size = graph.scaled_size(tf.shape(x["image"])[:2], tf.gather(scales, number))
-    size = tf.maximum(size, 1)
-    x = {key: graph.scale_image(value, size) if key == "image" else graph.scale_ids(value, size)
-         for key, value in x.items()}
-    if mirror:
-        x = {key: graph.mirror(value, draws[1] < 0.5) for key, value in x.items()}
-    x["image"] = tf.cast(x["image"], tf.float32)
-    paddings = {"image": pad_value, "mask": IGNORE, "regions": graph.next_id(x["regions"]) if "regions" in x else 0}
-    x = {key: graph.pad(value, rows, columns, paddings[key]) for key, value in x.items()}
-    offsets = graph.crop_offsets(tf.shape(x["image"])[:2], rows, columns, draws[2:])
-    return {key: graph.crop(value, offsets, rows, columns) for key, value in x.items()}

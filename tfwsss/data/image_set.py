@@ -98,7 +98,10 @@ class ImageSet:
                                    masks=of(self.masks), saliency=of(self.saliency))
 
     def joined(self, other: "ImageSet") -> "ImageSet":
-        """Returns the images of both sets, this one's first; they share classes and no name."""
+        """Returns the images of both sets, this one's first and each name once; they share the classes."""
+        own = set(self.names)
+        other = other.subset(name for name in other.names if name not in own)
+
         def both(key: str) -> dict:
             return {**getattr(self, key), **getattr(other, key)}
 

@@ -1,9 +1,12 @@
 """Decoding and geometry of images, masks and regions inside a TensorFlow graph; training and serving share it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from tfwsss.data import png
+from tfwsss.palette import IGNORE
 
 
 def decode_image(contents):
@@ -96,6 +99,23 @@ def scale_image(image, size):
     return tf.cast(tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0), tf.uint8)
 
 
+def scale_image_smoothly(image, size):
+    """Resizes an image by cubic weights that widen with the reduction, the rule of Pillow.
+
+    Args:
+        image: uint8 `(row, column, channel)`.
+        size: int32 `(2,)`, rows and columns of the result.
+
+    Returns:
+        uint8 `(rows, columns, channel)`.
+    """
+    for axis in (1, 0):                                       # like there, columns first, rounded in between
+        part = tf.where(tf.range(2) == axis, size, tf.shape(image)[:2])
+        image = tf.image.resize(image, part, method="bicubic", antialias=True)
+        image = tf.cast(tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0), tf.uint8)
+    return image
+
+
 def scale_ids(ids, size):
     """Resizes a mask or regions by taking the nearest pixel, the rule of OpenCV: floor(place * old / new).
 
@@ -115,6 +135,29 @@ def scale_ids(ids, size):
     return ids
 
 
+def reduce_ids(ids, block: int, num_ids: int):
+    """Reduces masks to the commonest id of each cell, the lower of equals; ids beyond the last and the border are 255.
+
+    Args:
+        ids: int32 `(batch, row, column)`, 0 to num_ids - 1, or 255.
+        block: side of a cell in pixels.
+        num_ids: number of ids.
+
+    Returns:
+        int32 `(batch, ceil(row / block), ceil(column / block))`.
+
+    Example:
+    >>> reduce_ids(tf.constant([[[1, 1, 0], [1, 2, 255]]]), 2, 3).numpy().tolist()
+    [[[1, 255]]]
+    """
+    rows, columns = ids.shape[1] or tf.shape(ids)[1], ids.shape[2] or tf.shape(ids)[2]
+    full = tf.pad(tf.minimum(ids, num_ids), [[0, 0], [0, -rows % block], [0, -columns % block]],
+                  constant_values=num_ids)
+    counts = tf.nn.avg_pool2d(tf.one_hot(full, num_ids + 1), block, block, "VALID")       # of each id
+    common = tf.argmax(counts, axis=-1, output_type=tf.int32)
+    return tf.where(common == num_ids, IGNORE, common)
+
+
 def mirror(x, mirrored):
     """Flips left and right where `mirrored` is true.
 
@@ -128,14 +171,16 @@ def mirror(x, mirrored):
     return tf.cond(mirrored, lambda: tf.reverse(x, axis=[1]), lambda: x)
 
 
-def pad(x, rows, columns, value):
-    """Pads at the bottom and on the right up to a size; larger sides stay as they are.
+def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
+    """Pads up to a size; larger sides stay as they are.
 
     Args:
         x: `(row, column)` or `(row, column, channel)`.
         rows: rows to reach.
         columns: columns to reach.
         value: scalar, or one number for each channel. For regions use `next_id`, for masks 255.
+        draws: float `(2,)` in [0, 1), share of the padding above and on the left; all whole numbers of pixels are
+            equally likely. 0 leaves `x` at the upper left.
 
     Returns:
         Same type and rank as `x`, at least `rows` by `columns`.
@@ -146,8 +191,9 @@ def pad(x, rows, columns, value):
     [[7, 255], [255, 255]]
     """
     shape = tf.shape(x)
-    below, right = tf.maximum(rows - shape[0], 0), tf.maximum(columns - shape[1], 0)
-    margins = [[0, below], [0, right]] + [[0, 0]] * (x.shape.rank - 2)
+    missing = tf.maximum(tf.stack([rows - shape[0], columns - shape[1]]), 0)
+    before = tf.minimum(tf.cast(tf.cast(draws, tf.float32) * tf.cast(missing + 1, tf.float32), tf.int32), missing)
+    margins = [[before[axis], missing[axis] - before[axis]] for axis in (0, 1)] + [[0, 0]] * (x.shape.rank - 2)
     value = tf.cast(value, x.dtype)
     inside = tf.pad(tf.ones_like(x[..., :1] if x.shape.rank == 3 else x, tf.bool), margins)
     return tf.where(inside, tf.pad(x, margins), value)

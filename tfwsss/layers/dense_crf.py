@@ -169,6 +169,8 @@ def _check_arrays(unary, image, present):
         )
     if np.isnan(unary).any():
         raise UserError("dense CRF: unary holds NaN; expected -log probabilities")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise UserError("dense CRF: image holds NaN or infinity; expected grey levels of 0-255")
 
 
 def _by_lattice(unary, image, settings):

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from tfwsss.errors import UserError
 
-METHODS = ("icd",)
+METHODS = ("icd", "affinitynet")
 """Names of the methods; a module of this folder has each name."""
 
 

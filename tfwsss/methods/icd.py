@@ -1,5 +1,6 @@
 """ICD: superpixels, an intra-class discriminator, its scores, seeds, then dense CRF or saliency."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,6 @@ import numpy as np
 import pydantic
 
 from tfwsss import artefacts
-from tfwsss.artefacts import Scores
 from tfwsss.config import CRFSettings, RunSettings, Settings
 from tfwsss.data.image_set import ImageSet
 from tfwsss.methods import icd_training, maps
@@ -17,7 +17,6 @@ from tfwsss.methods.crf import crf_stage, sharpen
 from tfwsss.methods.icd_training import ICDSettings
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.superpixels import superpixels
-from tfwsss.refine.upsample import upsample
 from tfwsss.stages import Inputs, Stage, infer, refine, train
 
 
@@ -105,26 +104,26 @@ def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
     Returns:
         The stages, in order; the last is `pseudo`.
     """
-    everything = images if pseudo is images else _union(images, pseudo)
+    everything = images.joined(pseudo)     # superpixels are made of each once
+
+    def map_of(key: str, settings: maps.MapSettings) -> Stage:
+        return maps.map_stage(key, pseudo, config, settings, "icd",
+                              lambda folder: icd_training.load_maps(folder / "model.keras", [key]))
+
     listed = [
         *_region_stages(config, everything),
         train("icd", images, config, settings=config.icd, epochs=config.icd.epochs, needs=("regions",),
               build=functools.partial(icd_training.build, config), usable=_with_regions(images),
               batches=functools.partial(icd_training.batches, config),
               callbacks=functools.partial(icd_training.callbacks, config)),
-        _map_stage("cam", pseudo, config, config.cam),
-        _cam_masks(pseudo, config),
-        _map_stage("scores", pseudo, config, config.scores),
+        map_of("cam", settings=config.cam),
+        maps.threshold_stage("cam_masks", pseudo, config, config.cam_masks, "cam"),
+        map_of("scores", settings=config.scores),
     ]
     if config.cam_crf:
-        listed.append(crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo))
+        stage = crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo)
+        listed.append(dataclasses.replace(stage, section="pseudo"))
     return listed + _seed_stages(config, pseudo)
-
-
-def _union(images: ImageSet, pseudo: ImageSet) -> ImageSet:
-    """Returns the images of both lists; superpixels are made of each once."""
-    further = [name for name in pseudo.names if name not in set(images.names)]
-    return images.joined(pseudo.subset(further))
 
 
 def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
@@ -132,7 +131,7 @@ def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
     first = refine("superpixels" if merged else "regions", images, config, kind="regions", function=superpixels,
                    settings=config.superpixels, arguments=("image",))
     if not merged:
-        return [first]
+        return [dataclasses.replace(first, section="superpixels")]
     return [first, infer("regions", images, config, kind="regions", needs=("superpixels",),
                          settings=icd_training.MergeWith(**config.regions.model_dump(), backbone=config.icd.backbone),
                          predict=functools.partial(icd_training.merged_regions, config, images))]
@@ -142,31 +141,15 @@ def _with_regions(images: ImageSet) -> Callable[[Inputs], set[str]]:
     return lambda inputs: artefacts.finished(inputs["regions"], "regions", images.names)
 
 
-def _map_stage(key: str, images: ImageSet, config: Config, settings: maps.MapSettings) -> Stage:
-    """Makes the stage that writes one of the network's two maps."""
-    def predict(inputs: Inputs, names):
-        network = icd_training.load_maps(inputs["icd"] / "model.keras", [key])
-        return maps.map_stage_pairs(network, key, images, names, settings)
-
-    return infer(key, images, config, kind="scores", settings=settings, needs=("icd",), predict=predict)
-
-
-def _cam_masks(images: ImageSet, config: Config) -> Stage:
-    settings = config.cam_masks
-
-    def predict(inputs: Inputs, names):
-        return maps.threshold_masks(images, inputs, "cam", "cam_masks", names, settings)
-
-    return infer("cam_masks", images, config, kind="masks", settings=settings, needs=("cam",), predict=predict)
-
-
 def _seed_stages(config: Config, images: ImageSet) -> list[Stage]:
     """Seeds, then the CRF; or, where saliency maps are given, seeds with saliency as background."""
     arguments = ["scores:scores", "cam:scores"]
     make = functools.partial(refine, images=images, config=config, kind="masks", function=seeds_of_scores,
                              settings=config.seeds, needs=("scores", "cam"))
     if config.data.saliency is not None:
-        return [make("pseudo", arguments=[*arguments, "saliency"])]
+        stage = make("pseudo", arguments=[*arguments, "saliency"])
+        facts = {**stage.settings, "saliency": str(config.data.saliency)}           # other maps, other seeds
+        return [dataclasses.replace(stage, settings=facts, section="seeds")]
     return [make("seeds", arguments=arguments),
             crf_stage("pseudo", images, config, source="seeds", settings=config.pseudo)]
 
@@ -186,17 +169,9 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
     Yields:
         Name and mask uint8 `(row, column)`.
     """
-    network = icd_training.load_maps(run / "icd" / "model.keras", ["cam", "scores"])
+    network = icd_training.load_maps(config.given.get("icd", run / "icd") / "model.keras", ["cam", "scores"])
     for name, found in maps.score_images(network, images, images.names, config.scores):
         if not tagged:
-            found = _likely(found)
+            found = maps.likely(found, "cam")
         seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
         yield name, sharpen(seeds, images.read_image(name), len(images.classes), config.pseudo)
-
-
-def _likely(found: dict[str, Scores]) -> dict[str, Scores]:
-    """Keeps the classes that the class maps, averaged over the image, find likelier than not."""
-    cam = found["cam"]
-    logits = upsample(cam.scores, cam.size, cam.covers).mean(axis=(1, 2))   # (class,)
-    keep = logits >= min(0.0, logits.max())
-    return {key: each._replace(classes=each.classes[keep], scores=each.scores[keep]) for key, each in found.items()}

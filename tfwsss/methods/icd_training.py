@@ -1,6 +1,5 @@
 """What ICD's stages do with its network: build, feed, load."""
 
-import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,41 +10,32 @@ import pydantic
 
 from tfwsss import artefacts
 from tfwsss.backbones.build import build_backbone
-from tfwsss.callbacks import Panel, Panels, TensorBoardLogs
+from tfwsss.callbacks import Panel
 from tfwsss.config import BackboneSettings, Settings
 from tfwsss.data.batches import canvas_batches, steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.logs import LOG
 from tfwsss.methods import maps
+from tfwsss.methods.fitting import GREY, FitSettings, make_optimizer, watchers
 from tfwsss.models.icd import ICD, scorer
-from tfwsss.optim import SGD, Adam, PolyDecay
-from tfwsss.progress import TrainingProgress
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.merging import merge_regions
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
 from tfwsss.stages import Inputs
 
-GREY = 127.0
-"""What the published program pads with: its own mean."""
+HEADS = ("fc8", "conv_ft")
+"""Layers that learn faster than the backbone."""
 
 PANEL_THRESHOLD = 0.3
 """Share of a class map's maximum from which panels show it as object."""
 
 
-class ICDSettings(Settings):
+class ICDSettings(FitSettings):
     """Network, losses, optimiser and augmentation of ICD; the defaults are the published ones.
 
     Args:
-        backbone: see `config.BackboneSettings`.
-        epochs, batch_size: of training; the batch is that of all devices together.
-        crop: side in pixels of what the network sees.
-        scales: factors, one drawn for each image. mirror: flip half of the images.
-        optimizer: `sgd` with momentum 0.9, or `adam`.
-        learning_rate: of the first epoch; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
-        head_factor: times the learning rate, for `fc8` and `conv_ft`.
-        weight_decay: coupled, of kernels only.
         head_width: channels of the position classifier.
         sign_updates_per_step: 1, or 2 as on the publication's two devices.
         bottom_up_scale, top_down_threshold: of the losses.
@@ -53,17 +43,10 @@ class ICDSettings(Settings):
         dropout: before the class maps of backbones without a head of their own.
     """
 
-    backbone: BackboneSettings = BackboneSettings()
     epochs: pydantic.PositiveInt = 20
     batch_size: pydantic.PositiveInt = 32
     crop: pydantic.PositiveInt = 321
-    scales: tuple[pydantic.PositiveFloat, ...] = (0.5, 0.75, 1.0, 1.25, 1.5)
-    mirror: bool = True
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    learning_rate: pydantic.PositiveFloat = 1e-3
-    schedule: Literal["epoch", "step"] = "epoch"
-    head_factor: pydantic.PositiveFloat = 10.0
-    weight_decay: pydantic.NonNegativeFloat = 5e-4
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((0.5, 0.75, 1.0, 1.25, 1.5), min_length=1)
     head_width: pydantic.PositiveInt = 1024
     sign_updates_per_step: Literal[1, 2] = 1
     bottom_up_scale: pydantic.PositiveFloat = 10.0
@@ -102,7 +85,7 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> ICD:
                 accompanied=_accompanied(images))
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
-    model.compile(optimizer=_optimizer(settings, steps), jit_compile=False)
+    model.compile(optimizer=make_optimizer(settings, steps, HEADS), jit_compile=False)
     return model
 
 
@@ -114,13 +97,6 @@ def _accompanied(images: ImageSet) -> tuple[int, ...]:
         LOG.warning("icd: no image shows %s alone; their directions learn from images of several classes",
                     ", ".join(images.classes[1:][label] for label in missing))
     return missing
-
-
-def _optimizer(settings: ICDSettings, steps: int) -> keras.optimizers.Optimizer:
-    rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
-    factors = {"fc8": settings.head_factor, "conv_ft": settings.head_factor}
-    kind = SGD if settings.optimizer == "sgd" else Adam
-    return kind(rate, coupled_decay=settings.weight_decay, multipliers=factors)
 
 
 def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
@@ -136,9 +112,8 @@ def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
         One stream of `tf.data` batches up to the last epoch.
     """
     settings = config.icd
-    return training_batches(images, batch_size=settings.batch_size, crop=settings.crop, scales=settings.scales,
-                            mirror=settings.mirror, pad_value=GREY, seed=config.seed, epochs=settings.epochs,
-                            initial_epoch=first, regions=inputs["regions"])
+    return training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=config.seed,
+                            epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"])
 
 
 def callbacks(config: Any, run: Path, model: ICD, images: ImageSet) -> list[keras.callbacks.Callback]:
@@ -153,15 +128,8 @@ def callbacks(config: Any, run: Path, model: ICD, images: ImageSet) -> list[kera
     Returns:
         Keras callbacks.
     """
-    size, board, logs = config.icd.batch_size, config.tensorboard, run / "tensorboard" / "icd"
-    watchers: list[keras.callbacks.Callback] = [TrainingProgress("icd", size)]
-    if board.enabled:
-        watchers.append(TensorBoardLogs(logs, size, config.model_dump(mode="json"), profile=board.profile))
-    if board.enabled and board.panels:
-        step = max(1, len(images.names) // board.panels)
-        fixed = images.subset(images.names[::step][: board.panels])
-        watchers.append(Panels(logs, fixed, functools.partial(_panel, config, scorer(model), fixed)))
-    return watchers
+    network = scorer(model)
+    return watchers("icd", config, config.icd, run, images, lambda fixed, name: _panel(config, network, fixed, name))
 
 
 def _panel(config: Any, network: keras.Model, images: ImageSet, name: str) -> Panel:
@@ -185,8 +153,11 @@ def load_maps(path: Path, keys: Sequence[str]) -> keras.Model:
 
     Returns:
         keras.Model, image `(batch, row, column, 3)` to a dictionary of those maps.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds another network.
     """
-    network = scorer(keras.saving.load_model(path, compile=False))
+    network = scorer(maps.load_model(path.parent, ICD))
     return keras.Model(network.input, {key: network.output[key] for key in keys})
 
 

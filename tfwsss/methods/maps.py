@@ -1,7 +1,9 @@
 """From a network that gives class maps to scores, and from class maps to masks."""
 
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -10,15 +12,15 @@ import pydantic
 
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
-from tfwsss.config import Settings
+from tfwsss.config import RunSettings, Settings
 from tfwsss.data.batches import canvas_batches
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.ops.resize import resize
 from tfwsss.refine.seeds import decide_cam
 from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.refine.upsample import upsample
-from tfwsss.stages import Inputs
+from tfwsss.stages import Inputs, Stage, infer
 
 _HELD = 32
 """Images whose maps are in memory at a time."""
@@ -35,7 +37,7 @@ class MapSettings(Settings):
     """
 
     canvas: pydantic.PositiveInt = 513
-    scales: tuple[pydantic.PositiveFloat, ...] = (1.0,)
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
     mirror: bool = False
     batch_size: pydantic.PositiveInt = 4
 
@@ -68,7 +70,7 @@ def score_images(network: keras.Model, images: ImageSet, names: Sequence[str], s
     Yields:
         Name and maps by the network's keys; they cover the canvas, and only the image's own labels are kept.
     """
-    stride = _stride(network)
+    stride = stride_of(network)
     steps = -(-(settings.canvas - 1) // stride)                       # grid positions - 1 at scale 1
     base = steps * stride + 1
     held = -(-_HELD // settings.batch_size) * settings.batch_size
@@ -90,15 +92,27 @@ def _averaged(network, images: ImageSet, names: list[str], settings: MapSettings
     for scale in settings.scales:
         side = max(1, round(steps * scale)) * stride + 1
         data = canvas_batches(images, names, settings.batch_size, side, steps * stride + 1, pad_value)
-        passes.append(network.predict(data, verbose=0))
+        passes.append(_applied(network, data))
         if settings.mirror:
-            mirrored = network.predict(data.map(lambda image: image[:, :, ::-1]), verbose=0)
+            mirrored = _applied(network, data.map(lambda image: image[:, :, ::-1]))
             passes.append({key: maps[:, :, ::-1] for key, maps in mirrored.items()})
     return {key: np.mean([_to_grid(maps[key], steps + 1) for maps in passes], axis=0) for key in passes[0]}
 
 
-def _stride(network: keras.Model) -> int:
-    """Returns the number of pixels between positions of the network's maps."""
+def _applied(network: keras.Model, data) -> dict[str, np.ndarray]:
+    """Applies the network to batches; inside a training on several replicas, without those: some would get nothing."""
+    if network.distribute_strategy.num_replicas_in_sync == 1:
+        return network.predict(data, verbose=0)
+    found = [network(batch, training=False) for batch in data]
+    return {key: np.concatenate([keras.ops.convert_to_numpy(maps[key]) for maps in found]) for key in found[0]}
+
+
+def stride_of(network: keras.Model) -> int:
+    """Returns the number of pixels between positions of a network's maps.
+
+    Args:
+        network: image `(batch, row, column, 3)` to a dictionary of maps.
+    """
     rows = next(iter(network.compute_output_shape((1, 257, 257, 3)).values()))[1]
     return 256 // (rows - 1)
 
@@ -108,22 +122,89 @@ def _to_grid(maps: np.ndarray, side: int) -> np.ndarray:
     return maps if maps.shape[1] == side else np.asarray(resize(maps, side, side, align_corners=True))
 
 
-def map_stage_pairs(network: keras.Model, key: str, images: ImageSet, names: Sequence[str],
-                    settings: MapSettings) -> Iterator[tuple[str, Scores]]:
-    """Computes one map of each image, for a stage.
+def load_model(folder: Path, kind: type[keras.Model]) -> keras.Model:
+    """Loads the network that a stage has trained.
 
     Args:
-        network: as for `score_images`.
-        key: of the map.
-        images: the data set.
-        names: what to compute.
-        settings: canvas, scales, mirror.
+        folder: of the stage; `model.keras` is read, by our own classes only.
+        kind: class that it must be of.
 
-    Yields:
-        Name and scores.
+    Returns:
+        keras.Model without optimiser.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds another network.
     """
-    for name, maps in score_images(network, images, names, settings):
-        yield name, maps[key]
+    path = folder / "model.keras"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; let python -m tfwsss.train finish its stage")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{path}: cannot be read ({reason}); train again with --redo {folder.name}") from error
+    if not isinstance(model, kind):
+        raise UserError(f"{path}: holds a {type(model).__name__}; "
+                        f"expected the {kind.__name__} that python -m tfwsss.train wrote")
+    return model
+
+
+def map_stage(key: str, images: ImageSet, config: RunSettings, settings: MapSettings, source: str,
+              load: Callable[[Path], keras.Model]) -> Stage:
+    """Makes the stage that writes one of a network's maps of whole images.
+
+    Args:
+        key: of the map; also the stage's name.
+        images: what to make maps of.
+        config: the run's settings.
+        settings: canvas, scales, mirror.
+        source: stage of the network.
+        load: folder of that stage to a network as `score_images` takes it.
+
+    Returns:
+        Stage of kind `scores`.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores]]:
+        for name, found in score_images(load(inputs[source]), images, names, settings):
+            yield name, found[key]
+
+    return infer(key, images, config, kind="scores", settings=settings, needs=(source,), predict=predict)
+
+
+def threshold_stage(name: str, images: ImageSet, config: RunSettings, settings: ThresholdSettings,
+                    source: str) -> Stage:
+    """Makes the stage that turns class maps into masks by one threshold; see `threshold_masks`.
+
+    Args:
+        name: of the stage.
+        images: what to make masks of.
+        config: the run's settings.
+        settings: the threshold.
+        source: stage of the class maps.
+
+    Returns:
+        Stage of kind `masks`.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+        return threshold_masks(images, inputs, source, name, names, settings)
+
+    return infer(name, images, config, kind="masks", settings=settings, needs=(source,), predict=predict)
+
+
+def likely(found: Mapping[str, Scores], logits: str) -> dict[str, Scores]:
+    """Keeps of an untagged image's maps the classes that the network finds likelier than not, or else the likeliest.
+
+    Args:
+        found: maps of all classes, by key.
+        logits: key of the raw class maps, whose mean over the image is a class' logit.
+
+    Returns:
+        The same keys, of fewer classes.
+    """
+    raw = found[logits]
+    means = upsample(raw.scores, raw.size, raw.covers).mean(axis=(1, 2))     # (class,)
+    keep = means >= min(0.0, means.max())
+    return {key: each._replace(classes=each.classes[keep], scores=each.scores[keep]) for key, each in found.items()}
 
 
 def threshold_masks(images: ImageSet, inputs: Inputs, source: str, target: str, names: Sequence[str],
@@ -160,7 +241,8 @@ def _choose(images: ImageSet, scores: Path, output: Path) -> float:
     """Chooses the threshold from all maps, and keeps how."""
     search = ThresholdSearch()
     for name in sorted(artefacts.finished(scores, "scores", images.names)):
-        found = artefacts.read_scores(scores, name)
-        search.add(upsample(found.scores, found.size, found.covers))
+        with contextlib.suppress(ImageFault):            # told where its mask is made
+            found = artefacts.read_scores(scores, name)
+            search.add(upsample(found.scores, found.size, found.covers))
     artefacts.write_atomically(output / "threshold.json", json.dumps(search.summary()).encode())
     return search.threshold()

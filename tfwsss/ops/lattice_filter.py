@@ -26,7 +26,9 @@ class LatticeFilter(NamedTuple):
 def symmetric_filter(lattices: list[Lattice], weights: list[float]) -> LatticeFilter:
     """Joins kernels K_k on lattices into sum_k weight_k D_k K_k D_k, with D_k = diag(K_k 1)^(-1/2).
 
-    The map is symmetric. Memory: 24 bytes for each point and corner, 80 for each lattice point and direction.
+    The directions are blurred in turn, as the original does, so the map is symmetric only as far as no
+    lattice point is missing; its transpose blurs in reverse. Memory: 24 bytes for each point and corner,
+    80 for each lattice point and direction.
 
     Args:
         lattices: one or more `Lattice` of the same N points.
@@ -51,7 +53,7 @@ def symmetric_filter(lattices: list[Lattice], weights: list[float]) -> LatticeFi
     members = np.repeat(np.eye(len(lattices), dtype=np.float32), [x.ids.shape[1] for x in lattices], axis=0)
     gain = np.array([1 / (1 + 2.0 ** (1 - x.ids.shape[1])) for x in lattices], np.float32)   # of the blurs
     shape = tf.stack([tf.shape(corners)[0], tf.add_n(sizes)])
-    indices = _indices(corners)
+    indices = _indices(tf.transpose(corners))
     grid = tf.raw_ops.SparseTensorDenseMatMul(
         a_indices=indices, a_values=tf.reshape(share, [-1]), a_shape=tf.cast(shape, tf.int64),
         b=tf.ones([shape[0], 1]), adjoint_a=True,
@@ -65,7 +67,21 @@ def symmetric_filter(lattices: list[Lattice], weights: list[float]) -> LatticeFi
 
 
 def smooth(matrices: LatticeFilter, values):
-    """Returns filtered values, float32 `(N, channel)`."""
+    """Filters values by matrices made once.
+
+    Args:
+        matrices: the `LatticeFilter` of N points.
+        values: float32 `(N, channel)`.
+
+    Returns:
+        float32 `(N, channel)`. Filtering a sum gives the sum of the filtered.
+
+    Example:
+    >>> from tfwsss.ops import permutohedral
+    >>> near = symmetric_filter([permutohedral.build([tf.constant([0.0, 1.0])])], [1.0])
+    >>> smooth(near, tf.constant([[0.0], [1.0]])).numpy().astype(float).round(3).tolist()
+    [[0.404], [0.607]]
+    """
     grid = _product(matrices.splat, values)
     for blur in matrices.blurs:
         grid = _product(blur, grid)
@@ -89,7 +105,7 @@ def _blurs(lattices, starts, sizes) -> tuple:
         columns = tf.stack([tf.where(side < 0, own, side) for side in (sides[0], own, sides[1])])
         values = tf.stack([tf.where(sides[0] < 0, 0.0, 0.5), tf.ones_like(own, tf.float32),
                            tf.where(sides[1] < 0, 0.0, 0.5)])
-        blurs.append(_matrix(_indices(tf.transpose(columns)), tf.transpose(values), tf.stack([total, total])))
+        blurs.append(_matrix(_indices(columns), tf.transpose(values), tf.stack([total, total])))
     return tuple(blurs)
 
 
@@ -98,9 +114,10 @@ def _shifted(ids, start):
 
 
 def _indices(columns):
-    """Returns int64 `(entry, 2)`, row and column of each entry of a matrix with the same number in every row."""
-    rows = tf.repeat(tf.range(tf.shape(columns)[0]), columns.shape[1])
-    return tf.transpose(tf.cast(tf.stack([rows, tf.reshape(columns, [-1])]), tf.int64))
+    """Returns int64 `(entry, 2)`, row and column of each entry of a matrix; `columns` are `(entry in its row, row)`."""
+    rows = tf.broadcast_to(tf.range(tf.shape(columns)[1]), tf.shape(columns))
+    pairs = tf.reshape(tf.stack([rows, columns], axis=1), [2 * columns.shape[0], -1])
+    return tf.reshape(tf.cast(tf.transpose(pairs), tf.int64), [-1, 2])   # int64 last: half the bytes to turn
 
 
 def _matrix(indices, values, shape):

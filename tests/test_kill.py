@@ -1,0 +1,142 @@
+"""Runs that are killed or interrupted go on: the same masks, nothing finished repeated."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_run import call, contents, draw_tiny_folder, ended, grow, start, times, train, write_config
+
+STAGES = ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"]
+FILES = {"regions": "*.png", "icd": "checkpoint/epoch-*.json", "cam": "*.npz", "cam_masks": "*.png",
+         "scores": "*.npz", "seeds": "*.png", "pseudo": "*.png"}
+"""What each stage leaves behind while it works."""
+
+
+def stopped(process, run: Path, stage: str, sign: int, at_least: int = 1) -> dict[str, int]:
+    """Ends a started command once a stage has some of its files; returns when the files there were written."""
+    for _ in range(12000):
+        made = [path for path in (run / stage).glob(FILES[stage]) if not path.name.startswith(".")]
+        if len(made) >= at_least or process.poll() is not None:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, process.communicate()
+    (os.killpg if sign == signal.SIGKILL else os.kill)(process.pid, sign)
+    assert not (run / stage / "stage.json").exists(), f"{stage} was finished before it could be stopped"
+    return times(run, STAGES)
+
+
+def goes_on(before: dict[str, int], run: Path) -> None:
+    """Asserts that nothing which a finished stage had made, nor an image's file of the killed one, is written again."""
+    now = times(run, STAGES)
+    killed = next(stage for stage in STAGES if f"{stage}/stage.json" not in before)
+    own = {f"{killed}/started.json", f"{killed}/threshold.json"}
+    rewritten = {file for file in before if now.get(file) != before[file] and "/checkpoint/" not in file}
+    assert rewritten <= own, sorted(rewritten - own)
+    assert len(before) > 1 and f"{killed}/started.json" in before
+
+
+def losses(run: Path) -> list[dict]:
+    """Returns the logs of each epoch."""
+    return json.loads((run / "icd" / "history.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory) -> tuple[list, Path, Path]:
+    """Command line, a run killed with two checkpoints or more, and an unbroken one."""
+    base = tmp_path_factory.mktemp("training")
+    write_config(base / "config.yaml", draw_tiny_folder(base / "data"), icd={"epochs": 12},
+                 tensorboard={"enabled": False})
+    arguments = ["--config", base / "config.yaml", "--until", "cam_masks", "--run"]
+    process = start(*arguments, base / "killed")
+    stopped(process, base / "killed", "icd", signal.SIGKILL, at_least=2)
+    assert ended(process).code == -signal.SIGKILL
+    assert train(*arguments, base / "whole").code == 0
+    return arguments, base / "killed", base / "whole"
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["killed", "killed and torn"])
+def test_kill_while_training(training, tmp_path, torn):
+    """Killed after an epoch: the weights, and so the masks, are those of an unbroken run.
+
+    Where a disk has spoilt the newest checkpoint as well, it goes on from the one before.
+    """
+    arguments, killed, whole = training
+    run = tmp_path / "run"
+    shutil.copytree(killed, run)
+    *_, older, last = sorted((run / "icd" / "checkpoint").glob("epoch-*.npz"))
+    if torn:
+        last.write_bytes(last.read_bytes()[:1000])
+        last = older
+    before = times(run, STAGES)
+    assert not (run / "icd" / "model.keras").exists() and train(*arguments, run).code == 0
+    goes_on(before, run)
+    assert f"icd: goes on after epoch {int(last.name[6:10])} of 12" in (run / "log.txt").read_text()
+    assert losses(run) == losses(whole) and len(losses(run)) == 12
+    assert contents(run / "cam", "*.npz") == contents(whole / "cam", "*.npz")
+    assert contents(run / "cam_masks") == contents(whole / "cam_masks")
+
+
+def test_ctrl_c(tmp_path):
+    """Ctrl-C while workers make superpixels: exit code 130, one line, and the same command goes on."""
+    root = draw_tiny_folder(tmp_path / "data")
+    grow(root, 400)
+    write_config(tmp_path / "config.yaml", root, workers=2, icd={"epochs": 1}, tensorboard={"enabled": False})
+    arguments = ["--config", tmp_path / "config.yaml", "--until", "regions", "--run", tmp_path / "run"]
+    process = start(*arguments)
+    before = stopped(process, tmp_path / "run", "regions", signal.SIGINT)
+    answer = ended(process)
+    assert answer.code == 130 and answer.out == ""
+    assert answer.err.splitlines()[-1] == "interrupted; the same command goes on from here"
+    assert "Traceback" not in answer.err
+    assert train(*arguments).code == 0
+    goes_on(before, tmp_path / "run")
+    assert len(list((tmp_path / "run" / "regions").glob("*.png"))) == 400
+
+
+def test_two_processes_in_one_folder(tmp_path):
+    """A second command in a folder where one is at work is refused; after that one is killed it may go on."""
+    root = draw_tiny_folder(tmp_path / "data")
+    grow(root, 300)
+    write_config(tmp_path / "config.yaml", root)
+    arguments = ["--config", tmp_path / "config.yaml", "--until", "regions", "--run", tmp_path / "run"]
+    process = start(*arguments)
+    while not (tmp_path / "run" / "regions").exists() and process.poll() is None:
+        time.sleep(0.01)
+    answer = train(*arguments)
+    assert answer.code == 2 and "is in use by another process; wait for it or name another" in answer.errors[0]
+    os.killpg(process.pid, signal.SIGKILL)
+    ended(process)
+    assert train(*arguments).code == 0
+
+
+@pytest.mark.slow
+def test_kill_in_the_middle_of_each_stage(tmp_path):
+    """One run, killed in every stage: the pictures of an unbroken one, and no finished file written twice."""
+    root = draw_tiny_folder(tmp_path / "data")
+    grow(root, 150)
+    write_config(tmp_path / "config.yaml", root, icd={"epochs": 6}, pseudo={"iterations": 5},
+                 cam={"batch_size": 4}, scores={"batch_size": 4})
+    arguments = ["--config", tmp_path / "config.yaml", "--run"]
+    run, before = tmp_path / "killed", {}
+    for stage in STAGES:
+        process = start(*arguments, run)
+        now = stopped(process, run, stage, signal.SIGKILL)
+        assert ended(process).code == -signal.SIGKILL
+        if before:
+            goes_on(before, run)
+        before = now
+    result = train(*arguments, run)
+    assert result.code == 0
+    goes_on(before, run)
+    whole = train(*arguments, tmp_path / "whole")
+    assert whole.code == 0 and result.result["miou"] == whole.result["miou"]
+    for stage in ("regions", "cam_masks", "seeds", "pseudo"):
+        assert contents(run / stage) == contents(tmp_path / "whole" / stage)
+        assert len(list((run / stage).glob("*.png"))) == 150
+    assert losses(run) == losses(tmp_path / "whole")
+    assert call("evaluate", run, "--json").code == 0

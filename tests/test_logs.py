@@ -1,0 +1,134 @@
+import io
+import logging
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import rich.console
+
+from tfwsss import logs
+from tfwsss.logs import LOG
+
+
+@pytest.fixture(autouse=True)
+def console(monkeypatch):
+    """Standard error as a pipe of its own; the log is left as it was found."""
+    before, propagate, level = LOG.handlers[:], LOG.propagate, LOG.level
+    pipe = rich.console.Console(file=io.StringIO(), force_terminal=False, width=200, soft_wrap=True)
+    monkeypatch.setattr(logs, "CONSOLE", pipe)
+    yield pipe
+    for handler in set(LOG.handlers) - set(before):
+        handler.close()
+    LOG.handlers, LOG.propagate = before, propagate
+    LOG.setLevel(level)
+
+
+def test_the_log_of_a_run(tmp_path, console):
+    logs.open_log(tmp_path)
+    LOG.info("cam: %d of %d [bold]x[/]", 3, 7)
+    LOG.debug("not told")
+    LOG.warning("жук")
+    lines = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", "", line) for line in lines] == [
+        "INFO cam: 3 of 7 [bold]x[/]", "WARNING жук"]
+    shown = console.file.getvalue()
+    assert "cam: 3 of 7 [bold]x[/]" in shown and "жук" in shown and "\x1b" not in shown
+
+
+def test_opening_again_doubles_nothing(tmp_path, console):
+    """A second run in the same process writes to its own file only; the first is appended to when it comes back."""
+    for folder in ("one", "two", "one"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        logs.open_log()
+        logs.open_log(tmp_path / folder)
+        LOG.info("in %s", folder)
+    found = {folder: (tmp_path / folder / "log.txt").read_text() for folder in ("one", "two")}
+    assert found["one"].count("in one") == 2 and found["two"].count("in two") == 1 and "in two" not in found["one"]
+    assert console.file.getvalue().count("in two") == 1
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch, console):
+    monkeypatch.chdir(tmp_path)
+    logs.open_log()
+    LOG.info("said")
+    assert "said" in console.file.getvalue() and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_items_pass_unchanged(monkeypatch, terminal):
+    shown = rich.console.Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    monkeypatch.setattr(logs, "CONSOLE", shown)
+    assert list(logs.track(iter("abc"), "cam", 3)) == ["a", "b", "c"]
+    assert ("3/3" in shown.file.getvalue()) == ("cam" in shown.file.getvalue()) == terminal
+
+
+def test_items_come_one_at_a_time():
+    """What is tracked may be dear: nothing is taken before it is asked for."""
+    taken = []
+    items = logs.track((taken.append(item) or item for item in range(5)), "cam", 5)
+    assert next(items) == 0 and taken == [0]
+
+
+def test_a_pipe_hears_now_and_then(monkeypatch, caplog):
+    seconds = iter(range(0, 1000, 6))                             # an item takes 6 s: a line after 18, 36, ...
+    monkeypatch.setattr(logs.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(LOG, "propagate", True)
+    with caplog.at_level(logging.INFO, "tfwsss"):
+        list(logs.track(range(9), "cam", 9))
+    assert [record.getMessage() for record in caplog.records] == [
+        "cam: 3 of 9, about 36 s left", "cam: 6 of 9, about 18 s left"]        # nothing at the end
+
+
+def test_quick_work_says_nothing(caplog, monkeypatch):
+    monkeypatch.setattr(LOG, "propagate", True)
+    with caplog.at_level(logging.INFO, "tfwsss"):
+        list(logs.track(range(1000), "cam", 1000))
+    assert not caplog.records
+
+
+NOISE = """
+import os, sys
+from tfwsss import logs
+try:
+    with logs.quiet_loading():
+        os.write(2, b"noise from below\\n")
+        print("noise from above", file=sys.stderr)
+        {inside}
+except ImportError as error:
+    print("caught", error, file=sys.stderr)
+print("after", os.environ["TF_CPP_MIN_LOG_LEVEL"], file=sys.stderr)
+"""
+
+
+def loud(inside: str = "pass", level: str | None = None, **options) -> list[str]:
+    """Returns what a process that loads something noisy leaves on standard error."""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
+    done = subprocess.run([sys.executable, "-c", NOISE.format(inside=inside)], env=environment, text=True, timeout=60,
+                          stderr=subprocess.PIPE, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()
+
+
+NOISES = ["noise from below", "noise from above"]
+
+
+def test_loading_is_quiet():
+    assert loud() == ["after 3"]
+
+
+def test_a_failure_shows_all():
+    assert loud("raise ImportError('no such file')") == [*NOISES, "caught no such file", "after 3"]
+
+
+@pytest.mark.parametrize(("level", "shown"), [("0", NOISES), ("1", [])])
+def test_the_user_may_want_the_noise(level, shown):
+    assert loud(level=level) == [*shown, f"after {level}"]
+
+
+def test_loading_without_standard_error():
+    done = subprocess.run([sys.executable, "-c", "import os\nos.close(2)\nfrom tfwsss import logs\n"
+                           "with logs.quiet_loading():\n    print('loaded')"], text=True, stdout=subprocess.PIPE)
+    assert done.stdout == "loaded\n"

@@ -1,0 +1,144 @@
+"""AffinityNet (PSA): class maps, two CRFs' sure labels, learned affinity, random walk."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+
+from tfwsss.config import CRFSettings, RunSettings, Settings
+from tfwsss.data.image_set import ImageSet
+from tfwsss.methods import affinity_training, classify, maps, walking
+from tfwsss.methods.affinity_training import AffinitySettings
+from tfwsss.methods.classify import ClassifySettings
+from tfwsss.methods.crf import crf_stage, sharpen
+from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.classifier import Classifier
+from tfwsss.stages import Stage, train
+
+
+class LabelSettings(Settings):
+    """From class maps to what the affinity network learns from: see `refine.affinity_labels`.
+
+    Args:
+        low, high: powers of the strong and the weak background; nothing takes a quarter and twice the power that
+            belongs to the threshold of `cam_masks`, the published ratios.
+        crf: of both; its `certainty` is not read.
+    """
+
+    low: pydantic.PositiveFloat | None = 4.0
+    high: pydantic.PositiveFloat | None = 32.0
+    crf: CRFSettings = CRFSettings()
+
+
+class WalkSettings(Settings):
+    """The random walk.
+
+    Args:
+        alpha: power of the background, (1 - strongest class map)^alpha; nothing takes the one that belongs to the
+            threshold of `cam_masks`.
+        sharpness: power of the affinities. steps: of the walk.
+    """
+
+    alpha: pydantic.PositiveFloat | None = 16.0
+    sharpness: pydantic.PositiveFloat = 8.0
+    steps: pydantic.NonNegativeInt = 256
+
+
+class Config(RunSettings):
+    """Settings of AffinityNet; the defaults are those of the released code with VGG-16.
+
+    Args:
+        classifier: network and training.
+        cam: how class maps of whole images are made.
+        cam_masks: the plain class maps, beside which the walk is judged.
+        cam_crf: also sharpen the plain class maps' masks by the CRF, to compare.
+        labels: what the affinity network learns from.
+        affinity: network and training.
+        walk: from class maps and affinities to masks.
+        pseudo: the CRF that makes the pseudo labels.
+    """
+
+    method: Literal["affinitynet"] = "affinitynet"
+    classifier: ClassifySettings = ClassifySettings()
+    cam: maps.MapSettings = maps.MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
+    cam_masks: maps.ThresholdSettings = maps.ThresholdSettings()
+    cam_crf: bool = False
+    labels: LabelSettings = LabelSettings()
+    affinity: AffinitySettings = AffinitySettings()
+    walk: WalkSettings = WalkSettings()
+    pseudo: CRFSettings = CRFSettings()
+
+
+_DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "optimizer": "adam",
+             "learning_rate": 1e-3, "head_factor": 1.0, "bias_factor": 1.0, "weight_decay": 0.0, "jitter": []}
+
+DEMO: dict[str, Any] = {
+    "data": {"kind": "demo", "split": "train"},
+    "classifier": {**_DEMO_FIT, "epochs": 15, "crop": 97, "longer_side": None, "scales": [0.75, 1.0, 1.25],
+                   "dropout": 0.0},
+    "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0], "mirror": True},
+    "labels": {"low": None, "high": None, "crf": {"position_deviation": 20.0}},
+    "affinity": {**_DEMO_FIT, "epochs": 8, "crop": 96},
+    "walk": {"alpha": None},
+    "pseudo": {"position_deviation": 20.0},
+}
+"""Small settings for the built-in data set."""
+
+
+def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
+    """Ahn and Kwak, CVPR 2018: learn from sure labels which neighbours belong together, and walk.
+
+    Args:
+        config: settings.
+        images: what to train on.
+        pseudo: what to make pseudo labels of.
+
+    Returns:
+        The stages, in order; the last is `pseudo`.
+    """
+    everything = images.joined(pseudo)
+    listed = [
+        classify.classifier_stage("classifier", images, config, config.classifier),
+        classify.map_stage("cam", everything, config, config.cam, "classifier"),
+        maps.threshold_stage("cam_masks", everything, config, config.cam_masks, "cam"),
+        walking.label_stage("labels", images, config),
+        train("affinity", images, config, settings=config.affinity, epochs=config.affinity.epochs, needs=("labels",),
+              build=functools.partial(affinity_training.build, config), usable=affinity_training.labelled(images),
+              batches=functools.partial(affinity_training.batches, config),
+              callbacks=functools.partial(affinity_training.callbacks, config)),
+        walking.walk_stage("walk", pseudo, config),
+        crf_stage("pseudo", pseudo, config, source="walk", settings=config.pseudo),
+    ]
+    if config.cam_crf:
+        listed.insert(3, crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo))
+    return listed
+
+
+def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Makes masks of any images with the networks of a finished run.
+
+    Without tags the classifier's own classes count: those with a probability above
+    one half, or else the likeliest one.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+        images: what to make masks of; without tags every image is labelled with all classes.
+        tagged: whether the labels are tags to believe.
+
+    Yields:
+        Name and mask uint8 `(row, column)`.
+    """
+    folders = {name: config.given.get(name, run / name) for name in ("classifier", "affinity", "cam_masks")}
+    classifier = classify.class_maps(maps.load_model(folders["classifier"], Classifier), ["cam", "position_logits"])
+    walker = walking.build_walker(maps.load_model(folders["affinity"], AffinityNet), config.walk)
+    power = walking.power(config.walk.alpha, config.cam_masks, folders["cam_masks"])
+    for name, found in maps.score_images(classifier, images, images.names, config.cam):
+        if not tagged:
+            found = maps.likely(found, "position_logits")
+        image = images.read_image(name)
+        mask = walking.walked(walker, image, found["cam"], power)
+        yield name, sharpen(mask, image, len(images.classes), config.pseudo)

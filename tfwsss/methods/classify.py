@@ -1,0 +1,119 @@
+"""The stages from tags to class maps and their masks, for every method that begins with a classifier."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pydantic
+
+from tfwsss.backbones.build import build_backbone
+from tfwsss.callbacks import Panel
+from tfwsss.config import RunSettings
+from tfwsss.data.batches import steps_per_epoch, training_batches
+from tfwsss.data.image_set import ImageSet
+from tfwsss.methods import maps
+from tfwsss.methods.fitting import FitSettings, make_optimizer, watchers
+from tfwsss.models.classifier import Classifier
+from tfwsss.refine.seeds import strongest_class
+from tfwsss.refine.upsample import upsample
+from tfwsss.stages import Inputs, Stage, train
+
+PANEL_THRESHOLD = 0.3
+"""Share of a class map's maximum from which panels show it as object."""
+
+
+class ClassifySettings(FitSettings):
+    """Classifier and its training; the defaults are those of AffinityNet's released code with VGG-16.
+
+    Args:
+        dropout: share of the channels dropped before the class maps.
+    """
+
+    longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = (256, 512)
+    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
+    scatter: bool = True
+    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
+    learning_rate: pydantic.PositiveFloat = 0.1
+    schedule: Any = "step"
+    bias_factor: pydantic.PositiveFloat = 2.0
+    dropout: float = pydantic.Field(0.5, ge=0.0, lt=1.0)
+
+
+def classifier_stage(name: str, images: ImageSet, config: RunSettings, settings: ClassifySettings) -> Stage:
+    """Makes the stage that trains a classifier by tags.
+
+    Args:
+        name: of the stage.
+        images: what to train on.
+        config: the run's settings.
+        settings: of the classifier.
+
+    Returns:
+        Stage of kind `model`, a `models.classifier.Classifier`.
+    """
+    return train(name, images, config, settings=settings, epochs=settings.epochs, needs=(),
+                 build=functools.partial(_build, settings), batches=functools.partial(_batches, config, settings),
+                 callbacks=functools.partial(_callbacks, name, config, settings))
+
+
+def _build(settings: ClassifySettings, inputs: Inputs, images: ImageSet) -> Classifier:
+    backbone = build_backbone(**settings.backbone.model_dump(), form="affinitynet")
+    model = Classifier(backbone, images.num_classes, settings.dropout, root=settings.backbone.name == "vgg16")
+    steps = steps_per_epoch(images, settings.batch_size)
+    model.compile(optimizer=make_optimizer(settings, steps, ("fc8",)), jit_compile=False)
+    return model
+
+
+def _batches(config: RunSettings, settings: ClassifySettings, inputs: Inputs, images: ImageSet, first: int) -> Any:
+    data = training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=config.seed,
+                            epochs=settings.epochs, initial_epoch=first)
+    return data.map(lambda x, y: ({"image": x["image"]}, {"labels": y["labels"]}))
+
+
+def _callbacks(name: str, config: RunSettings, settings: ClassifySettings, run: Path, model: Classifier,
+               images: ImageSet) -> list[keras.callbacks.Callback]:
+    network = class_maps(model)
+    return watchers(name, config, settings, run, images, lambda fixed, image: _panel(network, fixed, image))
+
+
+def _panel(network: keras.Model, images: ImageSet, name: str) -> Panel:
+    """Returns what a panel shows of an image: class maps, and the mask they give under a fixed threshold."""
+    side = max(images.read_size(name))
+    _, found = next(maps.score_images(network, images, [name], maps.MapSettings(canvas=side, batch_size=1)))
+    cam = found["cam"]
+    ids, strength = strongest_class(upsample(cam.scores, cam.size, cam.covers), cam.classes)
+    return {"CAM": strength}, {"CAM mask": np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))}
+
+
+def class_maps(model: Classifier, keys: Sequence[str] = ("cam",)) -> keras.Model:
+    """Takes from a classifier what inference needs.
+
+    Args:
+        model: shares its weights with the result.
+        keys: of `cam` (at least 0) and `position_logits` (before the positive part is taken).
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` to a dictionary of those maps.
+    """
+    outputs = {"cam": model.output["cam"], "position_logits": model.get_layer("position_logits").output}
+    return keras.Model(model.input["image"], {key: outputs[key] for key in keys})
+
+
+def map_stage(name: str, images: ImageSet, config: RunSettings, settings: maps.MapSettings, source: str) -> Stage:
+    """Makes the stage that writes the class maps of whole images.
+
+    Args:
+        name: of the stage.
+        images: what to make maps of.
+        config: the run's settings.
+        settings: canvas, scales, mirror.
+        source: stage of the classifier.
+
+    Returns:
+        Stage of kind `scores`.
+    """
+    return maps.map_stage(name, images, config, settings, source,
+                          lambda folder: class_maps(maps.load_model(folder, Classifier)))

@@ -1,0 +1,151 @@
+"""AffinityNet: features whose likeness says whether two positions belong together."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers, ops
+
+from tfwsss.errors import UserError
+from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.losses.affinity import KINDS, AffinityLoss
+from tfwsss.losses.per_image import PerImageLoss
+
+TAPS = {"resnet38": ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu"), "vgg16": ("conv4_3", "conv5_3", "fc7"),
+        "mobilenet_v2": ("block_9_add", "block_12_add", "out_relu"), "small": ("relu4", "relu5", "relu6")}
+"""Layers of each backbone whose outputs AffinityNet reads, all of one size."""
+
+_PROBE = 64     # pixels of the square image by which the taps' sizes are compared
+
+
+@keras.saving.register_keras_serializable(package="tfwsss")
+class AffinityNet(keras.Model):
+    """Learns which near positions belong to the same class, from label maps that may leave most of the image open.
+
+    Three maps of the backbone are narrowed, put together and mixed; the mean
+    difference of the result gives the affinity.
+
+        f = ELU(f9(concat(ELU(f8_3(x_3)), ELU(f8_4(x_4)), ELU(f8_5(x_5)))))
+        affinity[p, k] = exp(-mean_c |f_c(p) - f_c(p + offset_k)|)
+
+    Each f is a 1x1 convolution without bias. For a trunk without normalisation
+    (VGG-16) groups of 8 channels are normalised before the first ELU. See `AffinityLoss`
+    and `PairwiseAffinity`.
+
+    Args:
+        backbone: keras.Model. Image to "features" and "classifier".
+        taps: three names of the backbone's layers; () for those of `TAPS`.
+        widths: three ints. Channels of f8_3, f8_4 and f8_5; f9 keeps their sum.
+        group_norm: bool. Whether narrowed maps are normalised: True is published for VGG-16.
+        radius: int. Pairs are nearer than this.
+        border: str. "released" or "full", see `PairwiseAffinity`; train and infer with the same.
+
+    Inputs:
+        A dictionary: "image" `(batch, row, column, 3)` RGB 0 to 255. Supervision
+        is a dictionary too: "mask" int `(batch, row', column')`, labels of the
+        grid's positions, 0 background, 255 unknown.
+
+    Returns:
+        A dictionary of float32: "embedding" `(batch, row', column', sum of widths)`
+        and "affinity" `(batch, row', column', offset)`, 0 to 1.
+
+    Raises:
+        UserError: a tap that the backbone has not, or taps of different sizes.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> out = AffinityNet(small(width=0.1), widths=(2, 4, 8))({"image": ops.ones((2, 33, 40, 3))})
+    >>> {key: tuple(value.shape) for key, value in sorted(out.items())}
+    {'affinity': (2, 9, 10, 34), 'embedding': (2, 9, 10, 14)}
+
+    Reference: Ahn and Kwak, CVPR 2018.
+    """
+
+    def __init__(self, backbone: keras.Model, taps: Sequence[str] = (), widths: Sequence[int] = (64, 128, 256),
+                 group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
+                 **kwargs):
+        maps = {key: backbone.output[key] for key in ("features", "classifier")}
+        taps = tuple(taps) or TAPS[backbone.name]
+        narrow = [_narrowed(x, width, f"8_{number}", group_norm)
+                  for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
+        x = layers.Concatenate(name="f8")(narrow)
+        gain = keras.initializers.VarianceScaling(16.0, "fan_avg", "uniform")                # Glorot's, 4 times as wide
+        x = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")(x)
+        x = layers.Activation("elu", dtype="float32", name="f9_elu")(x)
+        outputs = {"embedding": x, "affinity": PairwiseAffinity(radius, border, name="affinity")(x)}
+        super().__init__(inputs={"image": backbone.inputs[0]}, outputs=outputs, name=name, **kwargs)
+        self._maps, self._backbone_name = maps, backbone.name
+        self._settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
+                          "border": border}
+        self._pairs, self._reduce = AffinityLoss(radius, border), PerImageLoss()
+        self._means = [keras.metrics.Mean(name=kind) for kind in KINDS]
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The backbone as a model of its own, sharing these weights."""
+        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
+
+    def call(self, inputs, training=None, mask=None):
+        """Reads the image; what else a batch holds is for the loss."""
+        return super().call({"image": inputs["image"]}, training=training, mask=mask)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the loss of the pairs, and notes its three terms."""
+        terms = self._pairs.terms(y["mask"], y_pred["affinity"])             # (batch, 3)
+        for place, mean in enumerate(self._means):
+            mean.update_state(terms[:, place])
+        total = ops.matmul(terms, ops.convert_to_tensor(self._pairs.weights, "float32"))
+        return self._reduce(total, total)
+
+    def get_config(self):
+        """Returns the backbone as it is now, and the settings."""
+        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Builds the model that `get_config` described."""
+        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
+        return cls(**{**config, "backbone": backbone})
+
+
+def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:
+    """Returns the outputs of the taps, all of one size."""
+    missing = [tap for tap in taps if tap not in (layer.name for layer in backbone.layers)]
+    if missing:
+        raise UserError(f"AffinityNet: backbone {backbone.name!r} has no layer {missing[0]!r}; "
+                        f"its last layers are {', '.join(layer.name for layer in backbone.layers[-6:])}")
+    found = [backbone.get_layer(tap).output for tap in taps]
+    shapes = keras.Model(backbone.input, found).compute_output_shape((1, _PROBE, _PROBE, 3))
+    sizes = [tuple(shape[1:3]) for shape in shapes]
+    if len(set(sizes)) > 1:
+        raise UserError(f"AffinityNet: taps {', '.join(taps)} of backbone {backbone.name!r} have the sizes {sizes} for "
+                        f"an image of {_PROBE} pixels; expected one size: choose later taps or a smaller output_stride")
+    return found
+
+
+def _narrowed(x, width: int, suffix: str, group_norm: bool):
+    """Adds a 1x1 convolution, normalisation of groups of 8 channels if wanted, and ELU."""
+    initial = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+    x = layers.Conv2D(width, 1, use_bias=False, kernel_initializer=initial, name=f"f{suffix}")(x)
+    if group_norm:
+        x = layers.GroupNormalization(max(1, width // 8), epsilon=1e-5, dtype="float32", name=f"gn{suffix}")(x)
+    return layers.ELU(name=f"f{suffix}_elu")(x)
+
+
+def affinities(model: AffinityNet) -> keras.Model:
+    """Takes from a network what inference needs.
+
+    Args:
+        model: AffinityNet. Shares its weights with the result.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` of any size to a dictionary
+        of float32 "affinity" `(batch, row', column', offset)`, as `random_walk` reads it.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> tuple(affinities(AffinityNet(small(width=0.1), widths=(2, 4, 8)))(ops.ones((1, 17, 40, 3)))["affinity"].shape)
+    (1, 5, 10, 34)
+    """
+    return keras.Model(model.input["image"], {"affinity": model.output["affinity"]}, name=f"{model.name}_affinities")

@@ -1,0 +1,102 @@
+"""Classifier of whole images whose last layer is applied at every position: its class maps (CAM) are an output."""
+
+import keras
+from keras import layers, ops
+
+from tfwsss.losses.multilabel import MultilabelLoss
+
+
+@keras.saving.register_keras_serializable(package="tfwsss")
+class Classifier(keras.Model):
+    """Learns from image-level labels which classes an image holds, and shows where.
+
+    A linear classifier of the features of every position; an image's logits are
+    the mean of its positions' logits.
+
+        logits = mean_p w_c . x[p],   cam[p, c] = max(w_c . x[p], 0), its square root for a trunk without normalisation
+        loss = mean_c softplus(logit_c) - label_c logit_c
+
+    Args:
+        backbone: keras.Model. Image to "features" and "classifier".
+        num_classes: int. Classes without background.
+        dropout: float in `[0, 1)`. Share of the channels dropped before the classifier (0.5 published).
+        root: bool. Whether class maps are square roots: True is published for VGG-16, which normalises nothing.
+
+    Inputs:
+        A dictionary: "image" `(batch, row, column, 3)` RGB 0 to 255. Supervision
+        is a dictionary too: "labels" `(batch, class)`, 0 or 1.
+
+    Returns:
+        A dictionary of float32: "cam" `(batch, row', column', class)`, at least 0;
+        "logits" `(batch, class)`.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> out = Classifier(small(width=0.1), num_classes=3)({"image": ops.ones((2, 33, 40, 3))})
+    >>> {key: tuple(value.shape) for key, value in sorted(out.items())}
+    {'cam': (2, 9, 10, 3), 'logits': (2, 3)}
+
+    Reference: Zhou et al., CVPR 2016; Ahn and Kwak, AffinityNet, CVPR 2018.
+    """
+
+    def __init__(self, backbone: keras.Model, num_classes: int, dropout: float = 0.5, root: bool = False,
+                 name: str = "classifier", **kwargs):
+        maps = {key: backbone.output[key] for key in ("features", "classifier")}
+        x = layers.SpatialDropout2D(dropout, name="fc8_dropout")(maps["classifier"])
+        x = layers.Conv2D(num_classes, 1, use_bias=False, name="fc8")(x)
+        x = layers.Activation("linear", dtype="float32", name="position_logits")(x)
+        logits = layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
+        cam = _root(x) if root else ops.relu(x)
+        super().__init__(inputs={"image": backbone.inputs[0]}, outputs={"cam": cam, "logits": logits}, name=name,
+                         **kwargs)
+        self._maps, self._backbone_name = maps, backbone.name
+        self._settings = {"num_classes": num_classes, "dropout": dropout, "root": root}
+        self._multilabel = MultilabelLoss(mean_over_classes=True)
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The backbone as a model of its own, sharing these weights."""
+        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
+
+    def call(self, inputs, training=None, mask=None):
+        """Reads the image; what else a batch holds is for the loss."""
+        return super().call({"image": inputs["image"]}, training=training, mask=mask)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the multi-label loss of the logits."""
+        return self._multilabel(y["labels"], y_pred["logits"])
+
+    def get_config(self):
+        """Returns the backbone as it is now, and the settings."""
+        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Builds the model that `get_config` described."""
+        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
+        return cls(**{**config, "backbone": backbone})
+
+
+def _root(x):
+    """Returns the square root of the positive part, 0 elsewhere, with a finite gradient."""
+    return ops.where(x > 0, ops.sqrt(ops.where(x > 0, x, 1.0)), 0.0)
+
+
+def class_maps(model: Classifier) -> keras.Model:
+    """Takes from a classifier what inference needs.
+
+    Args:
+        model: Classifier. Shares its weights with the result.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` of any size to a dictionary
+        of float32 "cam" `(batch, row', column', class)`, at least 0.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> tuple(class_maps(Classifier(small(width=0.1), num_classes=3))(ops.ones((1, 17, 40, 3)))["cam"].shape)
+    (1, 5, 10, 3)
+    """
+    return keras.Model(model.input["image"], {"cam": model.output["cam"]}, name=f"{model.name}_maps")
