@@ -83,7 +83,7 @@ class BackboneSettings(Settings):
     """Which network sees the images, and what it knows at the start.
 
     Args:
-        name: `vgg16`, `mobilenet_v2`, or `small` (for the built-in set).
+        name: `vgg16`, `resnet38`, `mobilenet_v2`, or `small` (for the built-in set).
         initial: a weights file, `imagenet` (Keras' own download), or nothing.
         output_stride: pixels between positions of `mobilenet_v2`'s maps.
         tap: layer of `mobilenet_v2` whose output is the feature map.
@@ -91,7 +91,7 @@ class BackboneSettings(Settings):
         width: factor of all channels; 1 wherever weights are loaded.
     """
 
-    name: Literal["vgg16", "mobilenet_v2", "small"] = "vgg16"
+    name: Literal["vgg16", "resnet38", "mobilenet_v2", "small"] = "vgg16"
     initial: Path | None = Path("imagenet")
     output_stride: Literal[8, 16, 32] = 16
     tap: str = "block_16_project_BN"

@@ -23,7 +23,7 @@ class DenseCRF(keras.layers.Layer):
 
         Q = softmax(-unary + sum_k weight_k D_k K_k D_k Q),    D_k = diag(K_k 1)^(-1/2)
 
-    Time and memory grow linearly with pixels and classes; computed in float32.
+    Time and memory grow linearly with pixels and classes; computed in float32. No gradient passes through.
 
     Args:
         iterations: int. Updates of all pixels at once; 0 gives softmax(-unary).
@@ -72,7 +72,8 @@ class DenseCRF(keras.layers.Layer):
 
     def call(self, unary, image, present=None):
         """Returns the marginals; see the class."""
-        unary, image = keras.ops.cast(unary, "float32"), keras.ops.cast(image, "float32")
+        # sparse products inside a compiled function have no gradient, so none is asked for
+        unary, image = (keras.ops.stop_gradient(keras.ops.cast(array, "float32")) for array in (unary, image))
         arrays = (unary, image) if present is None else (unary, image, keras.ops.cast(present, "bool"))
         few = (unary.shape[-1] or FEW + 1) <= FEW
         # aligned classes: the layer may be served, where the fast kernel of products is off
