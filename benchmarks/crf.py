@@ -12,7 +12,7 @@ read and write, each array once a product, over the measured bandwidth. Aims: ra
 calls of pydensecrf2 in two processes.
 
 Forms tried, milliseconds, two cores of an AMD EPYC with AVX-512, 21 November 2026, TensorFlow 2.21. Other work shared
-the cores, so each figure is the least of 13 runs or more. One filter is splat, blur and slice of both kernels; what is
+the cores, so each figure is the least of 7 to 13 runs. One filter is splat, blur and slice of both kernels; what is
 made once an image, beyond the lattices, stands beside it:
 
     one filter                                             photograph        noise             once an image

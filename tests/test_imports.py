@@ -58,6 +58,7 @@ TABLE = {
     "gallery":             ("artefacts data drawing metrics refine", "numpy PIL"),
     "training":            ("*", "numpy keras rich"),
     "prediction":          ("*", "numpy keras rich PIL"),
+    "conversion":          ("*", "numpy keras"),
     "train":               ("*", "numpy keras rich"),
     "evaluate":            ("*", "numpy keras rich"),
     "predict":             ("*", "numpy keras rich PIL"),
@@ -67,7 +68,7 @@ TABLE = {
 }
 # what the commands are made of counts as one room at the top of the chain
 COMMANDS = {"train", "training", "evaluate", "predict", "prediction", "report", "export", "runs", "scoring", "gallery",
-            "curves", "serve"}
+            "curves", "serve", "conversion"}
 LONGEST_CHAIN = 7  # rooms one above the other, the bottom ones not counted
 
 

@@ -1,4 +1,4 @@
-"""A tiny data set in a folder of one's own, and settings with which ICD runs through it in seconds."""
+"""A tiny data set in a folder of one's own, and settings with which methods run through it in seconds."""
 
 import contextlib
 import hashlib
@@ -31,6 +31,18 @@ SETTINGS = {
     "seeds": {"corners_aligned": True}, "pseudo": {"iterations": 2, "position_deviation": 20.0},
 }
 """Small in every way; nothing is learnt from it but that the stages fit together."""
+
+_FIT = {"backbone": {"name": "small", "initial": None, "width": 0.25}, "crop": 48, "batch_size": 4, "epochs": 2,
+        "optimizer": "adam", "head_factor": 1.0, "weight_decay": 0.0}
+
+AFFINITYNET = {
+    "workers": 1, "tensorboard": {"panels": 1}, "classifier": {**_FIT, "longer_side": [40, 70]},
+    "cam": {"canvas": 65, "scales": [1.0, 0.5], "mirror": True, "batch_size": 8},
+    "labels": {"low": None, "crf": {"iterations": 2, "position_deviation": 20.0}},
+    "affinity": {**_FIT, "widths": [8, 8, 8]}, "walk": {"alpha": None},
+    "pseudo": {"iterations": 2, "position_deviation": 20.0},
+}
+"""The same for AffinityNet; its backgrounds' powers follow from the chosen threshold."""
 
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
@@ -73,11 +85,12 @@ def grow(root: Path, count: int) -> None:
     (root / "labels.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
 
 
-def write_config(path: Path, root: Path, **sections) -> Path:
-    """Writes `SETTINGS` for a folder as YAML; `sections` are laid over them."""
+def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Path:
+    """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.config import merge
 
-    values = merge({**SETTINGS, "data": {"kind": "folder", "root": str(root)}}, sections)
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET}[method]
+    values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -107,8 +120,10 @@ def train(*arguments) -> Answer:
 def call(command: str, *arguments) -> Answer:
     """Calls the command line of a module of `tfwsss` in this process."""
     from tfwsss import evaluate, predict, report, train
+    from tfwsss.convert import __main__ as convert
 
-    main = {"evaluate": evaluate, "predict": predict, "report": report, "train": train}[command].main
+    modules = {"convert": convert, "evaluate": evaluate, "predict": predict, "report": report, "train": train}
+    main = modules[command].main
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(argument) for argument in arguments])

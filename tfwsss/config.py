@@ -87,7 +87,7 @@ class BackboneSettings(Settings):
         initial: a weights file, `imagenet` (Keras' own download), or nothing.
         output_stride: pixels between positions of `mobilenet_v2`'s maps.
         tap: layer of `mobilenet_v2` whose output is the feature map.
-        trainable_norm: let the batch normalisations of `mobilenet_v2` learn, over all replicas; else they are frozen.
+        learning_norm: which batch normalisations of `mobilenet_v2` learn; `after_tap`: those that features do not pass.
         width: factor of all channels; 1 wherever weights are loaded.
     """
 
@@ -95,7 +95,7 @@ class BackboneSettings(Settings):
     initial: Path | None = Path("imagenet")
     output_stride: Literal[8, 16, 32] = 16
     tap: str = "block_16_project_BN"
-    trainable_norm: bool = False
+    learning_norm: Literal["none", "after_tap", "all"] = "none"
     width: pydantic.PositiveFloat = 1.0
 
 

@@ -53,7 +53,7 @@ def _spoken(items: Iterable[Item], description: str, total: int) -> Iterator[Ite
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - spoken > _QUIET_SECONDS and done < total:
+        if now - spoken > _QUIET_SECONDS and total / 50 < done < total:      # the first few tell little of the rest
             spoken = now
             LOG.info("%s: %d of %d, about %.0f s left", description, done, total, (now - start) / done * (total - done))
 

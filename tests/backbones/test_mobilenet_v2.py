@@ -55,7 +55,11 @@ def test_imagenet_file_fills_everything():
 def test_norms_are_frozen_unless_asked():
     norms = [w for w in mobilenet_v2(width=0.35).trainable_weights if "BN" in w.path or "bn" in w.path]
     assert norms == []
-    assert len(mobilenet_v2(width=0.35, trainable_norm=True).trainable_weights) == 52 * 3
+    assert len(mobilenet_v2(width=0.35, learning_norm="all").trainable_weights) == 52 * 3
+    late = mobilenet_v2(width=0.35, tap="block_13_expand_relu", learning_norm="after_tap")
+    assert len(late.trainable_weights) == 52 + 12 * 2      # a kernel each; scale and offset of the last twelve
+    with pytest.raises(UserError, match="learning_norm is 'some'; expected one of none"):
+        mobilenet_v2(learning_norm="some")
 
 
 def test_frozen_norms_do_not_move_in_training():

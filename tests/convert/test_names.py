@@ -79,6 +79,16 @@ def test_the_likely_network():
     assert likely_network([]) is None
 
 
+@pytest.mark.parametrize(("further", "network"), [
+    ([], "vgg16_imagenet"), (["fc8.weight"], "vgg16_cls"), (["f8_3.weight", "gn8_3.weight"], "vgg16_aff"),
+    (["arg:fc8_weight", "arg:fc8_bias"], "vgg16_icd")])
+def test_a_trunk_that_many_share_is_told_by_its_head(further, network):
+    trunk = [f"{layer}.{leaf}" for layer in ("conv1_1", "conv4_3", "fc6", "fc7") for leaf in ("weight", "bias")]
+    assert likely_network([*trunk, *further]) == network
+
+
 def test_an_unknown_network_is_refused():
     with pytest.raises(UserError, match="no name rules for network 'alexnet'; known: resnet38_aff"):
         network_named("alexnet")
+    with pytest.raises(UserError, match="network 'resnet38'; did you mean 'resnet38_cls'\\? known: resnet38_aff"):
+        network_named("resnet38")

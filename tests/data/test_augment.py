@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance
 
+from tests.shared import shared_file
 from tfwsss.data import images as graph
 from tfwsss.data.augment import DRAWS, Augmentation, augment, jitter
 
@@ -73,3 +74,39 @@ def test_hue_turns_and_order_counts():
 def test_no_change_changes_nothing():
     image = tf.cast(PHOTO, tf.float32)
     np.testing.assert_allclose(jitter(image, (0.1, 0.9, 0.3, 0.7), STILL, NONE), PHOTO, atol=1)
+
+
+def published() -> dict:
+    """Returns what the released program did to a photograph, with the draws it did it by."""
+    return dict(np.load(shared_file("fixtures/psa/augment.npz"), allow_pickle=False))
+
+
+@pytest.mark.parametrize("longer_side", [(256, 512), (60, 60), (200, 200)])
+def test_the_published_longer_side(longer_side):
+    data = published()
+    key = next(name for name in data if name.startswith(f"resize_long_{longer_side[0]}_{longer_side[1]}_"))
+    target = int(data[key.replace("long", "long_target")])
+    how = Augmentation(*data[key].shape[:2], longer_side=longer_side, mirror=False)
+    drawn = (target - longer_side[0] + 0.5) / (longer_side[1] - longer_side[0] + 1)
+    ours = augment({"image": tf.constant(data["image"])}, draws(_0=drawn, _2=0.0, _3=0.0), how)["image"].numpy()
+    assert np.abs(ours - data[key]).max() <= 1 and np.mean(ours != data[key]) < 0.01
+
+
+@pytest.mark.parametrize("factor", ["0.5", "1", "1.5", "2.0"])
+def test_the_published_scales(factor):
+    data = published()
+    expected = data[f"msf_{factor}"].astype(int)
+    ours = graph.scale_image_smoothly(data["image"], expected.shape[:2]).numpy()
+    assert np.abs(ours - expected).max() <= 1 and np.mean(ours != expected) < 0.01
+
+
+@pytest.mark.parametrize("side", [64, 110, 150])
+def test_the_published_crop(side):
+    """Of 97x121 pixels: cut on both axes, on one, on none; the rest lies anywhere on zeros."""
+    data = published()
+    (width, column), (height, row) = data[f"crop{side}_draws_w_then_h"]
+    across, down = (column + 0.5) / width, (row + 0.5) / height
+    how = Augmentation(side, side, mirror=False, pad_value=0.0, scatter=True)
+    drawn = draws(_2=down, _3=across, _4=down, _5=across)
+    ours = augment({"image": tf.constant(data["image"])}, drawn, how)["image"]
+    np.testing.assert_array_equal(ours, data[f"crop{side}"])

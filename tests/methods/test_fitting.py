@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -25,13 +26,32 @@ def test_images_change_as_the_settings_say(pad_value):
     assert (how.mirror, how.jitter, how.pad_value, how.scatter) == (False, (0.1, 0.2, 0.3, 0.4), pad_value, True)
 
 
+def network(**layer) -> keras.Model:
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(2, 1, name="new", **layer)(image)
+    return keras.Model(image, keras.layers.Conv2D(2, 1, use_bias=False, name="fc8")(x))
+
+
+def test_no_bias_to_hasten():
+    """ResNet-38 has none; offsets of a normalisation that learns count as biases."""
+    settings = FitSettings(bias_factor=2.0)
+    bare, frozen = network(use_bias=False), network()
+    frozen.get_layer("new").trainable = False
+    for model in (bare, frozen):
+        found = make_optimizer(settings, model, 5, ("fc8",))
+        found.build(model.trainable_variables)
+        assert found.get_config()["multipliers"] == {"fc8": 10.0}
+    normed = keras.Model(bare.input, keras.layers.GroupNormalization(2)(bare.output))
+    assert make_optimizer(settings, normed, 5, ("fc8",)).get_config()["multipliers"] == {"fc8": 10.0, "beta": 2.0}
+
+
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize(("bias_factor", "multipliers"), [
     (1.0, {"fc8": 7.0, "new": 7.0}), (2.0, {"fc8": 7.0, "new": 7.0, "bias": 2.0})])
 def test_the_optimizer(kind, bias_factor, multipliers):
     settings = FitSettings(optimizer=kind, learning_rate=0.5, epochs=4, schedule="step", head_factor=7.0, momentum=0.8,
                            bias_factor=bias_factor, weight_decay=0.25)
-    found = make_optimizer(settings, 5, ("fc8", "new"))
+    found = make_optimizer(settings, network(), 5, ("fc8", "new"))
     own = found.get_config()
     assert (own["name"].lower(), own["multipliers"], own["coupled_decay"]) == (kind, multipliers, 0.25)
     assert own.get("momentum", 0.8) == 0.8
@@ -42,7 +62,7 @@ def test_the_optimizer(kind, bias_factor, multipliers):
 @pytest.mark.parametrize(("steps", "expected"), [(4, 0.5), (5, 0.5 * 0.75 ** 0.9)])
 def test_the_rate_may_fall_at_epochs_only(steps, expected):
     settings = FitSettings(learning_rate=0.5, epochs=4, schedule="epoch")
-    assert float(make_optimizer(settings, 5, ())._learning_rate(steps)) == pytest.approx(expected, rel=1e-6)
+    assert float(make_optimizer(settings, network(), 5, ())._learning_rate(steps)) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("board", "with_panel", "kinds"), [

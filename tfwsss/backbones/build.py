@@ -12,7 +12,7 @@ from tfwsss.backbones.vgg16 import vgg16
 
 
 def build_backbone(name: str, initial: str | Path | None = None, output_stride: int = 16,
-                   tap: str = "block_16_project_BN", trainable_norm: bool = False, width: float = 1.0,
+                   tap: str = "block_16_project_BN", learning_norm: str = "none", width: float = 1.0,
                    form: str = "icd", fc6_dilation: int = 1) -> keras.Model:
     """Builds a backbone and fills it.
 
@@ -21,7 +21,7 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
         initial: a weights file, `imagenet`, or nothing for random weights.
         output_stride: of `mobilenet_v2`.
         tap: layer of `mobilenet_v2` whose output is "features".
-        trainable_norm: whether the batch normalisations of `mobilenet_v2` learn.
+        learning_norm: which batch normalisations of `mobilenet_v2` learn: `none`, `after_tap` or `all`.
         width: factor of all channels.
         form: of `vgg16`, "icd" or "affinitynet".
         fc6_dilation: of `vgg16`.
@@ -38,7 +38,7 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
     ['classifier', 'features']
     """
     if name == "mobilenet_v2":
-        backbone = mobilenet_v2(output_stride=output_stride, tap=tap, trainable_norm=trainable_norm, width=width)
+        backbone = mobilenet_v2(output_stride=output_stride, tap=tap, learning_norm=learning_norm, width=width)
     elif name == "vgg16":
         backbone = vgg16(width=width, form=form, fc6_dilation=fc6_dilation)
     else:

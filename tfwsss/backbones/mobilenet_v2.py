@@ -8,6 +8,9 @@ from tfwsss.errors import UserError
 GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 #          expansion, channels, blocks, stride of the first block
 
+LEARNING = ("none", "after_tap", "all")
+"""Choices of `learning_norm`."""
+
 
 def _divisible(value: float) -> int:
     """Rounds a number of channels to a multiple of 8, never down by more than a tenth."""
@@ -22,24 +25,24 @@ def _norm(x, name: str, trainable: bool):
                                      name=name)(x)
 
 
-def _block(x, expansion: int, channels: int, stride: int, dilation: int, prefix: str, trainable_norm: bool):
+def _block(x, expansion: int, channels: int, stride: int, dilation: int, prefix: str, learning: bool):
     """Adds one inverted residual: widen, filter each channel, narrow."""
     start, width = x, x.shape[-1]
     if expansion > 1:
         x = layers.Conv2D(expansion * width, 1, use_bias=False, name=f"{prefix}_expand")(x)
-        x = layers.ReLU(6.0, name=f"{prefix}_expand_relu")(_norm(x, f"{prefix}_expand_BN", trainable_norm))
+        x = layers.ReLU(6.0, name=f"{prefix}_expand_relu")(_norm(x, f"{prefix}_expand_BN", learning))
     x = layers.DepthwiseConv2D(3, stride, padding="same", dilation_rate=dilation, use_bias=False,
                                name=f"{prefix}_depthwise")(x)
-    x = layers.ReLU(6.0, name=f"{prefix}_depthwise_relu")(_norm(x, f"{prefix}_depthwise_BN", trainable_norm))
+    x = layers.ReLU(6.0, name=f"{prefix}_depthwise_relu")(_norm(x, f"{prefix}_depthwise_BN", learning))
     x = layers.Conv2D(channels, 1, use_bias=False, name=f"{prefix}_project")(x)
-    x = _norm(x, f"{prefix}_project_BN", trainable_norm)
+    x = _norm(x, f"{prefix}_project_BN", learning)
     if stride == 1 and width == channels:
         x = layers.Add(name=f"{prefix}_add")([start, x])
     return x
 
 
 def mobilenet_v2(*, output_stride: int = 16, width: float = 1.0, tap: str = "block_16_project_BN",
-                 trainable_norm: bool = False, name: str = "mobilenet_v2") -> keras.Model:
+                 learning_norm: str = "none", name: str = "mobilenet_v2") -> keras.Model:
     """Builds MobileNetV2 at output stride 8, 16 or 32, on which ImageNet weights fit by layer name.
 
     Where a stride is removed, later filters are dilated by it, so that every
@@ -55,7 +58,8 @@ def mobilenet_v2(*, output_stride: int = 16, width: float = 1.0, tap: str = "blo
         width: float. Factor of the channels; ImageNet weights exist for 0.35, 0.5, 0.75, 1, 1.3 and 1.4.
         tap: str. Layer whose output is "features": `block_16_project_BN` (320
             channels, signed), `out_relu` (1280 channels), or another layer's name.
-        trainable_norm: bool. Whether batch normalisations learn (over all replicas), else they are frozen.
+        learning_norm: str. Which batch normalisations learn, over all replicas: "none" (frozen), "after_tap"
+            (those that "features" does not pass), or "all".
         name: str. Name of the model.
 
     Inputs:
@@ -78,22 +82,29 @@ def mobilenet_v2(*, output_stride: int = 16, width: float = 1.0, tap: str = "blo
     """
     if output_stride not in (8, 16, 32):
         raise UserError(f"mobilenet_v2: output_stride is {output_stride}; expected 8, 16 or 32")
+    if learning_norm not in LEARNING:
+        raise UserError(f"mobilenet_v2: learning_norm is {learning_norm!r}; expected one of {', '.join(LEARNING)}")
+    learning = learning_norm != "none"
     image = keras.Input((None, None, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
     x = layers.Conv2D(_divisible(32 * width), 3, 2, padding="same", use_bias=False, name="Conv1")(x)
-    x = layers.ReLU(6.0, name="Conv1_relu")(_norm(x, "bn_Conv1", trainable_norm))
+    x = layers.ReLU(6.0, name="Conv1_relu")(_norm(x, "bn_Conv1", learning))
     reached, dilation, index = 2, 1, 0
     for expansion, channels, count, first_stride in GROUPS:
         for i in range(count):
             stride = first_stride if i == 0 else 1
             removed = reached * stride > output_stride
             x = _block(x, expansion, _divisible(channels * width), 1 if removed else stride, dilation,
-                       f"block_{index}" if index else "expanded_conv", trainable_norm)
+                       f"block_{index}" if index else "expanded_conv", learning)
             dilation, reached = (dilation * stride, reached) if removed else (dilation, reached * stride)
             index += 1
     x = layers.Conv2D(max(1280, _divisible(1280 * width)), 1, use_bias=False, name="Conv_1")(x)
-    x = layers.ReLU(6.0, name="out_relu")(_norm(x, "Conv_1_bn", trainable_norm))
+    x = layers.ReLU(6.0, name="out_relu")(_norm(x, "Conv_1_bn", learning))
     whole = keras.Model(image, x)
     if tap not in (layer.name for layer in whole.layers):
         raise UserError(f"mobilenet_v2: no layer is named {tap!r}; try block_16_project_BN or out_relu")
-    return keras.Model(image, {"features": whole.get_layer(tap).output, "classifier": x}, name=name)
+    features = whole.get_layer(tap).output
+    if learning_norm == "after_tap":
+        for layer in keras.Model(image, features).layers:
+            layer.trainable &= not isinstance(layer, layers.BatchNormalization)
+    return keras.Model(image, {"features": features, "classifier": x}, name=name)

@@ -1,6 +1,7 @@
 """Name rules: for each network, which array of a file goes to which variable, turned how, and which are left out."""
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -80,7 +81,7 @@ def network_named(name: str) -> Network:
         Its rules.
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network; the nearest name is given.
 
     Example:
 
@@ -88,12 +89,16 @@ def network_named(name: str) -> Network:
     ('fc8/kernel',)
     """
     if name not in NETWORKS:
-        raise UserError(f"no name rules for network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+        near = difflib.get_close_matches(name, NETWORKS, 1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(f"no name rules for network {name!r}; {meant}known: {', '.join(sorted(NETWORKS))}")
     return NETWORKS[name]
 
 
 def likely_network(names: Iterable[str]) -> str | None:
     """Returns the network whose rules take the most of these names, or None where none takes half of them.
+
+    Of several that take as many, it is the one with the fewest places: a trunk alone is that of ImageNet.
 
     Args:
         names: names of a file's arrays.
@@ -109,7 +114,7 @@ def likely_network(names: Iterable[str]) -> str | None:
     names = list(names)
     taken = {key: sum((rule := network.rule_for(name)) is not None and bool(rule.targets) for name in names)
              for key, network in NETWORKS.items()}
-    best = max(taken, key=taken.__getitem__)
+    best = max(taken, key=lambda key: (taken[key], -sum(len(rule.targets) for rule in NETWORKS[key].rules)))
     return best if taken[best] and 2 * taken[best] >= len(names) else None
 
 

@@ -59,7 +59,7 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> AffinityNet:
     model = AffinityNet(backbone, widths=settings.widths, group_norm=known, radius=settings.radius,
                         border=settings.border)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, steps, HEADS), jit_compile=False)
+    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS), jit_compile=False)
     return model
 
 

@@ -79,9 +79,10 @@ DEMO: dict[str, Any] = {
     "data": {"kind": "demo", "split": "train"},
     "classifier": {**_DEMO_FIT, "epochs": 15, "crop": 97, "longer_side": None, "scales": [0.75, 1.0, 1.25],
                    "dropout": 0.0},
-    "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0], "mirror": True},
-    "labels": {"crf": {"position_deviation": 20.0}},
+    "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5], "mirror": True},
+    "labels": {"high": 128.0, "crf": {"position_deviation": 20.0}},
     "affinity": {**_DEMO_FIT, "epochs": 8, "crop": 96, "widths": [16, 32, 64]},
+    "walk": {"alpha": 32.0},
     "pseudo": {"position_deviation": 20.0},
 }
 """Small settings for the built-in data set."""

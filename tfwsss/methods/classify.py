@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from tfwsss.config import RunSettings
 from tfwsss.data.batches import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.methods import maps
-from tfwsss.methods.fitting import FitSettings, make_optimizer, watchers
+from tfwsss.methods.fitting import FitSettings, make_optimizer, mean_colour, watchers
 from tfwsss.models.classifier import Classifier
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
@@ -37,7 +37,7 @@ class ClassifySettings(FitSettings):
     scatter: bool = True
     momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
     learning_rate: pydantic.PositiveFloat = 0.1
-    schedule: Any = "step"
+    schedule: Literal["epoch", "step"] = "step"
     bias_factor: pydantic.PositiveFloat = 2.0
     dropout: float = pydantic.Field(0.5, ge=0.0, lt=1.0)
 
@@ -63,13 +63,14 @@ def _build(settings: ClassifySettings, inputs: Inputs, images: ImageSet) -> Clas
     backbone = build_backbone(**settings.backbone.model_dump(), form="affinitynet")
     model = Classifier(backbone, images.num_classes, settings.dropout, root=settings.backbone.name == "vgg16")
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, steps, ("fc8",)), jit_compile=False)
+    model.compile(optimizer=make_optimizer(settings, model, steps, ("fc8",)), jit_compile=False)
     return model
 
 
 def _batches(config: RunSettings, settings: ClassifySettings, inputs: Inputs, images: ImageSet, first: int) -> Any:
-    data = training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=config.seed,
-                            epochs=settings.epochs, initial_epoch=first)
+    how = settings.augmentation(mean_colour(settings.backbone.name))
+    data = training_batches(images, batch_size=settings.batch_size, how=how, seed=config.seed, epochs=settings.epochs,
+                            initial_epoch=first)
     return data.map(lambda x, y: ({"image": x["image"]}, {"labels": y["labels"]}))
 
 

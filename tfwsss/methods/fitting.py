@@ -32,7 +32,7 @@ class FitSettings(Settings):
         scatter: small images lie anywhere in the crop, not at its upper left.
         optimizer: `sgd` with `momentum`, or `adam`.
         learning_rate: of the first step; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
-        head_factor: times the learning rate, for the new layers. bias_factor: the same for biases.
+        head_factor: times the learning rate, for the new layers. bias_factor: the same for biases and offsets.
         weight_decay: coupled, of kernels only.
     """
 
@@ -76,11 +76,13 @@ def mean_colour(backbone: str) -> tuple[float, float, float]:
     return MEANS.get(backbone, (GREY, GREY, GREY))
 
 
-def make_optimizer(settings: FitSettings, steps: int, heads: tuple[str, ...]) -> keras.optimizers.Optimizer:
+def make_optimizer(settings: FitSettings, model: keras.Model, steps: int,
+                   heads: tuple[str, ...]) -> keras.optimizers.Optimizer:
     """Makes the optimiser that the settings describe.
 
     Args:
         settings: of the fit.
+        model: what will be trained; many a backbone has no bias that learns.
         steps: in an epoch.
         heads: names of the new layers.
 
@@ -88,8 +90,10 @@ def make_optimizer(settings: FitSettings, steps: int, heads: tuple[str, ...]) ->
         `optim.SGD` or `optim.Adam` with polynomial decay.
     """
     rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
-    factors = dict.fromkeys(heads, settings.head_factor) | ({"bias": settings.bias_factor}
-                                                            if settings.bias_factor != 1 else {})
+    factors = dict.fromkeys(heads, settings.head_factor)
+    leaves = {variable.path.rpartition("/")[2] for variable in model.trainable_variables}
+    if settings.bias_factor != 1:
+        factors |= {leaf: settings.bias_factor for leaf in ("bias", "beta") if leaf in leaves}
     if settings.optimizer == "adam":
         return Adam(rate, coupled_decay=settings.weight_decay, multipliers=factors)
     return SGD(rate, momentum=settings.momentum, coupled_decay=settings.weight_decay, multipliers=factors)

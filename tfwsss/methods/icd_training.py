@@ -85,7 +85,7 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> ICD:
                 accompanied=_accompanied(images))
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
-    model.compile(optimizer=make_optimizer(settings, steps, HEADS), jit_compile=False)
+    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS), jit_compile=False)
     return model
 
 

@@ -1,0 +1,158 @@
+"""What holds for every method: its stages, their order, and which settings make which of them stale."""
+
+import json
+
+import pytest
+
+from tests.fake_run import image_set
+from tfwsss import config, methods
+from tfwsss.config import RunSettings, merge
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import UserError
+from tfwsss.stages import Stage
+
+UNMERGED = {"regions": {"max_regions": 0}}
+SALIENCY = {"data": {"saliency": "maps"}}
+CRF = {"cam_crf": True}
+KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
+         "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
+         "labels": "masks", "walk": "masks", "pseudo": "masks"}
+SHAPES = {
+    "icd": ("icd", {}, "superpixels regions icd cam cam_masks scores seeds pseudo"),
+    "icd, unmerged": ("icd", UNMERGED, "regions icd cam cam_masks scores seeds pseudo"),
+    "icd, saliency": ("icd", SALIENCY, "superpixels regions icd cam cam_masks scores pseudo"),
+    "icd, cam_crf": ("icd", CRF, "superpixels regions icd cam cam_masks scores cam_crf seeds pseudo"),
+    "icd, all": ("icd", {**UNMERGED, **SALIENCY, **CRF}, "regions icd cam cam_masks scores cam_crf pseudo"),
+    "affinitynet": ("affinitynet", {}, "classifier cam cam_masks labels affinity walk pseudo"),
+    "affinitynet, cam_crf": ("affinitynet", CRF, "classifier cam cam_masks cam_crf labels affinity walk pseudo"),
+}
+EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
+FACTS = {"images", "seed", "mixed", "saliency"}
+"""What else than its section's settings a stage depends on."""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> ImageSet:
+    return image_set(tmp_path_factory.mktemp("data"))
+
+
+def built(method: str, values: dict) -> RunSettings:
+    return config.build(methods.get(method).Config, {"method": method, **values}, "test")
+
+
+def stages(method: str, values: dict, images: ImageSet, other: ImageSet | None = None) -> dict[str, Stage]:
+    found = methods.get(method).stages(built(method, values), images, other or images)
+    return {stage.name: stage for stage in found}
+
+
+@EACH
+def test_the_stages(images, method, values, names):
+    found = stages(method, values, images)
+    assert list(found) == names.split()
+    assert {name: stage.kind for name, stage in found.items()} == {name: KINDS[name] for name in found}
+    assert set(found) <= set(type(built(method, values)).model_fields)      # settings are found by the stage's name
+
+
+@EACH
+def test_stages_come_after_those_they_need(images, method, values, names):
+    before = set()
+    for name, stage in stages(method, values, images).items():
+        assert set(stage.needs) <= before and len(set(stage.needs)) == len(stage.needs)
+        before.add(name)
+    assert name == "pseudo"
+
+
+@pytest.mark.parametrize(("shape", "needs"), [
+    ("icd", {"pseudo": "seeds", "cam": "icd", "scores": "icd"}), ("icd, saliency", {"pseudo": "scores cam"}),
+    ("affinitynet, cam_crf", {"classifier": "", "cam": "classifier", "cam_masks": "cam", "cam_crf": "cam_masks",
+                              "labels": "cam cam_masks", "affinity": "labels", "walk": "cam cam_masks affinity",
+                              "pseudo": "walk"})])
+def test_what_stages_read(images, shape, needs):
+    method, values, _ = SHAPES[shape]
+    found = stages(method, values, images)
+    assert {name: " ".join(found[name].needs) for name in needs} == needs
+
+
+@EACH
+def test_facts_are_json_and_their_section_is_a_section(images, method, values, names):
+    """Messages name settings as the configuration knows them."""
+    fields = methods.get(method).Config.model_fields
+    for stage in stages(method, values, images).values():
+        assert json.loads(json.dumps(dict(stage.settings))) == stage.settings
+        section = fields[stage.section or stage.name].annotation
+        section = fields["pseudo"].annotation if section is bool else section          # cam_crf: a switch
+        own = set(stage.settings) - FACTS - ({"backbone"} if method == "icd" else set())
+        assert own <= set(section.model_fields), stage.name
+
+
+def changed(images: ImageSet, method: str, base: dict, difference: dict) -> set[str]:
+    """Returns the stages that a difference of settings makes stale by itself."""
+    before, after = stages(method, base, images), stages(method, merge(base, difference), images)
+    return {name for name in before if (before[name].settings, before[name].needs) !=
+            (after[name].settings, after[name].needs)}
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+@pytest.mark.parametrize("difference", [{"workers": 3}, {"devices": 2}, {"tensorboard": {"enabled": False}},
+                                        {"given": {"cam": "other"}}], ids=str)
+def test_what_makes_nothing_stale(images, method, difference):
+    assert changed(images, method, {}, difference) == set()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_seed_makes_everything_stale(images, shape):
+    method, values, names = SHAPES[shape]
+    assert changed(images, method, values, {"seed": 1}) == set(names.split())
+
+
+@pytest.mark.parametrize(("shape", "difference", "expected"), [
+    ("icd", {"icd": {"epochs": 3}}, "icd"), ("icd", {"mixed_precision": True}, "icd"),
+    ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
+    ("icd, unmerged", {"superpixels": {"scale": 9}}, "regions"),
+    ("icd", {"regions": {"canvas": 65}}, "regions"), ("icd, unmerged", {"regions": {"canvas": 65}}, ""),
+    ("icd", {"icd": {"backbone": {"width": 0.5}}}, "regions icd"),
+    ("icd, unmerged", {"icd": {"backbone": {"width": 0.5}}}, "icd"),
+    ("icd", {"cam": {"canvas": 65}}, "cam"), ("icd", {"scores": {"mirror": True}}, "scores"),
+    ("icd", {"cam_masks": {"threshold": 0.2}}, "cam_masks"), ("icd", {"seeds": {"corners_aligned": True}}, "seeds"),
+    ("icd", {"pseudo": {"iterations": 3}}, "pseudo"), ("icd, cam_crf", {"pseudo": {"iterations": 3}}, "cam_crf pseudo"),
+    ("icd, saliency", {"seeds": {"corners_aligned": True}}, "pseudo"),
+    ("icd, saliency", {"pseudo": {"iterations": 3}}, ""), ("icd, saliency", {"data": {"saliency": "other"}}, "pseudo"),
+    ("affinitynet", {"classifier": {"epochs": 3}}, "classifier"),
+    ("affinitynet", {"affinity": {"radius": 3}}, "affinity"),
+    ("affinitynet", {"mixed_precision": True}, "classifier affinity"), ("affinitynet", {"cam": {"canvas": 65}}, "cam"),
+    ("affinitynet", {"cam_masks": {"threshold": 0.2}}, "cam_masks"),
+    ("affinitynet", {"labels": {"low": None}}, "labels"),
+    ("affinitynet", {"labels": {"crf": {"iterations": 3}}}, "labels"), ("affinitynet", {"walk": {"steps": 9}}, "walk"),
+    ("affinitynet", {"walk": {"alpha": None}}, "walk"), ("affinitynet", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("affinitynet, cam_crf", {"pseudo": {"iterations": 3}}, "cam_crf pseudo")], ids=str)
+def test_what_a_setting_makes_stale(images, shape, difference, expected):
+    method, base, _ = SHAPES[shape]
+    assert changed(images, method, base, difference) == set(expected.split())
+
+
+@pytest.mark.parametrize(("method", "of_both", "of_training", "of_pseudo"), [
+    ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo"),
+    ("affinitynet", "cam cam_masks", "classifier labels affinity", "walk pseudo")])
+def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
+    """What both lists need is made of all their images, each once."""
+    training, pseudo = images.subset(images.names[:3]), images.subset(images.names[2:])
+    found = stages(method, {}, training, pseudo)
+    for names, whole in ((of_both, images), (of_training, training), (of_pseudo, pseudo)):
+        assert {found[name].settings["images"] for name in names.split()} == {whole.fingerprint()}
+    assert len(found) == len((of_both + " " + of_training + " " + of_pseudo).split())
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("icdd", "unknown method 'icdd'; did you mean 'icd'"), ("", "unknown method ''; known: .*icd"),
+    ("affinity_net", "did you mean 'affinitynet'"), ("os", "unknown method 'os'")])
+def test_unknown_methods(name, words):
+    with pytest.raises(UserError, match=words):
+        methods.get(name)
+
+
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_every_method_has_its_parts(images, name):
+    method = methods.get(name)
+    assert method.Config(method=name).method == name and callable(method.stages) and callable(method.predict)
+    demo = built(name, method.DEMO)
+    assert demo.data.kind == "demo" and [stage.name for stage in method.stages(demo, images, images)][-1] == "pseudo"
