@@ -26,6 +26,16 @@ def strategy():
     return distribute.strategy(2)
 
 
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """A function of a method's name to the folder of `journeys.make`, which the tests of all files share."""
+    import functools
+
+    from tests import journeys
+
+    return functools.cache(lambda method: journeys.make(tmp_path_factory.mktemp("my photos"), method))
+
+
 @pytest.fixture(autouse=True)
 def _float32_policy():
     yield

@@ -1,89 +1,68 @@
-"""Whole runs as a user makes them: from a folder of pictures and tags to pseudo labels, report and TensorBoard."""
+"""Whole runs as a user makes them, by every method: from a folder of pictures and tags to pseudo labels and report."""
 
 import json
 import math
-import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.tiny_run import ODD_NAMES, SETTINGS, call, contents, draw_tiny_folder, ended, start, times, train
-from tests.tiny_run import write_config as write
-from tests.tiny_voc import draw_tiny_voc
-from tfwsss.training import read_settings
-
-STAGES = ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"]
-SCORED = ["cam", "cam_masks", "scores", "seeds", "pseudo"]
-LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|icd: epoch \d+/\d+ loss .*")
-"""All that a command says without a terminal: the log, and a line an epoch."""
+from tests.journeys import JOURNEYS, LINE, Journey, losses, masks_of, result_of
+from tests.tiny_run import ODD_NAMES, contents, times, train
+from tfwsss import methods
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
-    """A folder with data/ under odd names, config.yaml, and run/, made by a process of its own with a profile."""
-    base = tmp_path_factory.mktemp("my photos")
-    draw_tiny_folder(base / "data", ODD_NAMES)
-    write(base / "config.yaml", base / "data", icd={"epochs": 4}, tensorboard={"profile": [2, 3]})
-    answer = ended(start("--config", base / "config.yaml", "--run", base / "run 1"))
-    assert answer.code == 0, answer.err
-    (base / "out.txt").write_text(answer.out, "utf-8")
-    (base / "err.txt").write_text(answer.err, "utf-8")
-    return base
+@pytest.fixture(params=methods.METHODS)
+def method(request) -> str:
+    return request.param
 
 
 @pytest.fixture
-def again(base, tmp_path) -> tuple[list, Path]:
+def journey(method) -> Journey:
+    return JOURNEYS[method]
+
+
+@pytest.fixture
+def base(method, finished_run) -> Path:
+    return finished_run(method)
+
+
+@pytest.fixture
+def again(base, method, tmp_path) -> tuple[list, Path]:
     """Command line and folder of a copy of the run."""
     shutil.copytree(base / "run 1", tmp_path / "run")
-    return ["--config", base / "config.yaml", "--run", tmp_path / "run"], tmp_path / "run"
+    return ["--method", method, "--config", base / "config.yaml", "--run", tmp_path / "run"], tmp_path / "run"
 
 
-def result_of(base: Path) -> dict:
-    """Returns the JSON that the first run printed."""
-    return json.loads((base / "out.txt").read_text("utf-8"))
-
-
-def masks_of(folder: Path) -> dict[str, np.ndarray]:
-    """Returns the masks of a folder by name."""
-    return {path.relative_to(folder).with_suffix("").as_posix(): np.array(Image.open(path))
-            for path in folder.rglob("*.png")}
-
-
-def losses(run: Path) -> list[float]:
-    """Returns the loss of each epoch."""
-    return [epoch["loss"] for epoch in json.loads((run / "icd" / "history.json").read_text())]
-
-
-def test_the_last_line_is_one_object(base):
+def test_the_last_line_is_one_object(base, journey):
     """Run folder, report, and the mean IoU of every stage that makes scores or masks."""
     result, run = result_of(base), base / "run 1"
     assert list(result) == ["run", "report", "miou"] and result["run"] == str(run)
-    assert list(result["miou"]) == SCORED and all(0 < value < 1 for value in result["miou"].values())
+    assert tuple(result["miou"]) == journey.scored and all(0 < value < 1 for value in result["miou"].values())
     assert result["report"] == str(run / "report.html") and Path(result["report"]).is_file()
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
     assert {name: score["miou"] for name, score in metrics.items()} == result["miou"]
 
 
-def test_what_a_run_leaves(base):
+def test_what_a_run_leaves(base, journey):
     """A mask for each name, however odd; settings, log, no faults; each stage is finished."""
     run = base / "run 1"
-    for stage in ("cam_masks", "seeds", "pseudo"):
+    for stage in journey.masks:
         masks = masks_of(run / stage)
         assert set(masks) == set(ODD_NAMES)
         assert all(mask.shape == (64, 64) and set(np.unique(mask)) <= {0, 1, 2, 3, 255} for mask in masks.values())
     config = json.loads((run / "config.json").read_text("utf-8"))
-    assert config["config"]["icd"]["epochs"] == 4 and config["config"]["icd"]["crop"] == SETTINGS["icd"]["crop"]
+    for stage, epochs in journey.trained.items():
+        assert config["config"][stage]["epochs"] == epochs and config["config"][stage]["backbone"]["name"] == "small"
+        assert not (run / stage / "checkpoint").exists()
+        assert len(losses(run, stage)) == epochs and all(map(math.isfinite, losses(run, stage)))
     assert config["classes"] == ["background", "cat", "dog", "sheep"] and config["versions"]["keras"]
     assert config["images"] == {"training": 12, "pseudo": 12}
     assert json.loads((run / "faults.json").read_text()) == {}
     log = (run / "log.txt").read_text("utf-8")
-    assert [line for line in STAGES if f"{line}: finished in" not in log] == [] and "ERROR" not in log
-    assert all((run / stage / "stage.json").is_file() for stage in STAGES)
-    assert not (run / "icd" / "checkpoint").exists() and len(losses(run)) == 4
+    assert [line for line in journey.stages if f"{line}: finished in" not in log] == [] and "ERROR" not in log
+    assert all((run / stage / "stage.json").is_file() for stage in journey.stages)
     assert not [path for path in run.rglob(".*")]
 
 
@@ -94,147 +73,25 @@ def test_commands_are_quiet(base):
     assert len((base / "out.txt").read_text("utf-8").splitlines()) == 1
 
 
-def test_which_defaults_count(base):
-    """The published settings where data are named, small ones for the built-in set; --set goes over the file."""
-    published, demo = read_settings("icd", None, ["data.kind=folder"]), read_settings("icd", None, [])
-    assert (published.icd.epochs, published.icd.backbone.name, published.icd.crop) == (20, "vgg16", 321)
-    assert (demo.icd.backbone.name, demo.icd.crop, demo.regions.max_regions) == ("small", 97, 0)
-    mixed = read_settings("icd", base / "config.yaml", ["icd.epochs=3"])
-    assert (mixed.icd.epochs, mixed.icd.crop, mixed.icd.learning_rate) == (3, 49, published.icd.learning_rate)
-
-
-def test_a_second_call_repeats_nothing(base, again):
+def test_a_second_call_repeats_nothing(base, again, journey):
     """The same command again writes no artefact and prints the same."""
     call_, run = again
-    before = times(run, STAGES)
+    before = times(run, journey.stages)
     answer = train(*call_)
-    assert answer.code == 0 and times(run, STAGES) == before
+    assert answer.code == 0 and times(run, journey.stages) == before
     assert answer.result["miou"] == result_of(base)["miou"]
 
 
-def test_redo_and_until(base, again):
+def test_redo_and_until(base, again, journey):
     """--redo makes a stage and what depends on it again, with the same outcome; --until stops before the rest."""
     call_, run = again
-    kept, made = times(run, ["regions", "icd", "cam", "cam_masks", "scores"]), times(run, ["seeds", "pseudo"])
+    place = journey.stages.index(journey.redo)
+    kept, made = (times(run, part) for part in (journey.stages[:place], journey.stages[place:]))
     pictures = contents(run / "pseudo")
-    answer = train(*call_, "--redo", "seeds", "--until", "seeds")
-    assert answer.code == 0 and not (run / "pseudo").exists() and list(answer.result["miou"]) == SCORED[:-1]
+    answer = train(*call_, "--redo", journey.redo, "--until", journey.redo)
+    assert answer.code == 0 and not (run / "pseudo").exists() and tuple(answer.result["miou"]) == journey.scored[:-1]
     assert train(*call_).result["miou"] == result_of(base)["miou"]
-    assert times(run, ["regions", "icd", "cam", "cam_masks", "scores"]) == kept
-    now = times(run, ["seeds", "pseudo"])
+    assert times(run, journey.stages[:place]) == kept
+    now = times(run, journey.stages[place:])
     assert now.keys() == made.keys() and all(now[file] > made[file] for file in made)
     assert contents(run / "pseudo") == pictures
-
-
-def test_a_given_model(base, tmp_path):
-    """`given:` stands for a stage: nothing is trained, the masks are the same; predict finds the model too."""
-    given = ["--set", f"given.icd={base / 'run 1' / 'icd'}", "--set", f"given.regions={base / 'run 1' / 'regions'}"]
-    answer = train("--config", base / "config.yaml", "--run", tmp_path / "run", *given)
-    assert answer.code == 0 and answer.result["miou"] == result_of(base)["miou"]
-    assert not (tmp_path / "run" / "icd").exists() and not (tmp_path / "run" / "regions").exists()
-    assert contents(tmp_path / "run" / "pseudo") == contents(base / "run 1" / "pseudo")
-    photo = base / "data" / "images" / "9.jpg"
-    assert call("predict", photo, "--run", tmp_path / "run", "--out", tmp_path / "out").code == 0
-
-
-def test_saliency(base, tmp_path):
-    """With saliency maps they are the background, and there is neither a seed stage nor a CRF."""
-    for name in ODD_NAMES:
-        mask = np.array(Image.open(base / "data" / "masks" / f"{name}.png"))
-        path = tmp_path / "saliency" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(path)
-    given = ["--set", f"given.icd={base / 'run 1' / 'icd'}", "--set", f"data.saliency={tmp_path / 'saliency'}"]
-    answer = train("--config", base / "config.yaml", "--run", tmp_path / "run", *given)
-    assert answer.code == 0 and list(answer.result["miou"]) == ["cam", "cam_masks", "scores", "pseudo"]
-    assert not (tmp_path / "run" / "seeds").exists()
-    masks = masks_of(tmp_path / "run" / "pseudo")
-    assert set(masks) == set(ODD_NAMES) and any((mask == 0).any() for mask in masks.values())
-    salient = np.array(Image.open(tmp_path / "saliency" / "9.png")) == 255
-    assert not np.isin(masks["9"][~salient], (1, 2, 3)).any()
-
-
-def test_merged_regions(base, tmp_path):
-    """Superpixels merged by features are a stage of their own, of no more regions than asked for."""
-    call_ = ["--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "regions",
-             "--set", "regions.max_regions=5", "--set", "regions.canvas=65", "--set", "superpixels.min_size=10"]
-    answer = train(*call_)
-    assert answer.code == 0 and answer.result["miou"] == {}
-    fine, merged = ([len(np.unique(np.array(Image.open(path)).reshape(-1, 3), axis=0))
-                     for path in sorted((tmp_path / "run" / stage).rglob("*.png"))]
-                    for stage in ("superpixels", "regions"))
-    assert len(merged) == len(fine) == 12 and max(merged) <= 5 < max(fine)
-
-
-def test_two_replicas(base, tmp_path):
-    """Two logical devices in a fresh process share the batch that the config states."""
-    answer = ended(start("--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "icd",
-                         "--set", "devices=2", "--set", "icd.epochs=2", "--set", "tensorboard.profile="))
-    assert answer.code == 0, answer.err
-    assert [line for line in answer.err.splitlines() if not LINE.fullmatch(line)] == []
-    assert len(losses(tmp_path / "run")) == 2 and all(map(math.isfinite, losses(tmp_path / "run")))
-
-
-def test_mixed_precision(base, tmp_path):
-    """Half precision reaches the end, is part of the record, and does not outlast the run."""
-    import keras
-
-    answer = train("--config", base / "config.yaml", "--run", tmp_path / "run", "--set", "mixed_precision=true",
-                   "--set", "icd.epochs=2", "--set", "tensorboard.profile=")
-    assert answer.code == 0 and list(answer.result["miou"]) == SCORED
-    assert all(map(math.isfinite, losses(tmp_path / "run")))
-    assert json.loads((tmp_path / "run" / "icd" / "stage.json").read_text())["settings"]["mixed"] is True
-    assert keras.mixed_precision.dtype_policy().name == "float32"
-
-
-def test_voc_layout_with_two_lists(tmp_path):
-    """Train on one list, make masks of another; superpixels are made of both."""
-    write(tmp_path / "config.yaml", draw_tiny_voc(tmp_path / "VOC2012"), icd={"epochs": 1},
-                 data={"kind": "voc", "split": "train", "pseudo_split": "val"})
-    answer = train("--config", tmp_path / "config.yaml", "--run", tmp_path / "run")
-    assert answer.code == 0 and list(answer.result["miou"]) == SCORED
-    assert set(masks_of(tmp_path / "run" / "pseudo")) == {f"2026_{number:06d}" for number in range(8, 12)}
-    assert len(masks_of(tmp_path / "run" / "regions")) == 12
-    ids = set(np.unique(list(masks_of(tmp_path / "run" / "pseudo").values())))
-    assert ids <= {0, 8, 12, 17, 255}                                        # cat, dog, sheep of that data set
-
-
-def test_without_masks(tmp_path):
-    """Tags are enough: nothing is scored, and that is no fault."""
-    root = draw_tiny_folder(tmp_path / "data")
-    shutil.rmtree(root / "masks")
-    write(tmp_path / "config.yaml", root, icd={"epochs": 1})
-    answer = train("--config", tmp_path / "config.yaml", "--run", tmp_path / "run")
-    assert answer.code == 0 and answer.result["miou"] == {} and Path(answer.result["report"]).is_file()
-    assert len(masks_of(tmp_path / "run" / "pseudo")) == 12
-    assert (tmp_path / "run" / "metrics.json").read_text() == "{}"
-
-
-def test_the_same_seed_gives_the_same_masks(tmp_path):
-    """Twice from nothing: the same pictures; another seed: others."""
-    write(tmp_path / "config.yaml", draw_tiny_folder(tmp_path / "data"), icd={"epochs": 1}, tensorboard={"panels": 0})
-    made = []
-    for run, seed in (("a", 3), ("b", 3), ("c", 4)):
-        answer = train("--config", tmp_path / "config.yaml", "--run", tmp_path / run, "--set", f"seed={seed}",
-                       "--until", "cam_masks")
-        assert answer.code == 0
-        made.append((losses(tmp_path / run), contents(tmp_path / run / "cam_masks")))
-    assert made[0] == made[1] and made[0] != made[2]
-
-
-def test_tensorboard(base):
-    """Every loss term, the learning rates, images a second, the mean IoU, a panel an image, the config, a profile."""
-    tags = {}
-    for part in ("train", "panels"):
-        events = EventAccumulator(str(base / "run 1" / "tensorboard" / "icd" / part), size_guidance={"tensors": 0})
-        events.Reload()
-        tags[part] = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
-    for term in ("loss", "classification", "bottom_up", "top_down"):
-        assert tags["train"][f"epoch_{term}"] == [0, 1, 2, 3] and tags["train"][f"batch_{term}"] == [10]
-    for tag in ("learning_rate/base", "learning_rate/fc8", "learning_rate/conv_ft"):
-        assert tags["train"][tag] == [10]
-    assert tags["train"]["config"] == [0] and tags["train"]["epoch_images_per_second"] == [0, 1, 2, 3]
-    assert {"panel/two words", "miou/CAM mask", "miou/ICD"} <= set(tags["panels"])
-    assert tags["panels"]["panel/two words"] == [0, 1, 2, 3]
-    profiles = list((base / "run 1" / "tensorboard").rglob("*.xplane.pb"))
-    assert len(profiles) == 1 and profiles[0].stat().st_size > 1000

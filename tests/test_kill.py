@@ -1,5 +1,6 @@
 """Runs that are killed or interrupted go on: the same masks, nothing finished repeated."""
 
+import functools
 import json
 import os
 import shutil
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys import JOURNEYS
 from tests.tiny_run import call, contents, draw_tiny_folder, ended, grow, start, times, train, write_config
 
 STAGES = ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"]
-FILES = {"regions": "*.png", "icd": "checkpoint/epoch-*.json", "cam": "*.npz", "cam_masks": "*.png",
-         "scores": "*.npz", "seeds": "*.png", "pseudo": "*.png"}
-"""What each stage leaves behind while it works."""
+FILES = {"regions": "*.png", "icd": "checkpoint/epoch-*.json", "classifier": "checkpoint/epoch-*.json",
+         "cam": "*.npz", "cam_masks": "*.png", "labels": "*.png", "affinity": "checkpoint/epoch-*.json",
+         "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png"}
+"""What each stage of any method leaves behind while it works, in their order."""
 
 
 def stopped(process, run: Path, stage: str, sign: int, at_least: int = 1) -> dict[str, int]:
@@ -27,58 +30,72 @@ def stopped(process, run: Path, stage: str, sign: int, at_least: int = 1) -> dic
     assert process.poll() is None, process.communicate()
     (os.killpg if sign == signal.SIGKILL else os.kill)(process.pid, sign)
     assert not (run / stage / "stage.json").exists(), f"{stage} was finished before it could be stopped"
-    return times(run, STAGES)
+    return times(run, FILES)
 
 
 def goes_on(before: dict[str, int], run: Path) -> None:
     """Asserts that nothing which a finished stage had made, nor an image's file of the killed one, is written again."""
-    now = times(run, STAGES)
-    killed = next(stage for stage in STAGES if f"{stage}/stage.json" not in before)
+    now = times(run, FILES)
+    killed = next(stage for stage in FILES if f"{stage}/started.json" in before and f"{stage}/stage.json" not in before)
     own = {f"{killed}/started.json", f"{killed}/threshold.json"}
     rewritten = {file for file in before if now.get(file) != before[file] and "/checkpoint/" not in file}
     assert rewritten <= own, sorted(rewritten - own)
-    assert len(before) > 1 and f"{killed}/started.json" in before
+    assert len(before) > 1
 
 
-def losses(run: Path) -> list[dict]:
+def losses(run: Path, stage: str = "icd") -> list[dict]:
     """Returns the logs of each epoch."""
-    return json.loads((run / "icd" / "history.json").read_text())
+    return json.loads((run / stage / "history.json").read_text())
+
+
+TRAININGS = {"icd": ("icd", "cam_masks"), "affinitynet": ("affinity", "walk")}
+"""Of a method: the stage that is killed, and the last one whose masks count."""
 
 
 @pytest.fixture(scope="module")
-def training(tmp_path_factory) -> tuple[list, Path, Path]:
-    """Command line, a run killed with two checkpoints or more, and an unbroken one."""
-    base = tmp_path_factory.mktemp("training")
-    write_config(base / "config.yaml", draw_tiny_folder(base / "data"), icd={"epochs": 12},
-                 tensorboard={"enabled": False})
-    arguments = ["--config", base / "config.yaml", "--until", "cam_masks", "--run"]
-    process = start(*arguments, base / "killed")
-    stopped(process, base / "killed", "icd", signal.SIGKILL, at_least=2)
+def training(tmp_path_factory, finished_run):
+    """A function of a method to its `kill_a_training`, called once for each."""
+    return functools.cache(
+        lambda method: kill_a_training(finished_run(method), tmp_path_factory.mktemp("training"), method))
+
+
+def kill_a_training(base: Path, folder: Path, method: str) -> tuple[list, Path, Path]:
+    """Returns a command line, an unbroken run, and one killed with two checkpoints or more; both begin as copies."""
+    stage, last = TRAININGS[method]
+    arguments = ["--method", method, "--config", base / "config.yaml", "--set", f"{stage}.epochs=12",
+                 "--set", "tensorboard.enabled=false", "--until", last, "--run"]
+    for name in ("whole", "killed"):
+        shutil.copytree(base / "run 1", folder / name)
+        stages = JOURNEYS[method].stages
+        for made in stages[stages.index(stage):]:
+            shutil.rmtree(folder / name / made)
+    assert train(*arguments, folder / "whole").code == 0
+    process = start(*arguments, folder / "killed")
+    stopped(process, folder / "killed", stage, signal.SIGKILL, at_least=2)
     assert ended(process).code == -signal.SIGKILL
-    assert train(*arguments, base / "whole").code == 0
-    return arguments, base / "killed", base / "whole"
+    return arguments, folder / "whole", folder / "killed"
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["killed", "killed and torn"])
-def test_kill_while_training(training, tmp_path, torn):
+@pytest.mark.parametrize(("method", "torn"), [("icd", False), ("icd", True), ("affinitynet", False)])
+def test_kill_while_training(training, tmp_path, method, torn):
     """Killed after an epoch: the weights, and so the masks, are those of an unbroken run.
 
     Where a disk has spoilt the newest checkpoint as well, it goes on from the one before.
     """
-    arguments, killed, whole = training
+    (arguments, whole, killed), (stage, last_stage) = training(method), TRAININGS[method]
     run = tmp_path / "run"
     shutil.copytree(killed, run)
-    *_, older, last = sorted((run / "icd" / "checkpoint").glob("epoch-*.npz"))
+    *_, older, last = sorted((run / stage / "checkpoint").glob("epoch-*.npz"))
     if torn:
         last.write_bytes(last.read_bytes()[:1000])
         last = older
-    before = times(run, STAGES)
-    assert not (run / "icd" / "model.keras").exists() and train(*arguments, run).code == 0
+    before = times(run, FILES)
+    assert not (run / stage / "model.keras").exists() and train(*arguments, run).code == 0
     goes_on(before, run)
-    assert f"icd: goes on after epoch {int(last.name[6:10])} of 12" in (run / "log.txt").read_text()
-    assert losses(run) == losses(whole) and len(losses(run)) == 12
-    assert contents(run / "cam", "*.npz") == contents(whole / "cam", "*.npz")
-    assert contents(run / "cam_masks") == contents(whole / "cam_masks")
+    assert f"{stage}: goes on after epoch {int(last.name[6:10])} of 12" in (run / "log.txt").read_text()
+    assert losses(run, stage) == losses(whole, stage) and len(losses(run, stage)) == 12
+    assert contents(run / "cam", "**/*.npz") == contents(whole / "cam", "**/*.npz")
+    assert contents(run / last_stage) == contents(whole / last_stage) and len(contents(run / last_stage)) == 12
 
 
 def test_ctrl_c(tmp_path):

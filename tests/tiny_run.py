@@ -39,7 +39,7 @@ AFFINITYNET = {
     "workers": 1, "tensorboard": {"panels": 1}, "classifier": {**_FIT, "longer_side": [40, 70]},
     "cam": {"canvas": 65, "scales": [1.0, 0.5], "mirror": True, "batch_size": 8},
     "labels": {"low": None, "crf": {"iterations": 2, "position_deviation": 20.0}},
-    "affinity": {**_FIT, "widths": [8, 8, 8]}, "walk": {"alpha": None},
+    "affinity": {**_FIT, "widths": [8, 8, 8], "radius": 3}, "walk": {"alpha": None},
     "pseudo": {"iterations": 2, "position_deviation": 20.0},
 }
 """The same for AffinityNet; its backgrounds' powers follow from the chosen threshold."""

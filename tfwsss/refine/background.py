@@ -22,8 +22,8 @@ def normalise(maps: np.ndarray) -> np.ndarray:
 
     Example:
 
-    >>> normalise(np.array([[[-1.0, 1.2]], [[3.4, 0.6]]])).round(4).tolist()
-    [[[0.0, 1.0]], [[1.0, 0.17649999260902405]]]
+    >>> normalise(np.array([[[-1.0, 1.2]], [[3.4, 0.6]]])).astype(float).round(4).tolist()
+    [[[0.0, 1.0]], [[1.0, 0.1765]]]
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018 (released code).
     """
@@ -45,7 +45,7 @@ def with_background(maps: np.ndarray, power: float) -> np.ndarray:
 
     Example:
 
-    >>> with_background(np.array([[[0.0, 0.1, 1.0]]]), 4.0).round(4)[0, 0].tolist()
+    >>> with_background(np.array([[[0.0, 0.1, 1.0]]]), 4.0)[0, 0].astype(float).round(4).tolist()
     [1.0, 0.6561, 0.0]
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018.

@@ -1,0 +1,87 @@
+"""Whole runs of AffinityNet as users make them: what is its own beside `test_journeys.py`."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.journeys import JOURNEYS, masks_of
+from tests.tiny_run import call, contents, train
+from tfwsss.training import read_settings
+
+
+@pytest.fixture(scope="module")
+def base(finished_run) -> Path:
+    """A folder with data/ under odd names, config.yaml, and a finished run, made on two replicas."""
+    return finished_run("affinitynet")
+
+
+def test_which_defaults_count(base):
+    """The published settings where data are named, small ones for the built-in set."""
+    published, demo = read_settings("affinitynet", None, ["data.kind=folder"]), read_settings("affinitynet", None, [])
+    assert (published.affinity.epochs, published.affinity.backbone.name, published.cam.canvas) == (8, "vgg16", 513)
+    assert (demo.affinity.backbone.name, demo.affinity.crop, demo.cam.canvas) == ("small", 96, 129)
+    mixed = read_settings("affinitynet", base / "config.yaml", ["affinity.radius=4"])
+    assert (mixed.affinity.radius, mixed.affinity.crop, mixed.affinity.learning_rate) == (4, 48, 0.1)
+
+
+def test_until_labels(base, tmp_path):
+    """The labels to learn from are masks to look at; what came after them is gone, what comes before is kept."""
+    run, journey = tmp_path / "run", JOURNEYS["affinitynet"]
+    shutil.copytree(base / "run 1", run)
+    answer = train("--method", "affinitynet", "--config", base / "config.yaml", "--run", run, "--redo", "labels",
+                   "--until", "labels")
+    assert answer.code == 0 and tuple(answer.result["miou"]) == journey.scored[:3]
+    assert not [stage for stage in ("affinity", "walk", "pseudo") if (run / stage).exists()]
+    for stage in ("cam_masks", "labels"):
+        assert contents(run / stage) == contents(base / "run 1" / stage)
+    assert any((mask == 255).any() for mask in masks_of(run / "labels").values())
+
+
+def test_the_walk_leaves_nothing_open(base):
+    """Every pixel has an id: an image's classes and background."""
+    table = dict(line.split(",") for line in (base / "data" / "labels.csv").read_text("utf-8").splitlines()[1:])
+    numbers = {"cat": 1, "dog": 2, "sheep": 3}
+    for name, mask in masks_of(base / "run 1" / "walk").items():
+        assert set(np.unique(mask)) <= {0, *(numbers[tag] for tag in table[name].split())}
+
+
+@pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), (" dog , sheep ", {0, 2, 3}), ("", {0})])
+def test_predict_one_photograph(base, tmp_path, tags, ids):
+    """One mask and one overlay; only classes that the tags allow."""
+    photo = base / "data" / "images" / "猫" / "子 猫.jpg"
+    arguments = [] if tags is None else ["--tags", tags]
+    answer = call("predict", photo, "--run", base / "run 1", "--out", tmp_path / "out", *arguments)
+    assert answer.code == 0 and answer.result == {"out": str(tmp_path / "out"), "images": 1, "faults": 0}
+    assert set(contents(tmp_path / "out")) == {"masks/子 猫.png", "overlays/子 猫.png"}
+    mask = np.array(Image.open(tmp_path / "out" / "masks" / "子 猫.png"))
+    assert mask.shape == (64, 64) and set(np.unique(mask)) <= ids | {255}
+
+
+def test_predict_gives_the_runs_own_masks(base, tmp_path):
+    """With an image's own tags the mask is the pseudo label, but for class maps that a run keeps in half precision."""
+    answer = call("predict", base / "data" / "images" / "9.jpg", "--run", base / "run 1", "--out", tmp_path / "out",
+                  "--tags", "sheep")
+    assert answer.code == 0
+    own, found = (np.array(Image.open(path)) for path in (base / "run 1" / "pseudo" / "9.png",
+                                                           tmp_path / "out" / "masks" / "9.png"))
+    assert np.mean(own == found) > 0.99
+
+
+def test_tensorboard(base):
+    """Both trainings: every loss term, the learning rates; panels of class maps for the classifier."""
+    tags = {}
+    for stage in ("classifier", "affinity"):
+        for folder in (base / "run 1" / "tensorboard" / stage).iterdir():
+            events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+            events.Reload()
+            tags[stage, folder.name] = {tag: [event.step for event in events.Tensors(tag)]
+                                        for tag in events.Tags()["tensors"]}
+    assert set(tags) == {("classifier", "train"), ("classifier", "panels"), ("affinity", "train")}
+    for stage, terms in (("classifier", ("loss",)), ("affinity", ("loss", "background", "foreground", "negative"))):
+        for term in terms:
+            assert tags[stage, "train"][f"epoch_{term}"] == [0, 1]
+    assert {"panel/two words", "miou/CAM mask"} <= set(tags["classifier", "panels"])
