@@ -86,7 +86,7 @@ def test_mistakes_in_the_command(finished, tmp_path, arguments, words):
     (None, "config.yaml cannot be read .No such file or directory.; check the path given"),
     ("icd: [1\n", "config.yaml is not valid YAML .*line 2"),
     ("- 1\n", "config.yaml holds a list; expected keys and values"),
-    ("method: other\n", "is for method 'other', but --method is 'icd'; drop one of them"),
+    ("method: affinity\n", "unknown method 'affinity'; did you mean 'affinitynet'"),
     ("icd: {epochs: 3, epochz: 4}\n", "config.yaml: unknown key 'icd.epochz'; did you mean 'icd.epochs'"),
     ("seed: -1\n", "config.yaml: 'seed' is -1: .*greater than or equal to 0"),
 ])

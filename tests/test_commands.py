@@ -29,6 +29,13 @@ def refused(answer, words: str) -> None:
     assert len(answer.errors) == 1 and words in answer.errors[0], answer.err
 
 
+def test_train_refuses_two_methods(tmp_path):
+    """The command line and the config file name different ones."""
+    (tmp_path / "config.yaml").write_text("method: affinitynet\n")
+    refused(call("train", "--method", "icd", "--config", tmp_path / "config.yaml", "--run", tmp_path / "run"),
+            "is for method 'affinitynet', but --method is 'icd'; drop one of them")
+
+
 @pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), ("cat", {0, 1}), (" dog , sheep ", {0, 2, 3}),
                                            ("", {0})])
 def test_predict_one_photograph(base, tmp_path, tags, ids):

@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the command line of `python -m tfwsss.train`."""
     parser = argparse.ArgumentParser("python -m tfwsss.train", epilog=_EXAMPLES, description=__doc__.splitlines()[0],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="icd", metavar="NAME", help="method to train: icd or affinitynet")
+    parser.add_argument("--method", metavar="NAME", help="icd or affinitynet; by default the config's, or else icd")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder; by default runs/METHOD-DATA")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="sets",

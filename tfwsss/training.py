@@ -25,12 +25,12 @@ _HINT = ("no config: training on the built-in data set. For your own photographs
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
 
 
-def train(method: str, file: Path | None, folder: Path | None, sets: Sequence[str] = (), redo: Sequence[str] = (),
-          until: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequence[str] = (),
+          redo: Sequence[str] = (), until: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
     """Runs a method and scores, reports and lists what came of it.
 
     Args:
-        method: its name.
+        method: its name; nothing takes the file's, or else ICD.
         file: YAML of settings, or nothing.
         folder: of the run, or nothing.
         sets: single settings, `section.key=value`.
@@ -46,14 +46,14 @@ def train(method: str, file: Path | None, folder: Path | None, sets: Sequence[st
     logs.open_log()
     settings = read_settings(method, file, sets)
     distribute.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
-    folder = folder or Path("runs") / f"{method}-{settings.data.kind}"
+    folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
     with runner.locked(folder):
         logs.open_log(folder)
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
         images, pseudo, faults = _look(settings, folder)
         _write_config(folder, settings, images, pseudo)
-        stages = methods.get(method).stages(settings, images, pseudo)
+        stages = methods.get(settings.method).stages(settings, images, pseudo)
         _forget(folder, stages, redo)
         faults = faults | runner.run(stages, folder, given=settings.given, redo=redo, until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, pseudo))
@@ -65,19 +65,20 @@ def train(method: str, file: Path | None, folder: Path | None, sets: Sequence[st
     return {"run": str(folder), "report": str(report), "miou": miou}, faults
 
 
-def read_settings(method: str, file: Path | None, sets: Sequence[str]) -> RunSettings:
+def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) -> RunSettings:
     """Returns a method's settings: defaults, or those of the built-in data set, then the file, then single ones.
 
     Args:
-        method: its name.
+        method: its name; nothing takes the file's, or else ICD.
         file: YAML, or nothing.
         sets: texts `section.key=value`.
 
     Raises:
         UserError: unknown method or key, or a value of a wrong type.
     """
-    module = methods.get(method)
     values = config.read_yaml(file) if file else {}
+    method = method or str(values.get("method") or methods.METHODS[0])
+    module = methods.get(method)
     single = config.parse_sets(sets)
     if values.get("method", method) != method:
         raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")

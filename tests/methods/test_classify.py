@@ -11,9 +11,9 @@ from tfwsss.callbacks import Panels, TensorBoardLogs
 from tfwsss.config import RunSettings, merge
 from tfwsss.errors import UserError
 from tfwsss.methods import classify
-from tfwsss.methods.classify import ClassifySettings, class_maps, classifier_stage, map_stage
+from tfwsss.methods.classify import ClassifySettings, classifier_stage, map_stage
 from tfwsss.methods.maps import MapSettings, score_images
-from tfwsss.models.classifier import Classifier
+from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.progress import TrainingProgress
 
 RUN = RunSettings(method="none", tensorboard={"panels": 2})

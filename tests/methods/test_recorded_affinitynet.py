@@ -12,10 +12,10 @@ from tfwsss.artefacts import Scores
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.config import CRFSettings
 from tfwsss.layers.random_walk import RandomWalk
-from tfwsss.methods import classify, walking
+from tfwsss.methods import walking
 from tfwsss.methods.affinitynet import WalkSettings
 from tfwsss.models.affinity import AffinityNet
-from tfwsss.models.classifier import Classifier
+from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.refine.affinity_labels import cell_means
 from tfwsss.refine.background import normalise, with_background
 from tfwsss.refine.seeds import resize_maps
@@ -45,7 +45,7 @@ def cam() -> np.ndarray:
     data = fixture("pipeline_vgg16_2007_000032")
     model = Classifier(vgg16(form="affinitynet"), num_classes=20, root=True)
     fill(model, "vgg16_cls")
-    network, (rows, columns) = classify.class_maps(model), data["image"].shape[:2]
+    network, (rows, columns) = class_maps(model), data["image"].shape[:2]
     total = np.zeros((20, rows, columns), np.float32)
     for scale in (1, 0.5, 1.5, 2.0):
         size = (round(columns * scale), round(rows * scale))

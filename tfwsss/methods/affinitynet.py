@@ -15,7 +15,7 @@ from tfwsss.methods.affinity_training import AffinitySettings
 from tfwsss.methods.classify import ClassifySettings
 from tfwsss.methods.crf import crf_stage, sharpen
 from tfwsss.models.affinity import AffinityNet
-from tfwsss.models.classifier import Classifier
+from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.stages import Stage, train
 
 
@@ -133,7 +133,7 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
         Name and mask uint8 `(row, column)`.
     """
     folders = {name: config.given.get(name, run / name) for name in ("classifier", "affinity", "cam_masks")}
-    classifier = classify.class_maps(maps.load_model(folders["classifier"], Classifier), ["cam", "position_logits"])
+    classifier = class_maps(maps.load_model(folders["classifier"], Classifier), ["cam", "position_logits"])
     walker = walking.build_walker(maps.load_model(folders["affinity"], AffinityNet), config.walk)
     power = walking.power(config.walk.alpha, config.cam_masks, folders["cam_masks"])
     for name, found in maps.score_images(classifier, images, images.names, config.cam):

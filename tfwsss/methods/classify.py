@@ -1,7 +1,6 @@
 """The stages from tags to class maps and their masks, for every method that begins with a classifier."""
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,14 +14,11 @@ from tfwsss.config import RunSettings
 from tfwsss.data.batches import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.methods import maps
-from tfwsss.methods.fitting import FitSettings, make_optimizer, mean_colour, watchers
-from tfwsss.models.classifier import Classifier
+from tfwsss.methods.fitting import PANEL_THRESHOLD, FitSettings, make_optimizer, mean_colour, watchers
+from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
 from tfwsss.stages import Inputs, Stage, train
-
-PANEL_THRESHOLD = 0.3
-"""Share of a class map's maximum from which panels show it as object."""
 
 
 class ClassifySettings(FitSettings):
@@ -87,20 +83,6 @@ def _panel(network: keras.Model, images: ImageSet, name: str) -> Panel:
     cam = found["cam"]
     ids, strength = strongest_class(upsample(cam.scores, cam.size, cam.covers), cam.classes)
     return {"CAM": strength}, {"CAM mask": np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))}
-
-
-def class_maps(model: Classifier, keys: Sequence[str] = ("cam",)) -> keras.Model:
-    """Takes from a classifier what inference needs.
-
-    Args:
-        model: shares its weights with the result.
-        keys: of `cam` (at least 0) and `position_logits` (before the positive part is taken).
-
-    Returns:
-        keras.Model, image `(batch, row, column, 3)` to a dictionary of those maps.
-    """
-    outputs = {"cam": model.output["cam"], "position_logits": model.get_layer("position_logits").output}
-    return keras.Model(model.input["image"], {key: outputs[key] for key in keys})
 
 
 def map_stage(name: str, images: ImageSet, config: RunSettings, settings: maps.MapSettings, source: str) -> Stage:

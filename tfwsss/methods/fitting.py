@@ -18,6 +18,10 @@ GREY = 127.0
 """Colour round images smaller than the crop, and of the rest of a canvas."""
 
 
+PANEL_THRESHOLD = 0.3
+"""Share of a class map's maximum from which panels show it as object."""
+
+
 class FitSettings(Settings):
     """Network, optimiser and augmentation of a trained stage.
 

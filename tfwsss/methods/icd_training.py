@@ -17,7 +17,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.logs import LOG
 from tfwsss.methods import maps
-from tfwsss.methods.fitting import GREY, FitSettings, make_optimizer, watchers
+from tfwsss.methods.fitting import GREY, PANEL_THRESHOLD, FitSettings, make_optimizer, watchers
 from tfwsss.models.icd import ICD, scorer
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.merging import merge_regions
@@ -27,9 +27,6 @@ from tfwsss.stages import Inputs
 
 HEADS = ("fc8", "conv_ft")
 """Layers that learn faster than the backbone."""
-
-PANEL_THRESHOLD = 0.3
-"""Share of a class map's maximum from which panels show it as object."""
 
 
 class ICDSettings(FitSettings):

@@ -1,5 +1,7 @@
 """Classifier of whole images whose last layer is applied at every position: its class maps (CAM) are an output."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers, ops
 
@@ -83,15 +85,16 @@ def _root(x):
     return ops.where(x > 0, ops.sqrt(ops.where(x > 0, x, 1.0)), 0.0)
 
 
-def class_maps(model: Classifier) -> keras.Model:
+def class_maps(model: Classifier, keys: Sequence[str] = ("cam",)) -> keras.Model:
     """Takes from a classifier what inference needs.
 
     Args:
         model: Classifier. Shares its weights with the result.
+        keys: of "cam" (at least 0) and "position_logits" (before the positive part is taken).
 
     Returns:
         keras.Model, image `(batch, row, column, 3)` of any size to a dictionary
-        of float32 "cam" `(batch, row', column', class)`, at least 0.
+        of those maps, float32 `(batch, row', column', class)`.
 
     Example:
 
@@ -99,4 +102,5 @@ def class_maps(model: Classifier) -> keras.Model:
     >>> tuple(class_maps(Classifier(small(width=0.1), num_classes=3))(ops.ones((1, 17, 40, 3)))["cam"].shape)
     (1, 5, 10, 3)
     """
-    return keras.Model(model.input["image"], {"cam": model.output["cam"]}, name=f"{model.name}_maps")
+    outputs = {"cam": model.output["cam"], "position_logits": model.get_layer("position_logits").output}
+    return keras.Model(model.input["image"], {key: outputs[key] for key in keys}, name=f"{model.name}_maps")
