@@ -113,6 +113,16 @@ def test_bottom_up_and_refinement_give_the_trunk_no_gradient():
         assert all(one is None or not np.any(one) for one in found)
 
 
+@pytest.mark.parametrize("reaches", [True, False])
+def test_the_top_down_branch_trains_the_backbone_unless_told_not_to(reaches):
+    model, data = tiny(top_down_into_backbone=reaches), batch()
+    found = gradient(lambda: ops.sum(ops.square(model(data, training=True)["scores"])), model.trainable_variables)
+    reached = {weight.path.split("/")[0] for weight, one in zip(model.trainable_variables, found, strict=True)
+               if one is not None and np.any(one)}
+    head = {"feat_bn", "fc6_ft", "fc7_ft", "conv_ft"}
+    assert reached >= head and ("conv1" in reached) == reaches and (reached == head) != reaches
+
+
 def test_learns_scores_that_agree_with_its_teacher():
     model, data = tiny(warm_up_steps=0), batch()
     history = fit(model, data, epochs=30, learning_rate=0.01)

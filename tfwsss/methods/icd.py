@@ -82,9 +82,9 @@ _DEMO_MAPS = {"canvas": 129, "batch_size": 16, "mirror": True}
 DEMO: dict[str, Any] = {
     "data": {"kind": "demo", "split": "train"},
     "regions": {"max_regions": 0},
-    "icd": {"backbone": {"name": "small", "initial": None}, "crop": 97, "batch_size": 16, "epochs": 20,
+    "icd": {"backbone": {"name": "small", "initial": None}, "crop": 97, "batch_size": 16, "epochs": 14,
             "optimizer": "adam", "learning_rate": 1e-3, "schedule": "step", "head_width": 64, "head_factor": 1.0,
-            "weight_decay": 0.0, "scales": [0.75, 1.0, 1.25]},
+            "weight_decay": 0.0, "scales": [0.75, 1.0, 1.25], "top_down_into_backbone": False},
     "cam": _DEMO_MAPS,
     "scores": _DEMO_MAPS,
     "seeds": {"corners_aligned": True},

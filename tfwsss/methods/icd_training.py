@@ -38,6 +38,7 @@ class ICDSettings(FitSettings):
         bottom_up_scale, top_down_threshold: of the losses.
         warm_up_epochs: until the top-down loss counts fully.
         dropout: before the class maps of backbones without a head of their own.
+        top_down_into_backbone: whether the top-down loss trains the backbone too, as published.
     """
 
     epochs: pydantic.PositiveInt = 20
@@ -50,6 +51,7 @@ class ICDSettings(FitSettings):
     top_down_threshold: float = pydantic.Field(0.2, ge=0.0, lt=1.0)
     warm_up_epochs: pydantic.NonNegativeFloat = 2.0
     dropout: float = pydantic.Field(0.0, ge=0.0, lt=1.0)
+    top_down_into_backbone: bool = True
 
 
 class MergeWith(Settings):
@@ -79,7 +81,7 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> ICD:
                 sign_updates_per_step=settings.sign_updates_per_step, bottom_up_scale=settings.bottom_up_scale,
                 top_down_threshold=settings.top_down_threshold,
                 warm_up_steps=int(settings.warm_up_epochs * len(images.names)) // settings.batch_size,
-                accompanied=_accompanied(images))
+                accompanied=_accompanied(images), top_down_into_backbone=settings.top_down_into_backbone)
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
     model.compile(optimizer=make_optimizer(settings, model, steps, HEADS), jit_compile=False)

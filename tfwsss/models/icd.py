@@ -44,6 +44,8 @@ class ICD(keras.Model):
             (661 published: two epochs of 10,582 images in batches of 32).
         dropout: float. Share of the classifier's features dropped before class maps (VGG-16 has its own).
         accompanied: tuple of int. Classes that no training image shows alone; see `BottomUpLoss`.
+        top_down_into_backbone: bool. Whether the top-down loss also trains the backbone, as published. Where it is
+            trained fast, that loss makes all features alike that it calls alike, and the directions follow.
 
     Inputs:
         A dictionary: "image" `(batch, row, column, 3)` RGB 0 to 255; "regions" int
@@ -69,13 +71,14 @@ class ICD(keras.Model):
 
     def __init__(self, backbone: keras.Model, num_classes: int, head_width: int = 1024, sign_momentum: float = 0.9,
                  sign_updates_per_step: int = 1, bottom_up_scale: float = 10.0, top_down_threshold: float = 0.2,
-                 warm_up_steps: int = 0, dropout: float = 0.0, accompanied: Sequence[int] = (), name: str = "icd",
-                 **kwargs):
+                 warm_up_steps: int = 0, dropout: float = 0.0, accompanied: Sequence[int] = (),
+                 top_down_into_backbone: bool = True, name: str = "icd", **kwargs):
         maps = {key: backbone.output[key] for key in ("features", "classifier")}
         inputs = {"image": backbone.inputs[0], "regions": keras.Input((None, None), dtype="int32", name="regions"),
                   "labels": keras.Input((num_classes,), name="labels")}
         outputs = _class_maps(maps["classifier"], num_classes, dropout)
-        x = _normalise(maps["features"])
+        features = maps["features"]
+        x = _normalise(features if top_down_into_backbone else ops.stop_gradient(features))
         outputs["bottom_up"] = ClassDirections(num_classes, name="icd_bu")(x)
         sign = SignCorrection(num_classes, sign_momentum, sign_updates_per_step, name="icd_accum_resign")
         outputs["corrected"] = sign(outputs["bottom_up"], outputs["cam"], inputs["labels"])
@@ -87,7 +90,7 @@ class ICD(keras.Model):
         self._settings = {"num_classes": num_classes, "head_width": head_width, "sign_momentum": sign_momentum,
                           "sign_updates_per_step": sign_updates_per_step, "bottom_up_scale": bottom_up_scale,
                           "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout,
-                          "accompanied": list(accompanied)}
+                          "accompanied": list(accompanied), "top_down_into_backbone": top_down_into_backbone}
         self._losses_of_terms = (MultilabelLoss(), BottomUpLoss(bottom_up_scale, accompanied),
                                  TopDownLoss(top_down_threshold))
         self._reduce = PerImageLoss()
