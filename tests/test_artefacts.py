@@ -1,8 +1,10 @@
 """Files of stages: read what was written, appear whole or not at all, and fail in one line."""
 
+import concurrent.futures
 import errno
 import io
 import os
+import time
 import zipfile
 
 import numpy as np
@@ -196,3 +198,21 @@ def test_model_is_written_whole_and_keeps_its_optimiser(tmp_path):
     with pytest.raises(UserError, match="model.keras: could not be written.*free space"):
         artefacts.write_model(tmp_path / "new", model)
     assert model.optimizer == "sgd" and [path.name for path in (tmp_path / "new").iterdir()] == ["model.keras"]
+
+
+def test_scores_are_parsed_by_one_thread_at_a_time(tmp_path, monkeypatch):
+    """Python 3.11 raises "AST constructor recursion depth mismatch" now and then where several threads parse."""
+    artefacts.write_scores(tmp_path, "a", artefacts.Scores(np.array([0]), np.ones((1, 2, 2)), (4, 4)))
+    load, inside, most = np.load, [], []
+
+    def slow(*arguments, **settings):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(np, "load", slow)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(lambda _: artefacts.read_scores(tmp_path, "a"), range(8)))) == 8
+    assert max(most) == 1

@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import secrets
+import threading
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
@@ -23,7 +24,8 @@ _CURES = {
     errno.EACCES: "name a folder in which you may write",
     errno.ENAMETOOLONG: "give the image a shorter name",
 }
-_HALF = (-65504, 65504)     # the range of float16
+_HALF = (-65504, 65504)         # the range of float16
+_PARSING = threading.Lock()     # NumPy parses headers by `ast`, which Python 3.11 may break off in several threads
 _UNREADABLE = (OSError, SyntaxError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile,
                Image.DecompressionBombError)
 
@@ -70,8 +72,7 @@ def finished(folder: Path, kind: str, names: Collection[str]) -> set[str]:
 
     Args:
         folder: folder of the stage; may be missing.
-        kind: as in `path_of`.
-        names: names of images.
+        kind, names: as in `path_of`; many names.
     """
     return {name for name in names if path_of(folder, kind, name).is_file()}
 
@@ -161,7 +162,7 @@ def read_scores(folder: Path, name: str) -> Scores:
         ImageFault: no such file, or it is broken, or its arrays do not fit each other.
     """
     path = path_of(folder, "scores", name)
-    with _reading(path), np.load(path, allow_pickle=False) as file:
+    with _reading(path), _PARSING, np.load(path, allow_pickle=False) as file:
         classes, scores, size = (file[key] for key in ("classes", "scores", "size"))
         covers = file["covers"] if "covers" in file else size
         pairs = size.shape == covers.shape == (2,) and scores.ndim == 3 and classes.shape == scores.shape[:1]
