@@ -17,7 +17,6 @@ from PIL import Image
 from tfwsss.errors import ImageFault, UserError
 
 EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "images": ".png"}   # kinds of one file an image
-
 _CURES = {
     errno.ENOSPC: "free space on that disk and start again: finished files are kept",
     errno.EROFS: "name a folder on a disk that can be written",
@@ -72,7 +71,8 @@ def finished(folder: Path, kind: str, names: Collection[str]) -> set[str]:
 
     Args:
         folder: folder of the stage; may be missing.
-        kind, names: as in `path_of`; many names.
+        kind: as in `path_of`.
+        names: names of images.
     """
     return {name for name in names if path_of(folder, kind, name).is_file()}
 
