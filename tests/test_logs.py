@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 import rich.console
@@ -73,7 +74,8 @@ def test_items_come_one_at_a_time():
 
 def test_a_pipe_hears_now_and_then(monkeypatch, caplog):
     seconds = iter(range(0, 1000, 6))                             # an item takes 6 s: a line after 18, 36, ...
-    monkeypatch.setattr(logs.time, "monotonic", lambda: float(next(seconds)))
+    clock = types.SimpleNamespace(monotonic=lambda: float(next(seconds)))     # not the one that other threads read
+    monkeypatch.setattr(logs, "time", clock)
     monkeypatch.setattr(LOG, "propagate", True)
     with caplog.at_level(logging.INFO, "tfwsss"):
         list(logs.track(range(9), "cam", 9))

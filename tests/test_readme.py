@@ -1,6 +1,7 @@
 """The commands that README.md and the configs show can be typed as they stand."""
 
 import importlib
+import importlib.util
 import re
 import shlex
 
@@ -33,7 +34,8 @@ def test_the_readme_shows_commands():
 
 @pytest.mark.parametrize(("name", "module", "text"), shown())
 def test_commands_parse(name, module, text, capsys):
-    parser = importlib.import_module(module).build_parser()
+    package = importlib.util.find_spec(module).submodule_search_locations is not None
+    parser = importlib.import_module(f"{module}.__main__" if package else module).build_parser()
     try:
         parser.parse_args(arguments(text))
     except SystemExit as stop:

@@ -84,7 +84,7 @@ def _bring(stage: Stage, record: dict[str, Any], inputs: Mapping[str, Path], out
     start = time.monotonic()
     faults = dict(stage.work(inputs, output))
     seconds = round(time.monotonic() - start + (before or {}).get("seconds", 0.0), 1)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     write_atomically(output / "stage.json", _json({**record, "seconds": seconds, "finished": now, "faults": faults}))
     LOG.info("%s: finished in %.1f s", stage.name, seconds)
     return faults

@@ -85,7 +85,7 @@ def fake_networks(monkeypatch, logits: list[float]) -> list:
         return ids[np.concatenate([np.full((1, *cam.size), 0.1), cam.scores]).argmax(axis=0)]
 
     monkeypatch.setattr(affinitynet.maps, "load_model", lambda folder, kind: asked.append((folder, kind)))
-    monkeypatch.setattr(affinitynet.classify, "class_maps", lambda model, keys: asked.append(tuple(keys)))
+    monkeypatch.setattr(affinitynet, "class_maps", lambda model, keys: asked.append(tuple(keys)))
     monkeypatch.setattr(affinitynet.walking, "build_walker", lambda model, settings: settings)
     monkeypatch.setattr(affinitynet.walking, "walked", walked)
     monkeypatch.setattr(affinitynet.maps, "score_images", score_images)
