@@ -12,8 +12,9 @@ from tfwsss.config import merge
 from tfwsss.data.augment import DRAWS, augment
 from tfwsss.data.images import reduce_ids
 from tfwsss.errors import UserError
-from tfwsss.methods.affinity_training import AffinitySettings, batches, build, callbacks, labelled
+from tfwsss.methods.affinity_training import AffinitySettings, batches, build, callbacks
 from tfwsss.methods.affinitynet import Config
+from tfwsss.methods.fitting import having
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.progress import TrainingProgress
 from tfwsss.refine.affinity_labels import affinity_labels
@@ -66,7 +67,7 @@ def test_vgg16_sees_further_here_than_as_a_classifier(images):
 
 
 def test_only_images_with_labels_are_used(images, inputs):
-    usable = labelled(images)
+    usable = having("labels", "masks", images)
     assert usable(inputs) == set(images.names)
     (inputs["labels"] / "image 2.png").unlink()
     assert usable(inputs) == set(images.names) - {"image 2"}

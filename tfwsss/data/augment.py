@@ -54,12 +54,24 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
     x["image"] = tf.cast(x["image"], tf.float32)
     if how.jitter:
         x["image"] = jitter(x["image"], draws[6:10], draws[10:14], how.jitter)
-    colour = tf.broadcast_to(tf.constant(how.pad_value, tf.float32), (3,))
-    fills = {"image": colour, "mask": IGNORE, "regions": graph.next_id(x["regions"]) if "regions" in x else 0}
+    fills = {"image": colour(how.pad_value), "mask": IGNORE,
+             "regions": graph.next_id(x["regions"]) if "regions" in x else 0}
     corner = draws[4:6] if how.scatter else tf.zeros(2)
     x = {key: graph.pad(value, how.rows, how.columns, fills[key], corner) for key, value in x.items()}
     offsets = graph.crop_offsets(tf.shape(x["image"])[:2], how.rows, how.columns, draws[2:4])
     return {key: graph.crop(value, offsets, how.rows, how.columns) for key, value in x.items()}
+
+
+def colour(value: float | Sequence[float]):
+    """Returns a grey, or red, green and blue, as a tensor.
+
+    Args:
+        value: one number or three, 0-255.
+
+    Returns:
+        float32 `(3,)`.
+    """
+    return tf.broadcast_to(tf.constant(value, tf.float32), (3,))
 
 
 def _size(size, draw, how: Augmentation):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfwsss import artefacts
 from tfwsss.data import images as graph
-from tfwsss.data.augment import DRAWS, Augmentation, augment
+from tfwsss.data.augment import DRAWS, Augmentation, augment, colour
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 
@@ -109,7 +109,7 @@ def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side
     """
     names = list(names)
     names += names[-1:] * (-len(names) % batch_size)
-    colour = _colour(pad_value)
+    grey = colour(pad_value)
     factor = (side - 1) / (base - 1) if side != base else 1.0
 
     def element(file):
@@ -118,7 +118,7 @@ def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side
         scale = factor * tf.minimum(tf.constant(1.0, tf.float64), base / longer)
         size = tf.clip_by_value(graph.scaled_size(tf.shape(image)[:2], scale), 1, side)
         image = tf.cast(graph.scale_image(image, size), tf.float32)
-        return tf.ensure_shape(graph.pad(image, side, side, colour), (side, side, 3))
+        return tf.ensure_shape(graph.pad(image, side, side, grey), (side, side, 3))
 
     dataset = tf.data.Dataset.from_tensor_slices(_files(images, names, None, None))
     dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -152,10 +152,6 @@ def _files(images: ImageSet, names: Sequence[str], regions: Path | None, masks: 
 
 def _labels(images: ImageSet) -> tf.Tensor:
     return tf.constant(np.stack([images.multi_hot(name) for name in images.names]))     # (image, class)
-
-
-def _colour(value: float | Sequence[float]) -> tf.Tensor:
-    return tf.broadcast_to(tf.constant(value, tf.float32), (3,))
 
 
 def _key(seed: int, *numbers):

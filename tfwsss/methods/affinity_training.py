@@ -1,13 +1,11 @@
 """What AffinityNet's second training does with its network: build and feed."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import pydantic
 
-from tfwsss import artefacts
 from tfwsss.backbones.build import build_backbone
 from tfwsss.data.batches import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
@@ -18,6 +16,10 @@ from tfwsss.stages import Inputs
 
 HEADS = ("f8_3", "f8_4", "f8_5", "f9")
 """Layers that learn faster than the backbone."""
+
+
+STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
+"""Pixels between positions of the backbones that have one choice."""
 
 
 class AffinitySettings(FitSettings):
@@ -63,18 +65,6 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> AffinityNet:
     return model
 
 
-def labelled(images: ImageSet) -> Callable[[Inputs], set[str]]:
-    """Returns what finds the images that have labels to learn from.
-
-    Args:
-        images: the training images.
-
-    Returns:
-        Function of a stage's inputs to names.
-    """
-    return lambda inputs: artefacts.finished(inputs["labels"], "masks", images.names)
-
-
 def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
     """Returns the training batches from an epoch on.
 
@@ -93,10 +83,6 @@ def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
     data = training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(0.0), seed=config.seed,
                             epochs=settings.epochs, initial_epoch=first, masks=inputs["labels"])
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": reduce_ids(y["mask"], stride, num_ids)}))
-
-
-STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
-"""Pixels between positions of the backbones that have one choice."""
 
 
 def callbacks(config: Any, run: Path, model: AffinityNet, images: ImageSet) -> list[keras.callbacks.Callback]:

@@ -14,6 +14,7 @@ from tfwsss.methods import affinity_training, classify, maps, walking
 from tfwsss.methods.affinity_training import AffinitySettings
 from tfwsss.methods.classify import ClassifySettings
 from tfwsss.methods.crf import crf_stage, sharpen
+from tfwsss.methods.fitting import having
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.stages import Stage, train
@@ -106,7 +107,7 @@ def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
         maps.threshold_stage("cam_masks", everything, config, config.cam_masks, "cam"),
         walking.label_stage("labels", images, config),
         train("affinity", images, config, settings=config.affinity, epochs=config.affinity.epochs, needs=("labels",),
-              build=functools.partial(affinity_training.build, config), usable=affinity_training.labelled(images),
+              build=functools.partial(affinity_training.build, config), usable=having("labels", "masks", images),
               batches=functools.partial(affinity_training.batches, config),
               callbacks=functools.partial(affinity_training.callbacks, config)),
         walking.walk_stage("walk", pseudo, config),

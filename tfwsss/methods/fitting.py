@@ -7,12 +7,14 @@ from typing import Literal
 import keras
 import pydantic
 
+from tfwsss import artefacts
 from tfwsss.callbacks import Panel, Panels, TensorBoardLogs
 from tfwsss.config import BackboneSettings, RunSettings, Settings
 from tfwsss.data.augment import Augmentation
 from tfwsss.data.image_set import ImageSet
 from tfwsss.optim import SGD, Adam, PolyDecay
 from tfwsss.progress import TrainingProgress
+from tfwsss.stages import Inputs
 
 GREY = 127.0
 """Colour round images smaller than the crop, and of the rest of a canvas."""
@@ -128,3 +130,17 @@ def watchers(name: str, config: RunSettings, settings: FitSettings, run: Path, i
         fixed = images.subset(images.names[::step][: board.panels])
         found.append(Panels(logs, fixed, lambda image: panel(fixed, image)))
     return found
+
+
+def having(source: str, kind: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
+    """Returns what finds the images that can be trained on: those of which an earlier stage made a file.
+
+    Args:
+        source: the stage.
+        kind: of its files.
+        images: the training images.
+
+    Returns:
+        Function of a stage's inputs to names.
+    """
+    return lambda inputs: artefacts.finished(inputs[source], kind, images.names)

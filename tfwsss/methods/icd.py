@@ -2,22 +2,22 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pydantic
 
-from tfwsss import artefacts
 from tfwsss.config import CRFSettings, RunSettings, Settings
 from tfwsss.data.image_set import ImageSet
 from tfwsss.methods import icd_training, maps
 from tfwsss.methods.crf import crf_stage, sharpen
+from tfwsss.methods.fitting import having
 from tfwsss.methods.icd_training import ICDSettings
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.superpixels import superpixels
-from tfwsss.stages import Inputs, Stage, infer, refine, train
+from tfwsss.stages import Stage, infer, refine, train
 
 
 class RegionSettings(Settings):
@@ -113,7 +113,7 @@ def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
     listed = [
         *_region_stages(config, everything),
         train("icd", images, config, settings=config.icd, epochs=config.icd.epochs, needs=("regions",),
-              build=functools.partial(icd_training.build, config), usable=_with_regions(images),
+              build=functools.partial(icd_training.build, config), usable=having("regions", "regions", images),
               batches=functools.partial(icd_training.batches, config),
               callbacks=functools.partial(icd_training.callbacks, config)),
         map_of("cam", settings=config.cam),
@@ -135,10 +135,6 @@ def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
     return [first, infer("regions", images, config, kind="regions", needs=("superpixels",),
                          settings=icd_training.MergeWith(**config.regions.model_dump(), backbone=config.icd.backbone),
                          predict=functools.partial(icd_training.merged_regions, config, images))]
-
-
-def _with_regions(images: ImageSet) -> Callable[[Inputs], set[str]]:
-    return lambda inputs: artefacts.finished(inputs["regions"], "regions", images.names)
 
 
 def _seed_stages(config: Config, images: ImageSet) -> list[Stage]:

@@ -9,6 +9,7 @@ from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.on_backbone import OnBackbone
 
 TAPS = {"resnet38": ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu"), "vgg16": ("conv4_3", "conv5_3", "fc7"),
         "mobilenet_v2": ("block_9_add", "block_12_add", "out_relu"), "small": ("relu4", "relu5", "relu6")}
@@ -18,7 +19,7 @@ _PROBE = 64     # pixels of the square image by which the taps' sizes are compar
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
-class AffinityNet(keras.Model):
+class AffinityNet(OnBackbone):
     """Learns which near positions belong to the same class, from label maps that may leave most of the image open.
 
     Three maps of the backbone are narrowed, put together and mixed; the mean
@@ -64,7 +65,6 @@ class AffinityNet(keras.Model):
     def __init__(self, backbone: keras.Model, taps: Sequence[str] = (), widths: Sequence[int] = (64, 128, 256),
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
-        maps = {key: backbone.output[key] for key in ("features", "classifier")}
         taps = tuple(taps) or TAPS[backbone.name]
         narrow = [_narrowed(x, width, f"8_{number}", group_norm)
                   for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
@@ -73,17 +73,11 @@ class AffinityNet(keras.Model):
         x = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")(x)
         x = layers.Activation("elu", dtype="float32", name="f9_elu")(x)
         outputs = {"embedding": x, "affinity": PairwiseAffinity(radius, border, name="affinity")(x)}
-        super().__init__(inputs={"image": backbone.inputs[0]}, outputs=outputs, name=name, **kwargs)
-        self._maps, self._backbone_name = maps, backbone.name
-        self._settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
-                          "border": border}
+        settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
+                    "border": border}
+        super().__init__(backbone, settings, inputs={"image": backbone.inputs[0]}, outputs=outputs, name=name, **kwargs)
         self._pairs, self._reduce = AffinityLoss(radius, border), PerImageLoss()
         self._means = [keras.metrics.Mean(name=kind) for kind in KINDS]
-
-    @property
-    def backbone(self) -> keras.Model:
-        """The backbone as a model of its own, sharing these weights."""
-        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
 
     def call(self, inputs, training=None, mask=None):
         """Reads the image; what else a batch holds is for the loss."""
@@ -96,16 +90,6 @@ class AffinityNet(keras.Model):
             mean.update_state(terms[:, place])
         total = ops.matmul(terms, ops.convert_to_tensor(self._pairs.weights, "float32"))
         return self._reduce(total, total)
-
-    def get_config(self):
-        """Returns the backbone as it is now, and the settings."""
-        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds the model that `get_config` described."""
-        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
-        return cls(**{**config, "backbone": backbone})
 
 
 def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:

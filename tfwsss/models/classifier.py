@@ -6,10 +6,11 @@ import keras
 from keras import layers, ops
 
 from tfwsss.losses.multilabel import MultilabelLoss
+from tfwsss.models.on_backbone import OnBackbone
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
-class Classifier(keras.Model):
+class Classifier(OnBackbone):
     """Learns from image-level labels which classes an image holds, and shows where.
 
     A linear classifier of the features of every position; an image's logits are
@@ -44,22 +45,14 @@ class Classifier(keras.Model):
 
     def __init__(self, backbone: keras.Model, num_classes: int, dropout: float = 0.5, root: bool = False,
                  name: str = "classifier", **kwargs):
-        maps = {key: backbone.output[key] for key in ("features", "classifier")}
-        x = layers.SpatialDropout2D(dropout, name="fc8_dropout")(maps["classifier"])
+        x = layers.SpatialDropout2D(dropout, name="fc8_dropout")(backbone.output["classifier"])
         x = layers.Conv2D(num_classes, 1, use_bias=False, name="fc8")(x)
         x = layers.Activation("linear", dtype="float32", name="position_logits")(x)
         logits = layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
         cam = _root(x) if root else ops.relu(x)
-        super().__init__(inputs={"image": backbone.inputs[0]}, outputs={"cam": cam, "logits": logits}, name=name,
-                         **kwargs)
-        self._maps, self._backbone_name = maps, backbone.name
-        self._settings = {"num_classes": num_classes, "dropout": dropout, "root": root}
+        super().__init__(backbone, {"num_classes": num_classes, "dropout": dropout, "root": root}, name=name,
+                         inputs={"image": backbone.inputs[0]}, outputs={"cam": cam, "logits": logits}, **kwargs)
         self._multilabel = MultilabelLoss(mean_over_classes=True)
-
-    @property
-    def backbone(self) -> keras.Model:
-        """The backbone as a model of its own, sharing these weights."""
-        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
 
     def call(self, inputs, training=None, mask=None):
         """Reads the image; what else a batch holds is for the loss."""
@@ -68,16 +61,6 @@ class Classifier(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the multi-label loss of the logits."""
         return self._multilabel(y["labels"], y_pred["logits"])
-
-    def get_config(self):
-        """Returns the backbone as it is now, and the settings."""
-        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds the model that `get_config` described."""
-        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
-        return cls(**{**config, "backbone": backbone})
 
 
 def _root(x):

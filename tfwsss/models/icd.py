@@ -11,6 +11,7 @@ from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.on_backbone import OnBackbone
 
 
 def _fresh(stddev: float = 0.01):
@@ -18,7 +19,7 @@ def _fresh(stddev: float = 0.01):
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
-class ICD(keras.Model):
+class ICD(OnBackbone):
     """Learns from image-level labels to tell object from background within each class.
 
     Three branches share a backbone. Class maps (CAM) are trained by the labels.
@@ -85,12 +86,11 @@ class ICD(keras.Model):
         outputs["refined"] = SuperpixelRefinement(name="icd_refined")(outputs["corrected"], inputs["regions"],
                                                                       inputs["labels"])
         outputs["scores"] = _position_classifier(x, num_classes, head_width)
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-        self._maps, self._backbone_name = maps, backbone.name
-        self._settings = {"num_classes": num_classes, "head_width": head_width, "sign_momentum": sign_momentum,
-                          "sign_updates_per_step": sign_updates_per_step, "bottom_up_scale": bottom_up_scale,
-                          "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout,
-                          "accompanied": list(accompanied), "top_down_into_backbone": top_down_into_backbone}
+        settings = {"num_classes": num_classes, "head_width": head_width, "sign_momentum": sign_momentum,
+                    "sign_updates_per_step": sign_updates_per_step, "bottom_up_scale": bottom_up_scale,
+                    "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout,
+                    "accompanied": list(accompanied), "top_down_into_backbone": top_down_into_backbone}
+        super().__init__(backbone, settings, inputs=inputs, outputs=outputs, name=name, **kwargs)
         self._losses_of_terms = (MultilabelLoss(), BottomUpLoss(bottom_up_scale, accompanied),
                                  TopDownLoss(top_down_threshold))
         self._reduce = PerImageLoss()
@@ -98,11 +98,6 @@ class ICD(keras.Model):
                        for term in ("classification", "bottom_up", "top_down", "warm_up")]
         self.step = self.add_weight(shape=(), name="step", dtype="int32", initializer="zeros", trainable=False,
                                     aggregation="only_first_replica")
-
-    @property
-    def backbone(self) -> keras.Model:
-        """The backbone as a model of its own, sharing these weights."""
-        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the three losses, and notes each (the top-down one before its weight)."""
@@ -138,16 +133,6 @@ class ICD(keras.Model):
                 raise UserError(f"copy_head: {source} has shapes {[v.shape for v in values]}, {target} has {shapes}; "
                                 "give head_width the backbone's head_channels")
             self.get_layer(target).set_weights(values)
-
-    def get_config(self):
-        """Returns the backbone as it is now, and the settings."""
-        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds the model that `get_config` described."""
-        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
-        return cls(**{**config, "backbone": backbone})
 
 
 def _class_maps(x, num_classes: int, dropout: float) -> dict:

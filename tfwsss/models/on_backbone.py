@@ -1,0 +1,36 @@
+"""What all models on a backbone share: the backbone as a model again, and saving."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+class OnBackbone(keras.Model):
+    """A flat functional model that was built on a backbone's outputs, and can be saved with it.
+
+    Args:
+        backbone: keras.Model. Image to "features" and "classifier".
+        settings: the constructor's other arguments, as JSON values.
+        **network: `inputs`, "image" among them, `outputs` and `name` of the whole model.
+    """
+
+    def __init__(self, backbone: keras.Model, settings: Mapping[str, Any], **network):
+        super().__init__(**network)
+        self._maps = {key: backbone.output[key] for key in ("features", "classifier")}
+        self._backbone_name, self._settings = backbone.name, dict(settings)
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The backbone as a model of its own, sharing these weights."""
+        return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
+
+    def get_config(self):
+        """Returns the backbone as it is now, and the settings."""
+        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **self._settings, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Builds the model that `get_config` described."""
+        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects=custom_objects)
+        return cls(**{**config, "backbone": backbone})
