@@ -11,20 +11,20 @@ venv: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,serve]'
 	touch $@
 
 demo: venv  ## train ICD on the built-in data set, to pseudo labels and a report
 	$(BIN)/python -m tfwsss.train --method icd --run runs/demo
 
-test: venv  ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+test: venv  ## every test but the slow ones, in two processes
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
-	for file in crf random_walk superpixels; do $(BIN)/python benchmarks/$$file.py || exit 1; done
+	for file in crf random_walk superpixels affinitynet serve; do $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 lint: venv
 	$(BIN)/python -m ruff check tfwsss tests benchmarks

@@ -14,6 +14,7 @@ from tfwsss.palette import voc_palette
 CLASSES = ("background", "cat", "<script>alert('x')</script>", "жук")
 SIZE = (24, 32)
 STAGES = {"regions": "regions", "icd": "model", "cam": "scores", "scores": "scores", "pseudo": "masks"}
+KINDS = {**STAGES, "relabel": "masks", "masks": "masks", "masks_2": "masks"}
 CONFIG = {"method": "icd", "classes": list(CLASSES), "images": {"training": 5, "pseudo": 5},
           "versions": {"python": "3.11.7", "keras": "3.15.1"},
           "config": {"method": "icd", "data": {"kind": "folder", "root": "my photos", "saliency": None}, "seed": 0,
@@ -59,10 +60,11 @@ def write_maps(folder: Path, images: ImageSet) -> None:
         write_scores(folder, name, Scores(np.array(images.labels[name], np.int32), planes, SIZE))
 
 
-def write_stage(run: Path, name: str, minute: int) -> None:
-    """Writes the record that makes a stage a finished one."""
-    record = {"name": name, "kind": STAGES[name], "needs": {}, "settings": {"scales": [0.5, 1]}, "seconds": 61.5,
-              "fingerprint": f"{minute:02d}" * 32, "finished": f"2026-11-20T20:{minute:02d}:00+00:00", "faults": {}}
+def write_stage(run: Path, name: str, minute: int, **further) -> None:
+    """Writes the record that makes a stage a finished one; as older versions did, it does not name the split."""
+    record = {"name": name, "kind": KINDS[name], "needs": {}, "settings": {"scales": [0.5, 1]}, "seconds": 61.5,
+              "fingerprint": f"{minute:02d}" * 32, "finished": f"2026-11-20T20:{minute:02d}:00+00:00", "faults": {},
+              **further}
     (run / name).mkdir(parents=True, exist_ok=True)
     (run / name / "stage.json").write_text(json.dumps(record), encoding="utf-8")
 
@@ -90,6 +92,26 @@ def fake_run(root: Path, with_masks: bool = True) -> tuple[Path, ImageSet]:
     return run, images
 
 
-def loads(monkeypatch, images: ImageSet) -> None:
-    """Lets `load_run` give these images."""
-    monkeypatch.setattr("tfwsss.runs.load_run", lambda run: types.SimpleNamespace(images=lambda: images))
+def add_ending(run: Path, images: ImageSet) -> ImageSet:
+    """Adds an ending's masks, of the second round those without tags; returns the images that these were made of."""
+    from tfwsss.scoring import score_masks
+
+    others = image_set(run.parent / "others", 3)
+    write_pseudo(run / "relabel", images)
+    write_stage(run, "relabel", 21, split="pseudo")
+    metrics = json.loads((run / "metrics.json").read_text()) | {"relabel": score_masks(run / "relabel", images)}
+    for place, name in enumerate(("masks", "masks_2")):
+        write_pseudo(run / name, others)
+        for image in list(others.masks)[:place]:                         # the second round is better
+            write_mask(run / name, image, others.read_mask(image), others.palette)
+        write_stage(run, name, 22 + place, split="val")
+        metrics[name] = score_masks(run / name, others)
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    return others
+
+
+def loads(monkeypatch, images: ImageSet, **others: ImageSet) -> None:
+    """Lets `load_run` give these images, and other ones by their use."""
+    found = {"pseudo": images, **others}
+    monkeypatch.setattr("tfwsss.runs.load_run", lambda run: types.SimpleNamespace(
+        images=lambda split="pseudo": found[split]))

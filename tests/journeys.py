@@ -20,24 +20,37 @@ class Journey(NamedTuple):
     options: tuple[str, ...]          # of the command line
     redo: str                         # stage to make again
     sections: dict                    # of the config file
+    lists: dict[str, tuple[str, ...]] = {"training": ODD_NAMES, "pseudo": ODD_NAMES}     # images by use
 
     @property
     def masks(self) -> list[str]:
         """Stages that leave masks."""
         return [stage for stage in self.scored if stage not in ("cam", "scores")]
 
+    def names(self, stage: str) -> tuple[str, ...]:
+        """Returns the images that a stage makes masks of."""
+        return self.lists["val" if stage.partition("_")[0] == "masks" else "pseudo"]
+
 
 JOURNEYS = {
     "icd": Journey(("regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"),
                    ("cam", "cam_masks", "scores", "seeds", "pseudo"), {"icd": 4}, (), "seeds",
                    {"icd": {"epochs": 4}, "tensorboard": {"profile": [2, 3]}}),
-    "affinitynet": Journey(("classifier", "cam", "cam_masks", "labels", "affinity", "walk", "pseudo"),
-                           ("cam", "cam_masks", "labels", "walk", "pseudo"), {"classifier": 2, "affinity": 2},
-                           ("--set", "devices=2"), "walk", {}),
+    "affinitynet": Journey(("classifier", "cam", "cam_masks", "labels", "affinity", "walk", "pseudo", "segmenter",
+                            "relabel"),
+                           ("cam", "cam_masks", "labels", "walk", "pseudo", "relabel"),
+                           {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "walk", {}),
+    "cian": Journey(("classifier", "cam", "cam_masks", "seeds", "segmenter", "pseudo", "segmenter_2", "pseudo_2"),
+                    ("cam", "cam_masks", "seeds", "pseudo", "pseudo_2"),
+                    {"classifier": 2, "segmenter": 2, "segmenter_2": 2}, (), "segmenter_2", {}),
+    "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
+                       ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
+                       "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
+                       {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
 """AffinityNet's is made on two replicas: logical devices in a fresh process, which share the batch."""
 
-LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|(icd|classifier|affinity): epoch \d+/\d+ loss .*")
+LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ loss .*")
 """All that a command says without a terminal: the log, and a line an epoch."""
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from tfwsss.config import RunSettings, Settings
+from tfwsss.settings import RunSettings, Settings
 from tfwsss.stages import Stage, refine
 
 DYING = "TFWSSS_TEST_DYING"     # the mean of the image at which a worker ends

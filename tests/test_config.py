@@ -1,8 +1,8 @@
 import pytest
 
 from tfwsss import config
-from tfwsss.config import RunSettings, Settings
 from tfwsss.errors import UserError
+from tfwsss.settings import RunSettings, Settings
 
 
 class Part(Settings):
@@ -95,16 +95,3 @@ def test_values_that_do_not_fit(values, words):
 def test_all_faults_are_told_at_once():
     with pytest.raises(UserError, match="'part.epochs' is 'x'.*; unknown key 'sede'; did you mean 'seed'"):
         built(part={"epochs": "x"}, sede=1)
-
-
-def test_settings_do_not_change():
-    settings = built(devices=["GPU:0", "GPU:1"], data={"root": "photos"})
-    assert settings.devices == ("GPU:0", "GPU:1") and settings.part == Part()
-    with pytest.raises(ValueError, match="frozen"):
-        settings.part.epochs = 3
-
-
-def test_settings_survive_json():
-    """What a run's config.json holds builds the same settings."""
-    settings = built(data={"root": "photos", "kind": "folder"}, given={"cam": "maps"}, devices=2)
-    assert config.build(Method, settings.model_dump(mode="json"), "config.json") == settings

@@ -53,8 +53,8 @@ def seeded(name):
 def symbols(inputs, known: bool):
     """Makes symbolic inputs like the given ones, of known or unknown batch and size."""
     def one(array):
-        free = 1 if array.ndim == 2 else array.ndim - (array.ndim == 4)
-        shape = array.shape if known else (None,) * free + array.shape[free:]
+        fixed = {2: (1,), 4: (3,), 5: (1, 4)}.get(array.ndim, ())      # labels; channels; group and channels
+        shape = [size if known or axis in fixed else None for axis, size in enumerate(array.shape)]
         return keras.Input(batch_shape=shape, dtype=str(array.dtype))
     return tree.map_structure(one, inputs)
 

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.fake_run import CLASSES, fake_run, loads, write_stage
+from tests.fake_run import CLASSES, add_ending, fake_run, loads, write_stage
 from tfwsss.artefacts import write_mask
 from tfwsss.evaluate import main
 
@@ -37,6 +37,20 @@ def test_the_last_finished_stage_is_the_default(run, capsys):
     assert json.loads(printed(capsys, run, "--json")[1])["folder"].endswith("pseudo")
     write_stage(run, "cam", 59)
     assert json.loads(printed(capsys, run, "--json")[1])["folder"].endswith("cam")
+
+
+def test_a_stage_is_scored_against_its_own_images(tmp_path, monkeypatch, capsys):
+    """Also while it is not finished; a stage of an older run, which names no split, against those of pseudo labels."""
+    run, images = fake_run(tmp_path)
+    loads(monkeypatch, images, val=add_ending(run, images))
+    (run / "masks_2" / "stage.json").rename(run / "masks_2" / "started.json")
+    metrics = json.loads((run / "metrics.json").read_text())
+    for stage, count in (("pseudo", 4), ("relabel", 4), ("masks", 2), ("masks_2", 2)):
+        code, out, _ = printed(capsys, run, "--stage", stage, "--json")
+        score = json.loads(out)
+        assert code == 0 and score["images"] == count
+        assert {key: score[key] for key in metrics[stage]} == metrics[stage]
+    assert json.loads(printed(capsys, run, "--json")[1])["folder"] == str(run / "masks")       # the last finished one
 
 
 def test_an_unfinished_stage_is_scored_as_far_as_it_is(run, capsys):

@@ -21,11 +21,11 @@ MIRRORED = ("ops", "layers", "losses", "metrics", "backbones", "models", "refine
 SECTIONS = ("Args:", "Inputs:", "Returns:", "Yields:", "Raises:", "Example:", "Reference:")
 OF_KERAS = ("training", "mask")  # arguments of methods that Keras calls, known to everybody
 TWENTY = (20, 21)  # the class counts of one data set: nobody but its reader may count on them
-MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/sources.py", "tfwsss/palette.py", "tfwsss/config.py",
+MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/sources.py", "tfwsss/palette.py", "tfwsss/settings.py",
                 "tfwsss/train.py", "tfwsss/training.py", "tfwsss/methods/")
 MAY_KNOW_VOC = ("tfwsss/data/", "tfwsss/artefacts.py", "tfwsss/drawing.py", "tfwsss/callbacks.py", "tfwsss/report.py",
-                "tfwsss/predict.py", "tfwsss/prediction.py", "tfwsss/evaluate.py", "tfwsss/serving.py",
-                "tfwsss/serve.py")
+                "tfwsss/predict.py", "tfwsss/prediction.py", "tfwsss/evaluate.py", "tfwsss/exporting.py",
+                "tfwsss/serve/")
 COUNTS = re.compile(r"class|label|channel|filter|unit|shape|size|height|width|depth", re.IGNORECASE)
 MACHINE_PATHS = re.compile(r"(?<![\w.~$}>-])/(?:home/\w|Users/\w|root/|tmp/|work/|mnt/\w)|\b[A-Z]:\\\\?[A-Za-z]")
 TEXT_ENDINGS = (".py", ".md", ".yaml", ".yml", ".toml", ".html", ".txt", ".config", "Makefile", "run")

@@ -26,7 +26,8 @@ TABLE = {
     "ops/mean_field":      ("", "numpy keras tensorflow"),
     "ops/replicas":        ("", "keras tensorflow"),
     "ops/sparse_product":  ("", "numpy keras tensorflow"),
-    "config":              ("", "pydantic yaml"),
+    "settings":            ("", "pydantic"),
+    "config":              ("settings", "pydantic yaml"),
     "layers":              ("ops", "keras numpy"),
     "layers/dense_crf":    ("ops", "keras numpy pydensecrf"),
     "losses":              ("ops", "keras numpy"),
@@ -37,23 +38,25 @@ TABLE = {
     "refine":              ("", "numpy scipy cv2 skimage"),
     "convert":             ("", "numpy keras safetensors"),
     "artefacts":           ("", "numpy PIL"),
+    "journal":             ("", ""),
     "drawing":             ("", "numpy PIL cv2"),
     "curves":              ("", "numpy matplotlib"),
     "data":                ("artefacts", "tensorflow numpy PIL cv2"),
-    "data/sources":        ("artefacts config", "numpy"),
+    "data/sources":        ("artefacts settings", "numpy"),
     "distribute":          ("", "keras tensorflow"),
     "progress":            ("", "keras rich"),
-    "stages":              ("config artefacts optim distribute checkpoint data/image_set", "keras numpy rich cv2"),
-    "runner":              ("config artefacts optim distribute stages", "keras numpy rich"),
-    "callbacks":           ("config artefacts optim distribute drawing progress metrics/iou",
+    "stages":              ("settings artefacts optim distribute checkpoint data/image_set", "keras numpy rich cv2"),
+    "runner":              ("settings artefacts optim distribute stages", "keras numpy rich"),
+    "callbacks":           ("settings artefacts optim distribute drawing progress metrics/iou",
                             "keras numpy rich tensorflow"),
-    "checkpoint":          ("config artefacts optim distribute", "keras numpy rich tensorflow"),
-    "serving":             ("models layers ops data/images", "tensorflow keras numpy"),
-    "serve":               ("models layers ops data/images serving",
-                            "tensorflow keras numpy grpc aiohttp tensorflow_serving google"),
-    "methods":             ("optim ops config layers losses metrics backbones models refine convert artefacts drawing "
-                            "data distribute stages runner callbacks progress checkpoint", "numpy keras pydantic"),
-    "runs":                ("config artefacts data methods", "numpy"),
+    "checkpoint":          ("settings artefacts optim distribute", "keras numpy rich tensorflow"),
+    "serving":             ("models layers ops data/images data/canvas data/png",
+                            "tensorflow keras numpy tensorflow_serving"),
+    "serve":               ("", "tensorflow numpy PIL grpc aiohttp tensorflow_serving google"),
+    "methods":             ("optim ops journal settings layers losses metrics backbones models refine convert "
+                            "artefacts drawing data distribute stages runner callbacks progress checkpoint",
+                            "numpy keras pydantic"),
+    "runs":                ("config settings artefacts data methods", "numpy"),
     "scoring":             ("artefacts data metrics refine", "numpy"),
     "gallery":             ("artefacts data drawing metrics refine", "numpy PIL"),
     "training":            ("*", "numpy keras rich"),
@@ -63,12 +66,15 @@ TABLE = {
     "evaluate":            ("*", "numpy keras rich"),
     "predict":             ("*", "numpy keras rich PIL"),
     "export":              ("*", "numpy keras"),
-    "report":              ("*", "numpy PIL jinja2 matplotlib"),
+    "exporting":           ("*", "numpy keras"),
+    "report":              ("*", "jinja2"),
+    "report_facts":        ("*", "numpy"),
     "convert/__main__":    ("*", "numpy keras rich"),
 }
 # what the commands are made of counts as one room at the top of the chain
-COMMANDS = {"train", "training", "evaluate", "predict", "prediction", "report", "export", "runs", "scoring", "gallery",
-            "curves", "serve", "conversion"}
+COMMANDS = {"train", "training", "evaluate", "predict", "prediction", "report", "report_facts", "export", "runs",
+            "scoring", "gallery", "curves", "serve", "conversion", "exporting"}
+SHARED = {"retrain"}  # a method that is also the ending of the others
 LONGEST_CHAIN = 7  # rooms one above the other, the bottom ones not counted
 
 
@@ -107,7 +113,8 @@ def owner(where: str) -> str | None:
     names = next(ast.literal_eval(node.value) for node in tree(PACKAGE / "methods" / "__init__.py").body
                  if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHODS")
     room, _, file = where.partition("/")
-    return next((name for name in names if room == "methods" and f"{file}_".startswith(f"{name}_")), None)
+    own = [name for name in names if name not in SHARED]
+    return next((name for name in own if room == "methods" and f"{file}_".startswith(f"{name}_")), None)
 
 
 def third_party(module: str) -> str | None:

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tests.arrays import recorded
 from tfwsss.errors import UserError
 from tfwsss.optim import SGD, Adam, PolyDecay
 
@@ -50,6 +51,24 @@ def test_sgd_is_the_hand_formula():
                         model.trainable_variables)
         for ours, hand in zip(model.trainable_variables, weights, strict=True):
             np.testing.assert_allclose(ours, hand, atol=1e-6, err_msg=f"step {step}, {ours.path}")
+
+
+def test_sgd_follows_caffe():
+    """Rate 1e-3 times 10, decay 5e-4, the mean gradient of two images a step, as recorded."""
+    data = recorded("mcis_caffe_layers")
+    layer = keras.layers.Dense(1, use_bias=False, name="score")
+    layer.build((None, 1))
+    layer.kernel.assign([[1.0]])
+    optimiser = SGD(PolyDecay(1e-3, 16_000, 1, every_step=True), 0.9, coupled_decay=5e-4, multipliers={"score": 10})
+    optimiser.build(layer.weights)
+    trace, weight = data["sgd_trace_rate_diff_history_weight"], 1.0
+    assert len(trace) == len(data["sgd_grads"]) == 3
+    for gradients, (rate, _, history, expected) in zip(data["sgd_grads"], trace, strict=True):
+        np.testing.assert_allclose(10 * float(optimiser.learning_rate), rate, rtol=1e-6)
+        optimiser.apply([ops.full((1, 1), gradients.mean(), "float32")], layer.weights)
+        np.testing.assert_allclose(float(layer.kernel[0, 0]), expected, atol=1e-7)
+        np.testing.assert_allclose(weight - float(layer.kernel[0, 0]), history, atol=2e-7)
+        weight = float(layer.kernel[0, 0])
 
 
 def test_adam_is_the_hand_formula():

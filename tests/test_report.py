@@ -1,11 +1,13 @@
 import html.parser
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 
-from tests.fake_run import CLASSES, CONFIG, fake_run, loads
+from tests.fake_run import CLASSES, CONFIG, STAGES, add_ending, fake_run, loads
+from tfwsss import runs
 from tfwsss.artefacts import write_mask
 from tfwsss.errors import UserError
 from tfwsss.report import main, write_report
@@ -107,6 +109,57 @@ def test_pictures_of_all_stages_and_the_worst(run):
     assert sum(address.startswith("data:image/svg") for address in page.addresses) == 2
 
 
+@pytest.fixture
+def ended(run, monkeypatch):
+    """The same run with an ending, which saw other images too."""
+    images = runs.load_run(run).images()
+    others = add_ending(run, images)
+    loads(monkeypatch, images, val=others)
+    record = {**CONFIG, "images": {"training": 5, "pseudo": 5, "val": 3}}
+    (run / "config.json").write_text(json.dumps(record), encoding="utf-8")
+    return run
+
+
+def test_images_without_tags_have_pictures_of_their_own(ended):
+    page = Page(write_report(ended))
+    assert page.text.count("image cam scores pseudo relabel truth") == 2         # fixed images and the worst
+    before, after = page.text.split("Segmented without tags")
+    assert after.count("image masks masks_2 truth") == 2 and "masks truth" not in before
+    assert "The worst of 4 images examined" in before and "The worst of 2 images examined" in after
+    jpegs = [address for address in page.addresses if address.startswith("data:image/jpeg")]
+    assert len(jpegs) == 2 * 4 * 6 + 2 * 2 * 4
+    assert ("images to train on 5 images to make pseudo labels of 5, 4 of them with a true mask images to segment "
+            "without tags 3, 2 of them with a true mask") in page.text
+
+
+def test_scores_of_other_images_are_not_compared(ended):
+    """The first round's masks with nothing, the second's with the first's; each split has its own best."""
+    page = Page(write_report(ended))
+    metrics = json.loads((ended / "metrics.json").read_text())
+    shown = {stage: f"{stage} {percent(score['miou'])}" for stage, score in metrics.items()}
+    assert f"{shown['cam']} mean IoU, %" in page.text and f"{shown['masks']} mean IoU, %, without tags" in page.text
+    for stage, base in (("relabel", "cam"), ("masks_2", "masks")):
+        points = f"{100 * (metrics[stage]['miou'] - metrics[base]['miou']):+.1f}".replace("-", "−")
+        assert f"{shown[stage]} {points} points against {base}" in page.text
+    assert page.text.count("points against") == 4 and page.text.count("against masks") == 2
+    assert "masks without tags 2" in page.text and "relabel without tags" not in page.text
+    best = re.findall(r'class="number best" data-key="(\w+)\.iou\.background"', page.source)
+    assert set(best) - set(STAGES) == {"relabel", "masks_2"}
+
+
+def test_networks_and_their_labels(ended):
+    lines = [{"name": f"<s>{place}</s>", "confidence": 0.75, "coverage": 0.5, "agreement": place / 40}
+             for place in range(25)]
+    (ended / "relabel" / "review.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    page = Page(write_report(ended))
+    figures = {key: page.figures[f"relabel.{key}"] for key in ("reviewed", "confidence", "coverage", "agreement")}
+    assert figures == {"reviewed": "25", "confidence": "75.0", "coverage": "50.0", "agreement": "30.0"}
+    assert "relabel: the 20 images on which network and labels disagree most" in page.text
+    rows = re.findall(r"<s>(\d+)</s> ([\d.]+) 75\.0", page.text)
+    assert rows == [(str(place), f"{100 * place / 40:.1f}") for place in range(20)]
+    assert "script" not in page.tags and "s" not in page.tags and "masks.confidence" not in page.figures
+
+
 def test_without_masks(tmp_path, monkeypatch):
     run, images = fake_run(tmp_path, with_masks=False)
     loads(monkeypatch, images)
@@ -170,7 +223,7 @@ def test_images_that_have_moved(run, monkeypatch):
 
     monkeypatch.setattr("tfwsss.runs.load_run", gone)
     page = Page(write_report(run))
-    assert "has no pictures: data.root: my photos is no folder" in page.text
+    assert page.text.count("has no pictures of them: data.root: my photos is no folder") == 1
     assert not any(address.startswith("data:image/jpeg") for address in page.addresses) and page.figures
 
 

@@ -14,8 +14,9 @@ from tests.refinements import DYING, NOTE, Threshold, config, refinement
 from tests.tiny_run import contents
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
-from tfwsss.config import Settings
 from tfwsss.errors import ImageFault, UserError
+from tfwsss.refine.masks import as_they_are
+from tfwsss.settings import Settings
 from tfwsss.stages import infer, refine
 
 SETTINGS = Settings()
@@ -157,6 +158,16 @@ def test_refine_reads_earlier_stages_and_saliency(images, output, tmp_path):
     assert "image 2.npz" in found["image 2"] and "has no saliency map" in found["image 4"]
     mask = artefacts.read_mask(output, "image 0")                    # maps of 4.0 at grid column 3 to 4 of 8
     assert mask.sum() == 4 * 4 * 2 and mask[4:12, 16:20].all()       # salient from grid column 4 on
+
+
+def test_refine_reads_true_masks(images, output):
+    """As the data hold them; an image without one is told of."""
+    stage = refine("out", images, config(workers=1), kind="masks", function=as_they_are, settings=SETTINGS,
+                   arguments=("truth",))
+    found = stage.work({}, output)
+    assert list(found) == ["image 4"] and "has no mask" in found["image 4"]
+    for name in images.masks:
+        np.testing.assert_array_equal(artefacts.read_mask(output, name), images.read_mask(name))
 
 
 def test_workers_compute_on_one_thread(images, output, monkeypatch):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.fake_run import image_set
 from tests.refinements import config
 from tfwsss import artefacts
-from tfwsss.config import Settings
+from tfwsss.settings import Settings
 from tfwsss.stages import train
 
 

@@ -22,27 +22,44 @@ ODD_NAMES = ("two words", "жук 7", "猫/子 猫", "naïve é", "Ünï-code_1"
              "9", "deep/er/still", "(brackets) [x]", "дом/кот 2")
 """Names as people give them: spaces, other alphabets, folders, dots, signs."""
 
+_FIT = {"backbone": {"name": "small", "initial": None, "width": 0.25}, "crop": 48, "batch_size": 4, "epochs": 2,
+        "optimizer": "adam", "head_factor": 1.0, "weight_decay": 0.0}
+
+SEGMENTER = {**_FIT, "width": 8, "dropout": 0.0}
+
 SETTINGS = {
     "superpixels": {"min_size": 30}, "regions": {"max_regions": 0}, "workers": 1, "tensorboard": {"panels": 1},
     "icd": {"backbone": {"name": "small", "initial": None, "width": 0.25}, "crop": 49, "batch_size": 4, "epochs": 2,
             "optimizer": "adam", "schedule": "step", "head_width": 8, "head_factor": 1.0, "weight_decay": 0.0,
             "scales": [0.75, 1.0], "warm_up_epochs": 0.5},
     "cam": {"canvas": 65, "batch_size": 8}, "scores": {"canvas": 65, "batch_size": 8},
-    "seeds": {"corners_aligned": True}, "pseudo": {"iterations": 2, "position_deviation": 20.0},
+    "seeds": {"corners_aligned": True}, "pseudo": {"iterations": 2, "position_deviation": 20.0}, "rounds": 0,
 }
-"""Small in every way; nothing is learnt from it but that the stages fit together."""
-
-_FIT = {"backbone": {"name": "small", "initial": None, "width": 0.25}, "crop": 48, "batch_size": 4, "epochs": 2,
-        "optimizer": "adam", "head_factor": 1.0, "weight_decay": 0.0}
+"""Small in every way; nothing is learnt from it but that the stages fit together. No segmentation network."""
 
 AFFINITYNET = {
     "workers": 1, "tensorboard": {"panels": 1}, "classifier": {**_FIT, "longer_side": [40, 70]},
     "cam": {"canvas": 65, "scales": [1.0, 0.5], "mirror": True, "batch_size": 8},
     "labels": {"low": None, "crf": {"iterations": 2, "position_deviation": 20.0}},
     "affinity": {**_FIT, "widths": [8, 8, 8], "radius": 3}, "walk": {"alpha": None},
-    "pseudo": {"iterations": 2, "position_deviation": 20.0},
+    "pseudo": {"iterations": 2, "position_deviation": 20.0}, "segmenter": SEGMENTER,
 }
 """The same for AffinityNet; its backgrounds' powers follow from the chosen threshold."""
+
+CIAN = {
+    **{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "classifier", "cam")}, "rounds": 2,
+    "seeds": AFFINITYNET["labels"], "segmenter": {**_FIT, "batch_size": 2, "filters": 8},
+    "relabel": {"scales": [1.0], "mirror": False, "crf": {"iterations": 2, "position_deviation": 20.0}},
+    "masks": {"scales": [1.0, 0.5], "crf": {"iterations": 0}},
+}
+"""The same for CIAN, two rounds."""
+
+RETRAIN = {
+    "workers": 1, "tensorboard": {"panels": 1}, "rounds": 2, "segmenter": {**SEGMENTER, "continued": True},
+    "relabel": {"certain": 0.3, "crf": {"iterations": 2, "position_deviation": 20.0}},
+    "masks": {"scales": [1.0, 0.5], "mirror": True, "window": 33},
+}
+"""The same for two rounds of a segmentation network."""
 
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
@@ -89,7 +106,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.config import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import reads_bgr, vgg16
 from tfwsss.convert.assign import assign
 from tfwsss.convert.names import Network, network_named
@@ -53,6 +54,10 @@ def _resnet38(size: Size) -> keras.Model:
     return resnet38(width=size("conv1a", 64) / 64)
 
 
+def _resnet_v2(depth: int, size: Size) -> keras.Model:
+    return resnet_v2(depth, width=size("conv0", 64) / 64)
+
+
 def _icd(size: Size) -> keras.Model:
     return ICD(_vgg16(size), _classes(size), head_width=size("fc6_ft", 1024))
 
@@ -83,6 +88,8 @@ TARGETS = {
     "resnet38_cls": Target(functools.partial(_classifier, _resnet38), _AFFINITYNET),
     "resnet38_aff": Target(functools.partial(_affinity_net, _resnet38, False), _AFFINITYNET),
     "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
+    "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
+    "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
 }
 """Each network of `convert.names.NETWORKS`, as ours."""
 

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, help="a run, or a folder of masks (PNG) or scores (npz)")
     parser.add_argument("--stage", help="stage of the run; by default its last one that made masks or scores")
     parser.add_argument("--truth", type=Path, metavar="FOLDER", help="true masks (PNG of class ids); by default those "
-                        "of the run's own data")
+                        "of the run's own images")
     parser.add_argument("--classes", type=Path, metavar="FILE", help="class names, one a line in the order of the mask "
                         "ids, background first; needed with --truth")
     parser.add_argument("--names", type=Path, metavar="FILE", help="list of the names to score; by default all")
@@ -61,24 +61,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def images_of_run(run: Path) -> ImageSet:
-    """Returns the images that a run makes masks of.
+def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
+    """Returns the images of a run by what they are for.
 
     Args:
         run: folder of the run.
+        split: field of `data.sources.Splits`.
 
     Returns:
         ImageSet.
 
     Raises:
-        UserError: the run's configuration or its data cannot be read.
+        UserError: the run's configuration or its data cannot be read, or it has no such images.
     """
     from tfwsss import logs
 
     with logs.quiet_loading():
         from tfwsss.runs import load_run  # pydantic and the data: not loaded for --help
 
-    return load_run(run).images()
+    return load_run(run).images(split)
 
 
 def images_of_masks(truth: Path, classes: Path) -> ImageSet:
@@ -103,26 +104,26 @@ def images_of_masks(truth: Path, classes: Path) -> ImageSet:
 
 def _subject(options: argparse.Namespace) -> tuple[Path, str, ImageSet]:
     """Returns folder and kind of the artefact to score, and the image set to score it against."""
-    run, folder, kind = options.folder, options.folder, None
+    run, folder, kind, split = options.folder, options.folder, None, "pseudo"
     if not run.is_dir():
         raise UserError(f"{run}: no such folder; name a run or a folder of masks or scores")
     is_run = (run / "config.json").is_file()
     if is_run:
-        folder, kind = _stage_of(run, options.stage)
+        folder, kind, split = _stage_of(run, options.stage)
     elif options.stage:
         raise UserError(f"--stage {options.stage}: {run} is no run, it has no config.json; leave --stage out")
     if (options.truth is None) != (options.classes is None):
         raise UserError("--truth and --classes go together: a folder of masks and the names of their ids")
     if options.truth is None and not is_run:
         raise UserError(f"{run}: is no run, it has no config.json; add --truth FOLDER --classes FILE")
-    images = images_of_masks(options.truth, options.classes) if options.truth else images_of_run(run)
+    images = images_of_masks(options.truth, options.classes) if options.truth else images_of_run(run, split)
     if options.names:
         images = images.subset(read_lines(options.names))
     return folder, kind or _kind_of(folder), images
 
 
-def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None]:
-    """Returns folder and kind of a stage; without a name, of the last finished one that can be scored."""
+def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None, str]:
+    """Returns folder, kind and images of a stage; without a name, of the last finished one that can be scored."""
     if name is None:
         records = [json.loads(path.read_text(encoding="utf-8")) for path in run.glob("*/stage.json")]
         records = [record for record in records if record.get("kind") in SCORERS]
@@ -132,10 +133,11 @@ def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None]:
     if name not in [path.name for path in run.iterdir() if path.is_dir()]:
         raise UserError(f"--stage {name}: {run} has no such stage")
     records = [path for path in (run / name / "stage.json", run / name / "started.json") if path.is_file()]
-    kind = json.loads(records[0].read_text(encoding="utf-8"))["kind"] if records else None
+    record = json.loads(records[0].read_text(encoding="utf-8")) if records else {}
+    kind = record.get("kind")
     if kind is not None and kind not in SCORERS:
         raise UserError(f"--stage {name}: holds {kind}, which have no mean IoU; name a stage of masks or scores")
-    return run / name, kind
+    return run / name, kind, record.get("split", "pseudo")
 
 
 def _kind_of(folder: Path) -> str:

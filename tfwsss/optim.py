@@ -50,7 +50,8 @@ class _ByPath:
 
 
 Rate = float | keras.optimizers.schedules.LearningRateSchedule
-_DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel")
+DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel")
+"""Variables that decay unless said otherwise: not biases, gamma or beta."""
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
@@ -86,7 +87,7 @@ class SGD(_ByPath, keras.optimizers.SGD):
     """
 
     def __init__(self, learning_rate: Rate = 0.01, momentum: float = 0.9, coupled_decay: float = 0.0,
-                 multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = _DECAYED,
+                 multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = DECAYED,
                  name: str = "sgd", **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
         self._take(coupled_decay, multipliers, decayed)
@@ -119,7 +120,7 @@ class Adam(_ByPath, keras.optimizers.Adam):
     """
 
     def __init__(self, learning_rate: Rate = 0.001, coupled_decay: float = 0.0,
-                 multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = _DECAYED,
+                 multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = DECAYED,
                  name: str = "adam", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self._take(coupled_decay, multipliers, decayed)

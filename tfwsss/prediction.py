@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfwsss import artefacts, logs, methods
+from tfwsss import artefacts, logs
 from tfwsss.data.folder import index_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import nearest
@@ -39,24 +39,25 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     """
     logs.open_log()
     opened = load_run(run)
-    method = methods.get(opened.config.method)
     classes = tuple(json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))["classes"])
     images = _images(source, classes, _labels(tags, classes, run))
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    done = artefacts.finished(out / "masks", "masks", usable.names) if _as_before(out, opened.folder, tags) else set()
+    maker = opened.maker()
+    before = _as_before(out, opened.folder, maker.__name__, tags)
+    done = artefacts.finished(out / "masks", "masks", usable.names) if before else set()
     missing = usable.subset(name for name in usable.names if name not in done)
     if missing.names:
-        pairs = method.predict(opened.config, opened.folder, missing, tags is not None)
+        pairs = maker.predict(opened.config, opened.folder, missing, tags is not None)
         for name, mask in logs.track(pairs, "predict", len(missing.names)):
             _write_overlay(out, name, overlay(missing.read_image(name), mask, images.palette))
             artefacts.write_mask(out / "masks", name, mask, images.palette)   # last: it says that the image is done
     return len(usable.names), dict(faults)
 
 
-def _as_before(out: Path, run: Path, tags: Sequence[str] | None) -> bool:
+def _as_before(out: Path, run: Path, maker: str, tags: Sequence[str] | None) -> bool:
     """Says whether the folder's masks were made by the same call, and notes what makes them now."""
     path = out / "made_by.json"
-    made = json.dumps({"run": str(run.resolve()), "tags": None if tags is None else sorted(tags)},
+    made = json.dumps({"run": str(run.resolve()), "maker": maker, "tags": None if tags is None else sorted(tags)},
                       ensure_ascii=False).encode()
     same = path.is_file() and path.read_bytes() == made
     artefacts.write_atomically(path, made)

@@ -62,6 +62,7 @@ def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | No
         record = {"name": stage.name, "kind": stage.kind, "needs": {name: prints[name] for name in stage.needs},
                   "settings": dict(stage.settings)}
         prints[stage.name] = record["fingerprint"] = _hash(record)
+        record["split"] = stage.split                # says how it is judged, not what it is
         faults |= _bring(stage, record, {name: outputs[name] for name in stage.needs}, output)
         finished(stage, output)
         if stage.name == until:

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import ModuleType
 
 from tfwsss import config, methods
-from tfwsss.config import RunSettings
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.sources import training_and_pseudo
+from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
+from tfwsss.settings import RunSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +25,28 @@ class Run:
     folder: Path
     config: RunSettings
 
-    def images(self) -> ImageSet:
-        """Returns the images that the run makes masks of, as the run saw them.
+    def images(self, split: str = "pseudo") -> ImageSet:
+        """Returns the images of one use, as the run saw them.
+
+        Args:
+            split: field of `data.sources.Splits`.
 
         Raises:
-            UserError: the data are no longer where they were.
+            UserError: the data are no longer where they were, or the run has no such images.
         """
-        _, pseudo = training_and_pseudo(self.config.data, demo_folder(self.folder))
-        return survey(pseudo, self.folder, self.config.data.max_pixels)[0]
+        images = getattr(open_splits(self.config.data, demo_folder(self.folder)), split)
+        if images is None:
+            raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
+        return survey(images, self.folder, self.config.data.max_pixels)[0]
+
+    def maker(self) -> ModuleType:
+        """Returns the module whose `predict` and `served` make masks of any image.
+
+        It is that of segmentation networks where the run has trained one, else the method's own.
+        """
+        from tfwsss.methods import retrain
+
+        return retrain if retrain.network_of(self.config, self.folder) else methods.get(self.config.method)
 
 
 def load_run(folder: Path) -> Run:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tfwsss import artefacts, logs
-from tfwsss.config import RunSettings, Settings
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
+from tfwsss.settings import RunSettings, Settings
 
 Inputs = Mapping[str, Path]
 """Finished artefacts by stage name."""
@@ -38,6 +38,7 @@ class Stage:
         work: called with the finished inputs and the output folder; goes on where an earlier
             call was killed; returns a message for each image that could not be used.
         section: of the configuration, for messages; nothing means the name.
+        split: images by which its files are judged: `training`, `pseudo` or `val`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Stage:
     settings: Mapping[str, Any]
     work: Callable[[Inputs, Path], Mapping[str, str]]
     section: str = ""
+    split: str = "pseudo"
 
 
 def train(name: str, images: ImageSet, config: RunSettings, *, settings: Settings, epochs: int, needs: Sequence[str],
@@ -146,8 +148,8 @@ def refine(name: str, images: ImageSet, config: RunSettings, *, kind: str, setti
         kind: `scores`, `masks` or `regions`.
         settings: of this stage; passed to the function as keywords.
         function: a function of a module under `refine`, or a `functools.partial` of one.
-        arguments: what the function takes first: `image`, `labels`, `saliency`, or `stage:kind` for what an
-            earlier stage wrote of this image.
+        arguments: what the function takes first: `image`, `labels`, `saliency`, `truth`, or `stage:kind` for an
+            earlier stage's file of this image.
         needs: stages to read.
 
     Returns:
@@ -226,12 +228,10 @@ def _refine_one(images, kind, function, arguments, inputs, output, name: str) ->
 
 
 def _argument(images: ImageSet, inputs: Inputs, what: str, name: str) -> Any:
-    if what == "image":
-        return images.read_image(name)
-    if what == "labels":
-        return images.labels[name]
-    if what == "saliency":
-        return images.read_saliency(name)
+    own = {"image": images.read_image, "labels": images.labels.__getitem__, "saliency": images.read_saliency,
+           "truth": images.read_mask}
+    if what in own:
+        return own[what](name)
     stage, _, kind = what.partition(":")
     readers = {"scores": artefacts.read_scores, "masks": artefacts.read_mask, "regions": artefacts.read_regions}
     return readers[kind](inputs[stage], name)

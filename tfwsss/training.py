@@ -9,14 +9,14 @@ from typing import Any
 
 from tfwsss import config, distribute, logs, methods, runner, scoring
 from tfwsss.artefacts import write_atomically
-from tfwsss.config import RunSettings
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.sources import training_and_pseudo
+from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.report import write_report
 from tfwsss.runs import demo_folder
+from tfwsss.settings import RunSettings
 from tfwsss.stages import Stage
 
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
@@ -51,12 +51,12 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         logs.open_log(folder)
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
-        images, pseudo, faults = _look(settings, folder)
-        _write_config(folder, settings, images, pseudo)
-        stages = methods.get(settings.method).stages(settings, images, pseudo)
+        splits, faults = _look(settings, folder)
+        _write_config(folder, settings, splits)
+        stages = methods.get(settings.method).stages(settings, splits)
         _forget(folder, stages, redo)
         faults = faults | runner.run(stages, folder, given=settings.given, redo=redo, until=until,
-                                     finished=lambda stage, output: _score(folder, stage, output, pseudo))
+                                     finished=lambda stage, output: _score(folder, stage, output, splits))
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         report = write_report(folder)
     metrics = _metrics(folder)
@@ -89,19 +89,26 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
     return config.build(module.Config, config.merge(base, chosen) | {"method": method}, origin)
 
 
-def _look(settings: RunSettings, folder: Path) -> tuple[ImageSet, ImageSet, dict[str, str]]:
-    """Opens every image once; returns the usable ones to train on, to make masks of, and the faults."""
-    images, pseudo = training_and_pseudo(settings.data, demo_folder(folder))
-    LOG.info("%d images to train on, %d to make masks of, %d classes: %s", len(images.names), len(pseudo.names),
-             images.num_classes, ", ".join(images.classes[1:]))
-    usable, faults = survey(images, folder, settings.data.max_pixels)
-    if pseudo is images:
-        return usable, usable, dict(faults)
-    further, more = survey(pseudo, folder, settings.data.max_pixels)
-    return usable, further, {**faults, **more}
+def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
+    """Opens every image once; returns the usable ones, and the faults."""
+    splits = open_splits(settings.data, demo_folder(folder))
+    images, pseudo, val = splits
+    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
+             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
+             ", ".join(images.classes[1:]))
+    faults: dict[str, str] = {}
+
+    def usable(images: ImageSet) -> ImageSet:
+        found, unusable = survey(images, folder, settings.data.max_pixels)
+        faults.update(unusable)
+        return found
+
+    training = usable(images)
+    further = training if pseudo is images else usable(pseudo)
+    return Splits(training, further, usable(val) if val else None), faults
 
 
-def _write_config(folder: Path, settings: RunSettings, images: ImageSet, pseudo: ImageSet) -> None:
+def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -109,7 +116,8 @@ def _write_config(folder: Path, settings: RunSettings, images: ImageSet, pseudo:
         except importlib.metadata.PackageNotFoundError:
             continue
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
-              "classes": list(images.classes), "images": {"training": len(images.names), "pseudo": len(pseudo.names)}}
+              "classes": list(splits.training.classes),
+              "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
@@ -126,9 +134,9 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
     write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
 
 
-def _score(folder: Path, stage: Stage, output: Path, images: ImageSet) -> None:
+def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     """Scores a finished stage where there are masks to score by."""
-    metrics = _metrics(folder)
+    metrics, images = _metrics(folder), getattr(splits, stage.split)
     if stage.kind not in ("masks", "scores") or not images.masks or stage.name in metrics:
         return
     if stage.kind == "masks":

@@ -7,13 +7,14 @@ import pytest
 
 from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
-from tfwsss.config import BackboneSettings
 from tfwsss.errors import UserError
+from tfwsss.settings import BackboneSettings
 
-NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1}
-STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4}
+NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1, "resnet50": 0.02, "resnet101_keras": 0.02}
+STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4, "resnet50": 16, "resnet101_keras": 16}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,10 @@ def shapes(model: keras.Model) -> list[tuple]:
     ({"name": "small", "width": 0.2}, lambda: small(width=0.2)),
     ({"name": "vgg16", "width": 0.05}, lambda: vgg16(width=0.05)),
     ({"name": "mobilenet_v2", "width": 0.1, "output_stride": 8, "tap": "block_3_expand_relu"},
-     lambda: mobilenet_v2(width=0.1, output_stride=8, tap="block_3_expand_relu"))])
+     lambda: mobilenet_v2(width=0.1, output_stride=8, tap="block_3_expand_relu")),
+    ({"name": "resnet101", "width": 0.02, "output_stride": 8}, lambda: resnet_v2(101, width=0.02)),
+    ({"name": "resnet50_keras", "width": 0.02, "output_stride": 32},
+     lambda: resnet_v2(50, form="keras", width=0.02, output_stride=32))])
 def test_settings_reach_the_network(settings, expected):
     found = build_backbone(**settings)
     assert shapes(found) == shapes(expected())
@@ -80,6 +84,8 @@ def test_without_weights_every_network_is_another():
 @pytest.mark.parametrize(("settings", "words"), [
     ({"name": "small", "initial": "no.weights.h5"}, "no.weights.h5: no such weight file"),
     ({"name": "small", "initial": "imagenet"}, "initial weights 'imagenet': none exist for backbone 'small'"),
+    ({"name": "resnet50", "initial": "imagenet", "width": 0.02},
+     "none exist for backbone 'resnet50'; use one of mobilenet_v2, vgg16, resnet50_keras, resnet101_keras or leave"),
     ({"name": "mobilenet_v2", "tap": "block_99", "width": 0.1}, "mobilenet_v2: no layer is named 'block_99'"),
     ({"name": "mobilenet_v2", "output_stride": 4, "width": 0.1}, "output_stride is 4; expected 8, 16 or 32")])
 def test_what_there_is_not(settings, words):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfwsss.backbones.initial import load_initial
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import FORMS, vgg16
 from tfwsss.errors import UserError
@@ -82,6 +83,16 @@ def test_imagenet_asks_keras_for_the_dense_layers_too(keras_vgg16, monkeypatch):
     assert load_initial(ours, "imagenet") == ()
     assert asked == [{"include_top": True, "weights": "imagenet", "input_shape": (224, 224, 3)}]
     np.testing.assert_array_equal(ours.get_layer("fc7").get_weights()[1], keras_vgg16[0]["fc2"][1][:4096:585])
+
+
+@pytest.mark.parametrize("depth", [50, 101])
+def test_imagenet_of_keras_resnets_is_that_of_the_depth(monkeypatch, depth):
+    source, ours = (resnet_v2(depth, form="keras", width=1 / 64) for _ in range(2))
+    asked = []
+    monkeypatch.setattr(keras.applications, f"ResNet{depth}V2", lambda **settings: asked.append(settings) or source)
+    assert load_initial(ours, "imagenet") == ()
+    assert asked == [{"include_top": False, "weights": "imagenet", "input_shape": (224, 224, 3)}]
+    same(source, ours)
 
 
 def test_keras_vgg16_without_dense_layers_fills_the_trunk(tmp_path):

@@ -4,12 +4,15 @@ import pytest
 
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 
 BUILDERS = {"vgg16": lambda: vgg16(width=1 / 16, head_channels=4), "mobilenet_v2": lambda: mobilenet_v2(width=0.35),
             "vgg16 of affinitynet": lambda: vgg16(width=1 / 16, head_channels=4, form="affinitynet", fc6_dilation=4),
-            "resnet38": lambda: resnet38(width=1 / 64), "small": lambda: small(width=0.1)}
+            "resnet38": lambda: resnet38(width=1 / 64), "small": lambda: small(width=0.1),
+            "resnet50": lambda: resnet_v2(50, width=1 / 64),
+            "resnet50_keras": lambda: resnet_v2(50, form="keras", width=1 / 64)}
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -29,6 +32,7 @@ def test_flat_named_and_saved_exactly(name, tmp_path):
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_half_precision_is_finite(name):
+    keras.utils.set_random_seed(0)
     keras.mixed_precision.set_dtype_policy("mixed_float16")
     maps = BUILDERS[name]()(np.random.default_rng(0).uniform(0, 255, (1, 33, 33, 3)).astype("float32"))
     assert all(np.isfinite(value).all() for value in maps.values())

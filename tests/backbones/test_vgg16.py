@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.arrays import channels_last, recorded
 from tfwsss.backbones.vgg16 import MEAN, vgg16
 from tfwsss.errors import UserError
 
@@ -30,6 +31,12 @@ def test_pools_follow_the_release_at_even_sizes():
     np.testing.assert_array_equal(maximum[0, :, :, 0], [[19, 18], [15, 14]])
     average = model.get_layer("pool5a")(model.get_layer("pool5a_pad")(ones))
     np.testing.assert_allclose(average[0, :2, :2, 0], [[4 / 9, 6 / 9], [6 / 9, 1]], rtol=1e-6)
+
+
+def test_average_pool_as_caffe_recorded_it():
+    data, model = recorded("mcis_caffe_layers"), vgg16(width=1 / 64, head_channels=2)
+    found = model.get_layer("pool5a")(model.get_layer("pool5a_pad")(channels_last(data["avepool_in"])))
+    np.testing.assert_allclose(found, channels_last(data["avepool_k3s1p1"]), rtol=1e-6)
 
 
 def test_dropout_acts_in_training_only():

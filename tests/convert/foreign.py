@@ -9,6 +9,7 @@ from tests.convert.test_caffe import blob, layer
 from tests.convert.test_mxnet import V2, one_array, params
 from tests.convert.test_torch import Storage, pickled, tensor, write_zip
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
@@ -101,6 +102,10 @@ def a_file_of(network, folder):
         model = filled(resnet38(width=NARROW))
         return model, write_params(folder / f"{network}.params",
                                    in_mxnet(model) | {"arg:linear1000_weight": np.ones((5, 64))})
+    if network in ("resnet50_imagenet", "resnet101_imagenet"):
+        model = filled(resnet_v2(int(network.split("_")[0].removeprefix("resnet")), width=NARROW))
+        return model, write_params(folder / f"{network}.params", in_mxnet(model) | {
+            "arg:bn_data_gamma": np.full(3, 2.0), "arg:fc1_weight": np.ones((5, 32)), "arg:fc1_bias": np.ones(5)})
     model = filled(vgg16(width=NARROW, form="affinitynet"))    # vgg16_20M: blue first
     return model, write_caffemodel(folder / f"{network}.caffemodel",
                                    in_caffe(model) | {"fc8_imagenet/0": np.ones((5, 8)), "fc8_imagenet/1": np.ones(5)})

@@ -87,8 +87,25 @@ def test_a_trunk_that_many_share_is_told_by_its_head(further, network):
     assert likely_network([*trunk, *further]) == network
 
 
+@pytest.mark.parametrize(("depth", "last"), [(50, 6), (101, 23)])
+def test_depths_of_a_resnet_are_told_apart(depth, last):
+    names = [f"arg:stage3_unit{unit}_conv1_weight" for unit in range(1, last + 1)]
+    assert likely_network(["arg:conv0_weight", "aux:bn1_moving_mean", *names]) == f"resnet{depth}_imagenet"
+    assert (network_named("resnet50_imagenet").rule_for(names[-1]) is None) == (depth == 101)
+
+
+@pytest.mark.parametrize(("name", "place", "layout"), [
+    ("arg:stage1_unit1_sc_weight", ("stage1_unit1_sc/kernel",), "kernel"), ("arg:fc1_weight", (), "as is"),
+    ("aux:stage4_unit3_bn3_moving_var", ("stage4_unit3_bn3/moving_variance",), "as is"),
+    ("arg:bn_data_beta", ("bn_data/beta",), "as is"), ("arg:bn_data_gamma", (), "as is"),
+    ("arg:bn0_gamma", ("bn0/gamma",), "as is"), ("arg:fc1_bias", (), "as is")])
+def test_the_zoos_names_of_resnet(name, place, layout):
+    rule = network_named("resnet101_imagenet").rule_for(name)
+    assert (rule.places(name), rule.layout, bool(rule.why)) == (place, layout, not place)
+
+
 def test_an_unknown_network_is_refused():
-    with pytest.raises(UserError, match="no name rules for network 'alexnet'; known: resnet38_aff"):
+    with pytest.raises(UserError, match="no name rules for network 'alexnet'; known: resnet101_imagenet, resnet38_aff"):
         network_named("alexnet")
-    with pytest.raises(UserError, match="network 'resnet38'; did you mean 'resnet38_cls'\\? known: resnet38_aff"):
+    with pytest.raises(UserError, match="network 'resnet38'; did you mean 'resnet38_cls'\\? known: resnet101_imagenet"):
         network_named("resnet38")

@@ -5,9 +5,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance
 
+from tests.arrays import recorded
 from tests.shared import shared_file
 from tfwsss.data import images as graph
 from tfwsss.data.augment import DRAWS, Augmentation, augment, jitter
+from tfwsss.data.shrink import shrink_ids
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (30, 44, 3)).astype(np.uint8)
 STILL = (0.5, 0.5, 0.5, 0.5)
@@ -110,3 +112,21 @@ def test_the_published_crop(side):
     drawn = draws(_2=down, _3=across, _4=down, _5=across)
     ours = augment({"image": tf.constant(data["image"])}, drawn, how)["image"]
     np.testing.assert_array_equal(ours, data[f"crop{side}"])
+
+
+@pytest.mark.parametrize("case", range(5))
+def test_the_loader_of_cian(case):
+    """Flipped before it is scaled, black and background beyond the border, labels shrunk as numbers."""
+    data = recorded("cian_loader")
+    factor, mirrored, anywhere, side, stride, seed = (float(value) for value in data[f"cfg{case}"])
+    side, random = int(side), np.random.RandomState(int(seed))
+    rows, columns = (max(int(length * factor + 0.5), side) for length in data["seg"].shape)
+    offsets = [random.randint(0, length - side + 1) if anywhere else (length - side) // 2 for length in (rows, columns)]
+    down, across = ((offset + 0.5) / (length - side + 1) for offset, length in zip(offsets, (rows, columns),
+                                                                                    strict=True))
+    how = Augmentation(side, side, (factor,), pad_value=0.0, mirror_first=True, pad_id=0)
+    found = augment({"image": tf.constant(data["image_bgr"]), "mask": tf.constant(data["seg"], tf.int32)},
+                    draws(_1=1 - mirrored, _2=down, _3=across), how)
+    assert np.abs(found["image"].numpy() - data[f"img{case}"]).max() <= (factor != 1)   # OpenCV's weights are rounded
+    mask = shrink_ids(found["mask"], int(stride), "bilinear_ids") if stride else found["mask"]
+    np.testing.assert_array_equal(mask, data[f"seg{case}"])

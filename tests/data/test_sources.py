@@ -4,11 +4,11 @@ from PIL import Image
 
 from tests.tiny_run import draw_tiny_folder
 from tests.tiny_voc import draw_tiny_voc
-from tfwsss.config import DataSettings
 from tfwsss.data import sources
 from tfwsss.data.demo import demo_images
-from tfwsss.data.sources import open_images, training_and_pseudo
+from tfwsss.data.sources import open_images, open_splits
 from tfwsss.errors import UserError
+from tfwsss.settings import DataSettings
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +71,22 @@ def test_saliency_maps_are_found_by_name(folder, tmp_path):
 @pytest.mark.parametrize("lists", [{}, {"split": "train"}, {"split": "train", "pseudo_split": "train"}])
 def test_one_list_is_one_object(folder, tmp_path, lists):
     """Superpixels are then made once of each image."""
-    training, pseudo = training_and_pseudo(DataSettings(kind="folder", root=folder, **lists), tmp_path)
-    assert training is pseudo and len(training.names) == (8 if lists else 12)
+    training, pseudo, val = open_splits(DataSettings(kind="folder", root=folder, **lists), tmp_path)
+    assert training is pseudo and len(training.names) == (8 if lists else 12) and val is None
 
 
 def test_two_lists(folder, tmp_path):
     settings = DataSettings(kind="folder", root=folder, split="train", pseudo_split="val")
-    training, pseudo = training_and_pseudo(settings, tmp_path)
+    training, pseudo, _ = open_splits(settings, tmp_path)
     assert (len(training.names), len(pseudo.names)) == (8, 4) and training.classes == pseudo.classes
     assert not set(training.names) & set(pseudo.names)
+
+
+def test_images_to_segment_without_tags_need_no_saliency(folder, tmp_path):
+    Image.fromarray(np.full((64, 64), 200, np.uint8)).save(tmp_path / "2026_000003.png")
+    settings = DataSettings(kind="folder", root=folder, split="train", val_split="val", saliency=tmp_path)
+    training, pseudo, val = open_splits(settings, tmp_path)
+    assert training.saliency and training is pseudo and len(val.names) == 4 and not val.saliency
 
 
 def test_a_class_that_no_training_image_shows(folder, voc, tmp_path):
@@ -88,7 +95,7 @@ def test_a_class_that_no_training_image_shows(folder, voc, tmp_path):
     with (own / "classes.txt").open("a") as file:
         file.write("horse\n")
     with pytest.raises(UserError, match="none of 8 images shows 'horse'"):
-        training_and_pseudo(DataSettings(kind="folder", root=own, split="train"), tmp_path)
-    training, _ = training_and_pseudo(DataSettings(kind="voc", root=voc, split="train"), tmp_path)
+        open_splits(DataSettings(kind="folder", root=own, split="train"), tmp_path)
+    training, *_ = open_splits(DataSettings(kind="voc", root=voc, split="train"), tmp_path)
     shown = {training.classes[label + 1] for name in training.names for label in training.labels[name]}
     assert shown == {"cat", "dog", "sheep"}

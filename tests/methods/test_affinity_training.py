@@ -39,7 +39,8 @@ def built(**sections) -> Config:
 
 
 @pytest.mark.parametrize(("backbone", "group_norm", "trainable"), [
-    ("vgg16", True, 32), ("resnet38", False, 39), ("mobilenet_v2", False, None), ("small", False, None)])
+    ("vgg16", True, 32), ("resnet38", False, 39), ("mobilenet_v2", False, None), ("small", False, None),
+    ("resnet50", False, None), ("resnet101_keras", False, None)])
 def test_the_network_is_compiled_as_the_settings_say(images, backbone, group_norm, trainable):
     """Of every backbone; only VGG-16's maps are normalised, and as many tensors learn as in the released networks."""
     width = 0.35 if backbone == "mobilenet_v2" else 1 / 16
@@ -57,13 +58,34 @@ def test_the_network_is_compiled_as_the_settings_say(images, backbone, group_nor
         expected = 7.0 if variable.path.startswith(("f8_", "f9/")) else 1.0
         expected *= 2.0 if variable.path.endswith(("/bias", "/beta")) else 1.0
         assert factor == expected, variable.path
+    for variable, decay in zip(model.trainable_variables, model.optimizer._decays, strict=True):
+        decays = "kernel" in variable.path or variable.path.startswith("gn8_") and variable.path.endswith("/gamma")
+        assert decay == (0.25 if decays else 0.0), variable.path
+    assert sum(variable.path.startswith("gn8_") for variable in model.trainable_variables) == (6 if group_norm else 0)
     rates = [float(model.optimizer._learning_rate(step)) for step in range(6)]          # 3 epochs of 2 steps
     np.testing.assert_allclose(rates, 0.5 * (1 - np.arange(6) / 6) ** 0.9, rtol=1e-6)
 
 
 def test_vgg16_sees_further_here_than_as_a_classifier(images):
-    model = build(built(affinity={"backbone": {"name": "vgg16", "width": 1 / 16}}), {}, images)
+    model = build(built(affinity={"backbone": {"name": "vgg16", "width": 1 / 16}, "border": "full"}), {}, images)
     assert model.get_layer("fc6").dilation_rate == (4, 4)
+
+
+@pytest.mark.parametrize(("values", "grid", "least"), [
+    ({"crop": 16, "radius": 3}, 4, 17), ({"crop": 32, "radius": 5}, 8, 33),
+    ({"crop": 64, "radius": 5, "backbone": {"name": "vgg16", "width": 1 / 16}}, 8, 65),
+    ({"crop": 40, "radius": 3, "backbone": {"name": "resnet50", "width": 1 / 64}}, 3, 65)])
+def test_crops_without_any_pair_are_refused(images, values, grid, least):
+    """One pixel more than the message asks for less of leaves pairs; so does the other border."""
+    with pytest.raises(UserError, match=f"makes {grid} x {grid} positions of .* set affinity.border=full, or "
+                                        f"affinity.crop={least} or more"):
+        build(built(affinity=values), {}, images)
+    for cure in ({"crop": least}, {"border": "full"}):
+        model = build(built(affinity={**values, **cure}), {}, images)
+        side = cure.get("crop", values["crop"])
+        assert np.any(model({"image": np.ones((1, side, side, 3), "float32")})["affinity"])
+    with pytest.raises(UserError, match=f"affinity.crop={least} or more"):
+        build(built(affinity={**values, "crop": least - 1}), {}, images)
 
 
 def test_only_images_with_labels_are_used(images, inputs):
@@ -79,10 +101,11 @@ def arrays(*args) -> list:
 
 @pytest.mark.parametrize(("backbone", "crop", "grid"), [
     ({}, 32, 8), ({}, 33, 9), ({"name": "vgg16"}, 33, 5), ({"name": "resnet38"}, 40, 5),
-    ({"name": "mobilenet_v2"}, 40, 3), ({"name": "mobilenet_v2", "output_stride": 8}, 40, 5)])
+    ({"name": "mobilenet_v2"}, 40, 3), ({"name": "mobilenet_v2", "output_stride": 8}, 40, 5),
+    ({"name": "resnet50", "output_stride": 8}, 33, 5), ({"name": "resnet50_keras"}, 40, 3)])
 def test_labels_lie_on_the_networks_grid(images, inputs, backbone, crop, grid):
     width = 0.35 if backbone.get("name") == "mobilenet_v2" else 1 / 16
-    settings = built(affinity={"crop": crop, "backbone": {**backbone, "width": width}})
+    settings = built(affinity={"crop": crop, "backbone": {**backbone, "width": width}, "border": "full"})
     x, y = arrays(settings, inputs, images, 0)[0]
     assert set(x) == {"image"} and x["image"].shape == (2, crop, crop, 3)
     assert set(y) == {"mask"} and y["mask"].shape == (2, grid, grid) and y["mask"].dtype == np.int32

@@ -12,8 +12,8 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.methods import affinitynet
 from tfwsss.methods.affinitynet import DEMO, Config
+from tfwsss.methods.classify import Mapper
 from tfwsss.models.affinity import AffinityNet
-from tfwsss.models.classifier import Classifier
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ def test_the_defaults_are_the_published_ones():
     assert settings.cam.scales == (1.0, 0.5, 1.5, 2.0) and settings.cam.mirror
     assert (settings.labels.low, settings.labels.high) == (4.0, 32.0)
     assert (settings.walk.alpha, settings.walk.sharpness, settings.walk.steps) == (16.0, 8.0, 256)
+    assert not settings.walk.paths
     crf = settings.labels.crf
     assert (crf.iterations, crf.gaussian_deviation, crf.gaussian_weight) == (10, 3.0, 3.0)
     assert (crf.position_deviation, crf.colour_deviation, crf.bilateral_weight) == (80.0, 13.0, 10.0)
@@ -71,7 +72,8 @@ def fake_networks(monkeypatch, logits: list[float]) -> list:
     """Lets class maps be halves of `SEEN`, logits be plain, and the walk stand still; returns what was loaded."""
     asked = []
 
-    def score_images(network, images, names, settings):
+    def score_images(network, images, names, settings, colour):
+        asked.append(("colour", network, colour))
         for name in names:
             classes = np.array(images.labels[name], np.int32)
             halves = np.array([[[SEEN[label][0]] * 16 + [SEEN[label][1]] * 16] * 24 for label in classes], np.float32)
@@ -85,7 +87,8 @@ def fake_networks(monkeypatch, logits: list[float]) -> list:
         return ids[np.concatenate([np.full((1, *cam.size), 0.1), cam.scores]).argmax(axis=0)]
 
     monkeypatch.setattr(affinitynet.maps, "load_model", lambda folder, kind: asked.append((folder, kind)))
-    monkeypatch.setattr(affinitynet, "class_maps", lambda model, keys: asked.append(tuple(keys)))
+    monkeypatch.setattr(affinitynet.classify, "load_mapper",
+                        lambda folder, keys: asked.append((folder, *keys)) or Mapper("net", (1.0, 2.0, 3.0)))
     monkeypatch.setattr(affinitynet.walking, "build_walker", lambda model, settings: settings)
     monkeypatch.setattr(affinitynet.walking, "walked", walked)
     monkeypatch.setattr(affinitynet.maps, "score_images", score_images)
@@ -119,7 +122,8 @@ def test_tags_are_believed(images, monkeypatch):
         assert set(np.unique(mask)) == {max(images.labels[name], key=lambda label: SEEN[label][half]) + 1
                                         for half in (0, 1)}
     assert [one for one in asked if one[0] != "power"] == [
-        (Path("run/classifier"), Classifier), ("cam", "position_logits"), (Path("run/affinity"), AffinityNet)]
+        (Path("run/classifier"), "cam", "position_logits"), (Path("run/affinity"), AffinityNet),
+        ("colour", "net", (1.0, 2.0, 3.0))]
     assert [one for one in asked if one[0] == "power"] == [("power", 16.0)] * 5
 
 
@@ -130,7 +134,7 @@ def test_given_stages_are_used(images, monkeypatch, tmp_path):
     given = {"classifier": "one", "affinity": "two", "cam_masks": str(tmp_path)}
     settings = built(given=given, walk={"alpha": None}, **UNSHARPENED)
     list(affinitynet.predict(settings, Path("run"), images.subset(["image 0"]), tagged=True))
-    assert asked[:1] + asked[2:3] == [(Path("one"), Classifier), (Path("two"), AffinityNet)]
+    assert asked[:2] == [(Path("one"), "cam", "position_logits"), (Path("two"), AffinityNet)]
     assert asked[-1] == ("power", pytest.approx(4.0, rel=1e-5))
 
 

@@ -8,15 +8,17 @@ from tests.fake_run import image_set
 from tests.tiny_run import AFFINITYNET
 from tfwsss import artefacts
 from tfwsss.callbacks import Panels, TensorBoardLogs
-from tfwsss.config import RunSettings, merge
+from tfwsss.config import merge
 from tfwsss.errors import UserError
-from tfwsss.methods import classify
-from tfwsss.methods.classify import ClassifySettings, classifier_stage, map_stage
+from tfwsss.methods import classify, views
+from tfwsss.methods.classify import ClassifySettings, classifier_stage, load_mapper, map_stage
 from tfwsss.methods.maps import MapSettings, score_images
 from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.progress import TrainingProgress
+from tfwsss.settings import RunSettings
 
 RUN = RunSettings(method="none", tensorboard={"panels": 2})
+COLOURS = [("vgg16", (122.675, 116.669, 104.008)), ("resnet38", (123.675, 116.28, 103.53)), ("small", (127.0,) * 3)]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,7 @@ def test_batches_go_on_where_training_stopped(images):
     assert not np.array_equal(whole[0][0]["image"], batches(images, seed=1)[0][0]["image"])
 
 
-@pytest.mark.parametrize(("backbone", "colour"), [
-    ("vgg16", (122.675, 116.669, 104.008)), ("resnet38", (123.675, 116.28, 103.53)), ("small", (127.0, 127.0, 127.0))])
+@pytest.mark.parametrize(("backbone", "colour"), COLOURS)
 def test_small_images_lie_on_the_backbones_mean_colour(images, backbone, colour):
     """As published: there the padding comes after the mean is subtracted."""
     x, _ = batches(images, backbone={"name": backbone}, crop=64, longer_side=[32, 32], jitter=[])[0]
@@ -92,7 +93,7 @@ def test_who_watches(images, tmp_path, board, kinds):
 
 
 def test_a_panel_shows_the_class_maps(images):
-    plane, mask = classify._panel(class_maps(build(images)), images, "image 1")
+    plane, mask = classify._panel(classify._mapper(build(images), ["cam"]), images, "image 1")
     assert list(plane) == ["CAM"] and list(mask) == ["CAM mask"]
     plane, mask = plane["CAM"], mask["CAM mask"]
     assert plane.shape == mask.shape == (24, 32) and 0 <= plane.min() <= plane.max() <= 1 and mask.dtype == np.uint8
@@ -129,6 +130,23 @@ def test_from_tags_to_class_maps(images, tmp_path):
         found = artefacts.read_scores(tmp_path / "cam", name)
         assert found.classes.tolist() == list(images.labels[name])
         np.testing.assert_array_equal(found.scores, expected[name]["cam"].scores.astype(np.float16))
+
+
+@pytest.mark.parametrize(("backbone", "colour"), COLOURS)
+def test_canvases_have_the_colour_of_training(images, tmp_path, monkeypatch, backbone, colour):
+    """Of whole images and of panels, on a canvas that the images do not fill."""
+    canvases, make = [], views.canvas_batches
+    monkeypatch.setattr(views, "canvas_batches", lambda *given: canvases.append(make(*given)) or canvases[-1])
+    model = build(images, backbone={"name": backbone, "width": 1 / 16})
+    artefacts.write_model(tmp_path / "net", model)
+    mapper = load_mapper(tmp_path / "net", ["position_logits"])
+    assert mapper.colour == colour and list(mapper.network.output) == ["position_logits"]
+    map_stage("cam", images, RUN, MapSettings(canvas=33), "net").work({"net": tmp_path / "net"}, tmp_path / "cam")
+    classify._panel(classify._mapper(model, ["cam"]), images, "image 0")
+    for data in canvases:
+        canvas = next(iter(data.as_numpy_iterator()))[0]
+        assert (canvas[24:] == np.float32(colour)).all() and not (canvas[:24, :32] == np.float32(colour)).all()
+    assert len(canvases) == 2
 
 
 def test_another_network_is_refused(images, tmp_path):

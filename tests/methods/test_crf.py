@@ -3,9 +3,9 @@ import pytest
 
 from tests.fake_run import image_set, write_pseudo
 from tfwsss import artefacts
-from tfwsss.config import CRFSettings, RunSettings
 from tfwsss.layers.dense_crf import dense_crf, unary_from_labels
 from tfwsss.methods.crf import crf_stage, sharpen
+from tfwsss.settings import CRFSettings, RunSettings
 
 SETTINGS = CRFSettings(iterations=3, position_deviation=20.0, colour_deviation=20.0, certainty=0.7)
 PARAMETERS = {"iterations": 3, "gaussian_deviation": 3.0, "gaussian_weight": 3.0, "position_deviation": 20.0,

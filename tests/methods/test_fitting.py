@@ -4,9 +4,9 @@ import pytest
 
 from tests.fake_run import image_set
 from tfwsss.callbacks import Panels, TensorBoardLogs
-from tfwsss.config import RunSettings
 from tfwsss.methods.fitting import GREY, FitSettings, make_optimizer, watchers
 from tfwsss.progress import TrainingProgress
+from tfwsss.settings import RunSettings
 
 
 @pytest.mark.parametrize(("values", "words"), [

@@ -8,6 +8,7 @@ from tests.fake_run import image_set
 from tfwsss import config
 from tfwsss.artefacts import Scores
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits
 from tfwsss.methods import icd
 from tfwsss.methods.icd import DEMO, Config
 
@@ -35,8 +36,8 @@ def test_the_built_in_set_has_settings_of_its_own(images):
     settings = built(**DEMO)
     assert settings.data.kind == "demo" and settings.icd.backbone.name == "small"
     assert settings.cam == settings.scores
-    names = [stage.name for stage in icd.stages(settings, images, images)]
-    assert names == ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"]
+    names = [stage.name for stage in icd.stages(settings, Splits(images, images))]
+    assert names == ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo", "segmenter", "relabel"]
 
 
 GRID = np.array([[1.0, 1.0, -1.0]] * 3, np.float32)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import keras
@@ -7,7 +8,6 @@ import pytest
 from tests.fake_run import image_set, write_maps
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
-from tfwsss.config import RunSettings
 from tfwsss.data.batches import canvas_batches
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.methods import maps
@@ -24,6 +24,7 @@ from tfwsss.methods.maps import (
 from tfwsss.refine.seeds import decide_cam
 from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.refine.upsample import upsample
+from tfwsss.settings import RunSettings
 
 STRIDE = 4
 KERNELS = {key: np.random.default_rng(seed).normal(size=(3, 3, 3, 3)).astype(np.float32) / 255
@@ -86,6 +87,17 @@ def test_maps_are_averaged_over_scales_and_mirror_images(images, canvas, scales,
             assert (scores.size, scores.covers) == ((24, 32), (covers, covers))
             own = expected[key][place][scores.classes]
             np.testing.assert_allclose(scores.scores, own, rtol=0, atol=2e-5 * np.abs(own).max())
+
+
+@pytest.mark.parametrize(("given", "colour"), [
+    ((), (127.0, 127.0, 127.0)), ((9.0,), (9.0, 9.0, 9.0)), (((1.0, 2.0, 3.0),), (1.0, 2.0, 3.0))])
+def test_the_rest_of_a_canvas_is_grey_unless_said_otherwise(images, given, colour):
+    """A network that hands on what it sees; its grid covers the canvas of 33 pixels."""
+    image = keras.Input((None, None, 3))
+    seen = keras.Model(image, {"cam": keras.layers.MaxPooling2D(1, STRIDE)(image)})
+    images = dataclasses.replace(images, labels=dict.fromkeys(images.names, (0, 1, 2)))
+    _, found = next(score_images(seen, images, ["image 0"], MapSettings(canvas=33, mirror=True), *given))
+    assert (np.moveaxis(found["cam"].scores, 0, -1)[6:] == np.float32(colour)).all()
 
 
 @pytest.mark.parametrize(("held", "batch_size"), [(2, 2), (1, 4), (100, 3)])

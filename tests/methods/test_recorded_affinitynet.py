@@ -3,22 +3,22 @@
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.arrays import recorded
 from tests.psa import fill, worst
 from tests.shared import shared_file
 from tfwsss.artefacts import Scores
 from tfwsss.backbones.vgg16 import vgg16
-from tfwsss.config import CRFSettings
 from tfwsss.layers.random_walk import RandomWalk
-from tfwsss.methods import walking
+from tfwsss.methods import labelling, walking
 from tfwsss.methods.affinitynet import WalkSettings
+from tfwsss.methods.views import at_own_size
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.refine.affinity_labels import cell_means
 from tfwsss.refine.background import normalise, with_background
 from tfwsss.refine.seeds import resize_maps
+from tfwsss.settings import CRFSettings
 
 LOGARITHMS = (0, 2, 4, 8)          # of the recorded walks' steps
 
@@ -45,15 +45,8 @@ def cam() -> np.ndarray:
     data = fixture("pipeline_vgg16_2007_000032")
     model = Classifier(vgg16(form="affinitynet"), num_classes=20, root=True)
     fill(model, "vgg16_cls")
-    network, (rows, columns) = class_maps(model), data["image"].shape[:2]
-    total = np.zeros((20, rows, columns), np.float32)
-    for scale in (1, 0.5, 1.5, 2.0):
-        size = (round(columns * scale), round(rows * scale))
-        image = np.array(Image.fromarray(data["image"]).resize(size, Image.Resampling.BICUBIC), np.float32)
-        for step in (1, -1):                                                  # as it is, mirrored
-            found = np.asarray(network(image[None, :, ::step])["cam"])[0]
-            total += resize_maps(np.moveaxis(found, -1, 0), (rows, columns))[:, :, ::step]
-    return total[data["label"] > 0]
+    classes = np.flatnonzero(data["label"]).astype(np.int32)
+    return at_own_size(class_maps(model), data["image"], classes, (1.0, 0.5, 1.5, 2.0), mirror=True)["cam"]
 
 
 def test_class_maps(cam):
@@ -67,9 +60,9 @@ def test_class_maps(cam):
 
 def test_labels_to_learn_from(cam, monkeypatch):
     """Both CRFs' marginals, and the label rule on them."""
-    data, seen, run = fixture("pipeline_vgg16_2007_000032"), [], walking.dense_crf
-    monkeypatch.setattr(walking, "dense_crf", lambda *args, **more: seen.append(run(*args, **more)) or seen[-1])
-    found = walking.sure_labels(data["image"], scores(cam, data["cam_keys"]), 4.0, 32.0, CRFSettings())
+    data, seen, run = fixture("pipeline_vgg16_2007_000032"), [], labelling.dense_crf
+    monkeypatch.setattr(labelling, "dense_crf", lambda *args, **more: seen.append(run(*args, **more)) or seen[-1])
+    found = labelling.sure_labels(data["image"], scores(cam, data["cam_keys"]), 4.0, 32.0, CRFSettings())
     strong, weak = np.moveaxis(seen[0], -1, 1)
     np.testing.assert_allclose(strong, data["la_crf"], atol=1e-4)
     np.testing.assert_allclose(weak, data["ha_crf"], atol=1e-4)

@@ -9,11 +9,13 @@ from tests.psa import fill
 from tests.shared import shared_file
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
+from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.models.affinity import AffinityNet, affinities
-from tfwsss.ops.offsets import half_disc
+from tfwsss.ops.offsets import half_disc, pair_mask
 from tfwsss.optim import SGD
 
 MEAN = (122.675, 116.669, 104.008)
@@ -101,6 +103,16 @@ def test_head_fits_every_backbone(backbone, group_norm):
     assert {"f8_3", "f8_4", "f8_5", "f9"} <= names and ({"gn8_3", "gn8_4", "gn8_5"} <= names) == group_norm
 
 
+@pytest.mark.parametrize(("depth", "form", "stride", "grid"), [
+    (50, "mxnet", 8, (9, 13)), (101, "mxnet", 16, (5, 7)), (50, "keras", 8, (9, 13)), (101, "keras", 16, (5, 7))])
+def test_taps_of_resnets_are_their_last_stages(depth, form, stride, grid):
+    """Of one size; random weights without statistics grow with depth, so groups are normalised here."""
+    model = AffinityNet(resnet_v2(depth, form=form, width=1 / 64, output_stride=stride), group_norm=True, border="full")
+    assert [model.get_layer(f"f8_{number}").kernel.shape[2] for number in (3, 4, 5)] == [16, 32, 32]
+    out = model({"image": np.random.default_rng(0).uniform(0, 255, (2, 65, 97, 3)).astype("float32")})
+    assert out["affinity"].shape == (2, *grid, 34) and 0 < np.max(out["affinity"]) <= 1
+
+
 def test_new_layers_start_as_published():
     model = AffinityNet(small())
     for name, fan_in in (("f8_3", 64), ("f8_4", 96), ("f8_5", 96)):
@@ -114,6 +126,30 @@ def test_taps_that_do_not_fit_are_refused():
         AffinityNet(small(width=0.1), taps=("relu4", "relu9", "relu6"))
     with pytest.raises(UserError, match=r"sizes \[\(32, 32\), \(16, 16\), \(16, 16\)\] for an image of 64 pixels"):
         AffinityNet(small(width=0.1), taps=("relu1", "relu5", "relu6"))
+    with pytest.raises(UserError, match=r"no taps are known for backbone 'mine', only for resnet38, .*; name three"):
+        AffinityNet(small(width=0.1, name="mine"))
+    with pytest.raises(UserError, match="expected one size: choose later taps or a smaller output_stride"):
+        AffinityNet(resnet_v2(50, width=1 / 64, output_stride=32))
+
+
+@pytest.mark.parametrize("shape", [(2, 12, 9), (2, 9, 10), (2, 33, 33), (2, 1, 9), (2, 9, 9, 1)])
+def test_masks_that_are_not_on_the_grid_are_refused(shape):
+    """Also those that would be stretched over it in silence."""
+    model, data = tiny(), {**batch(), "mask": np.zeros(shape, "int32")}
+    words = f"received masks of the shape .*, {shape[1]}, {shape[2]}.*, expected .* of 9 x 9 positions"
+    with pytest.raises(UserError, match=words):
+        model.compute_loss(None, data, model(data))
+    with pytest.raises(UserError, match="reduce masks of the image's size by data.images.reduce_ids"):
+        fit(model, data, epochs=1)
+
+
+def test_affinities_of_paths_from_the_embedding():
+    """All pairs of the map, of the network's own radius, whatever it was trained with."""
+    model, data = tiny(border="released"), batch()
+    found = affinities(model, paths=True)(data["image"])["affinity"]
+    np.testing.assert_array_equal(found, PathAffinity(3)(model(data)["embedding"]))
+    assert (np.asarray(found) > 0).sum() == 2 * np.asarray(pair_mask(9, 9, half_disc(3))).sum()
+    assert (np.asarray(model(data)["affinity"]) > 0).sum() < (np.asarray(found) > 0).sum()
 
 
 def test_saved_loaded_and_reduced_to_affinities_of_any_size(tmp_path):

@@ -6,13 +6,19 @@ import pytest
 
 from tfwsss.backbones.small import small
 from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
+from tfwsss.models.segmenter import Segmenter
 
 MODELS = {
     "ICD": lambda backbone: ICD(backbone, num_classes=3, head_width=4, accompanied=(1,), top_down_into_backbone=False),
     "Classifier": lambda backbone: Classifier(backbone, num_classes=3, root=True),
     "AffinityNet": lambda backbone: AffinityNet(backbone, widths=(8, 8, 8), radius=3, border="full"),
+    "Segmenter": lambda backbone: Segmenter(backbone, num_ids=3, head="aspp", loss_at="grid", normaliser="batch",
+                                            width=4, dropout=0.1),
+    "CIAN": lambda backbone: CIAN(backbone, num_ids=3, group=3, filters=4, merge="mean", merge_self=False,
+                                  similarity="cosine", cross=False),
 }
 IMAGE = np.random.default_rng(0).uniform(0, 255, (1, 17, 21, 3)).astype("float32")
 

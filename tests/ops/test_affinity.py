@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from tests.shared import shared_file
-from tfwsss.ops.affinity import boundary_affinity, feature_affinity, feature_distance
+from tfwsss.ops.affinity import boundary_affinity, feature_affinity, feature_distance, path_affinity
 from tfwsss.ops.offsets import half_disc, half_disc_by_path, half_window, pair_mask, path, window
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -130,6 +130,20 @@ def test_boundary_affinity_is_the_loops(size):
         met = [boundary[b, y + dy, x + dx] if 0 <= y + dy < size[0] and 0 <= x + dx < size[1] else 1.0
                for dy, dx in path(offsets[k])]
         assert affinity[b, y, x, k] == pytest.approx(1 - max(met), abs=1e-7)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 6)])
+def test_path_affinity_is_the_loops(size):
+    """Links that leave the map count as 0, whatever they are given as."""
+    links = np.random.default_rng(3).random((2, *size, 2)).astype("float32")
+    offsets = half_disc(4)
+    affinity = np.asarray(path_affinity(links, offsets))
+    for b, y, x, k in np.ndindex(*affinity.shape):
+        met = {(y + dy, x + dx) for dy, dx in path(offsets[k])}
+        inside = all(0 <= row < size[0] and 0 <= column < size[1] for row, column in met)
+        right = [links[b, row, column, 0] for row, column in met if inside and (row, column + 1) in met]
+        below = [links[b, row, column, 1] for row, column in met if inside and (row + 1, column) in met]
+        assert affinity[b, y, x, k] == (min(right + below) if inside else 0)
 
 
 def test_boundary_gradient_reaches_the_strongest_point_only():

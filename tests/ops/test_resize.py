@@ -3,7 +3,9 @@ import pytest
 from keras import ops
 
 from tests.arrays import channels_last, recorded
-from tfwsss.ops.resize import interpolation_matrix, resize
+from tfwsss.ops.resize import interpolation_matrix, part_means, resize, resize_part
+from tfwsss.refine.seeds import resize_maps
+from tfwsss.refine.upsample import upsample
 
 
 def slow(x, rows, columns, align_corners):
@@ -37,6 +39,15 @@ def test_as_recorded():
                                    expected, atol=1e-6)
 
 
+def test_caffes_interp_as_recorded():
+    data = recorded("mcis_caffe_layers")
+    expected = channels_last(data["interp_x8"])
+    assert expected.shape[1:3] == (17, 25)                     # side + 7 (side - 1)
+    found = resize(channels_last(data["interp_in"]), 17, 25, align_corners=True)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(resize(np.float32([[[[0], [8]]]]), 1, 9, align_corners=True)[0, 0, :, 0], range(9))
+
+
 def test_by_hand():
     x = np.arange(6, dtype="float32").reshape(1, 2, 3, 1)
     expected = [[0, .5, 1, 1.5, 2], [1.5, 2, 2.5, 3, 3.5], [3, 3.5, 4, 4.5, 5]]
@@ -63,3 +74,24 @@ def test_same_size_is_the_identity_and_dtypes_hold():
     np.testing.assert_array_equal(resize(x, 6, 7, align_corners=False), x)
     assert ops.dtype(resize(ops.cast(x, "float16"), 3, 3)) == "float16"
     assert ops.dtype(resize(np.ones((1, 2, 2, 1), "uint8"), 3, 3)) == "float32"
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(("size", "covers"), [((9, 13), (13, 13)), ((3, 2), (33, 9)), ((17, 33), (33, 33)),
+                                              ((1, 1), (1, 1)), ((1, 8), (5, 9))])
+def test_a_part_is_a_crop_of_the_whole(align_corners, size, covers):
+    x = np.random.default_rng(1).normal(size=(4, 5, 3)).astype("float32")
+    wanted = slow(x[None], *covers, align_corners)[0, :size[0], :size[1]]
+    np.testing.assert_allclose(resize_part(x, size, covers, align_corners), wanted, atol=1e-6)
+    np.testing.assert_allclose(part_means(x, size, covers, align_corners), wanted.mean((0, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "covers"), [((17, 23), (33, 33)), ((33, 33), (33, 33)), ((1, 40), (1, 40)),
+                                              ((1, 1), (2, 3))])
+def test_a_part_is_what_arrays_are_resized_to(size, covers):
+    """By both rules of `refine`: corners on corners, and OpenCV's."""
+    x = np.random.default_rng(2).normal(size=(5, 6, 2)).astype("float32")
+    planes = np.moveaxis(x, -1, 0)
+    for align_corners, wanted in ((True, upsample(planes, size, covers)),
+                                  (False, resize_maps(planes, covers)[:, :size[0], :size[1]])):
+        np.testing.assert_allclose(resize_part(x, size, covers, align_corners), np.moveaxis(wanted, 0, -1), atol=2e-6)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfwsss.refine.upsample import upsample
+from tfwsss.refine.upsample import strongest, upsample
 
 
 def _slow(maps, size, covers):
@@ -40,3 +40,19 @@ def test_a_crop_of_the_canvas_is_the_canvas_cropped():
 def test_differs_from_the_half_pixel_rule_of_opencv():
     maps = np.arange(4, dtype=np.float32).reshape(1, 1, 4)
     assert np.abs(upsample(maps, (1, 13))[0, 0] - cv2.resize(maps[0], (13, 1))[0]).max() > 0.1
+
+
+@pytest.mark.parametrize(("size", "covers"), [((600, 7), (609, 9)), ((5, 11), None), ((1, 1), (9, 9)),
+                                              ((256, 3), None)])
+def test_the_strongest_map_is_that_of_the_whole(size, covers):
+    """Bands of rows fit together."""
+    maps = np.random.default_rng(3).normal(size=(4, 6, 5)).astype(np.float16)
+    ids, values = strongest(maps, size, covers)
+    np.testing.assert_array_equal(ids, upsample(maps, size, covers).argmax(axis=0))
+    np.testing.assert_allclose(values, upsample(maps, size, covers).max(axis=0), atol=1e-6)     # sums in another order
+    assert ids.dtype == np.uint8
+
+
+def test_of_equal_maps_the_first_is_the_strongest():
+    ids, values = strongest(np.full((3, 2, 2), 0.5), (5, 4))
+    assert not ids.any() and (values == 0.5).all()

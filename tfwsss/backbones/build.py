@@ -7,6 +7,7 @@ import keras
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 
@@ -17,9 +18,10 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
     """Builds a backbone and fills it.
 
     Args:
-        name: `vgg16` or `resnet38` (stride 8), `mobilenet_v2` or `small` (stride 4).
+        name: `vgg16` or `resnet38` (stride 8), `mobilenet_v2`, `small` (stride 4), or `resnet50` and `resnet101`
+            in MXNet's form; `resnet50_keras` and `resnet101_keras` in Keras'.
         initial: a weights file, `imagenet`, or nothing for random weights.
-        output_stride: of `mobilenet_v2`.
+        output_stride: of `mobilenet_v2` and the ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is "features".
         learning_norm: which batch normalisations of `mobilenet_v2` learn: `none`, `after_tap` or `all`.
         width: factor of all channels.
@@ -41,6 +43,9 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
         backbone = mobilenet_v2(output_stride=output_stride, tap=tap, learning_norm=learning_norm, width=width)
     elif name == "vgg16":
         backbone = vgg16(width=width, form=form, fc6_dilation=fc6_dilation)
+    elif name.startswith(("resnet50", "resnet101")):
+        depth, _, kind = name.removeprefix("resnet").partition("_")
+        backbone = resnet_v2(int(depth), form=kind or "mxnet", output_stride=output_stride, width=width)
     else:
         backbone = {"resnet38": resnet38, "small": small}[name](width=width)
     load_initial(backbone, initial)

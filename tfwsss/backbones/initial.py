@@ -56,7 +56,8 @@ def _read_file(path: Path) -> Arrays:
 
 def _imagenet(backbone: keras.Model) -> Arrays:
     """Lets Keras fetch (or find in its cache) the ImageNet weights of a backbone."""
-    builders = {"mobilenet_v2": keras.applications.MobileNetV2, "vgg16": keras.applications.VGG16}
+    builders = {"mobilenet_v2": keras.applications.MobileNetV2, "vgg16": keras.applications.VGG16,
+                "resnet50_keras": keras.applications.ResNet50V2, "resnet101_keras": keras.applications.ResNet101V2}
     if backbone.name not in builders:
         raise UserError(f"initial weights 'imagenet': none exist for backbone {backbone.name!r}; "
                         f"use one of {', '.join(builders)} or leave the setting empty")

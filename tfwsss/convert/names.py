@@ -174,6 +174,19 @@ def _resnet38_mxnet() -> tuple[Rule, ...]:
 _MXNET_NORMALISATION = (("arg", "gamma", "gamma"), ("arg", "beta", "beta"), ("aux", "moving_mean", "moving_mean"),
                         ("aux", "moving_var", "moving_variance"))
 _FRESH_HEAD = "the head is trained from scratch"
+
+
+def _resnet_v2(units: str) -> Network:
+    """Returns the rules for the zoo's pre-activation ResNets, whose third stage has units of these numbers."""
+    places = rf"stage[124]_unit\d|stage3_unit{units}"
+    return Network((
+        Rule(rf"arg:(conv0|(?:{places})_(?:conv[123]|sc))_weight", (r"\1/kernel",), "kernel"),
+        Rule("arg:bn_data_gamma", why="fixed at 1 whatever the file holds"),
+        *(Rule(rf"{room}:(bn_data|bn[01]|(?:{places})_bn[123])_{theirs}", (rf"\1/{ours}",))
+          for room, theirs, ours in _MXNET_NORMALISATION),
+        Rule("arg:fc1_(?:weight|bias)", why="classifier of ImageNet's classes")))
+
+
 _AFFINITY = _convolutions("f8_[345]|f9", bias=False)
 
 NETWORKS = {
@@ -190,5 +203,7 @@ NETWORKS = {
     "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
     "resnet38_imagenet": Network((*_convolutions("conv1a", bias=False), *_resnet38_mxnet(), *_IMAGENET_HEAD),
                                  ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
+    "resnet50_imagenet": _resnet_v2("[1-6]"),
+    "resnet101_imagenet": _resnet_v2(r"\d+"),
 }
 """The networks whose files are understood."""

@@ -23,6 +23,8 @@ class Augmentation(NamedTuple):
         jitter: largest changes of brightness, contrast and saturation (shares) and of hue (turns); () for none.
         pad_value: grey 0-255, or red, green, blue, round images smaller than the crop.
         scatter: whether small images lie anywhere in the crop, and not at its upper left.
+        mirror_first: whether images are flipped before they are scaled; the nearest pixel then is another.
+        pad_id: id round small masks.
     """
 
     rows: int
@@ -33,10 +35,12 @@ class Augmentation(NamedTuple):
     jitter: Sequence[float] = ()
     pad_value: float | Sequence[float] = 127.0
     scatter: bool = False
+    mirror_first: bool = False
+    pad_id: int = IGNORE
 
 
 def augment(x: dict, draws, how: Augmentation) -> dict:
-    """Scales, recolours, mirrors, pads and crops an element, in this order.
+    """Scales, mirrors (or first mirrors), recolours, pads and crops an element, in this order.
 
     Args:
         x: "image" uint8 `(row, column, 3)`, and optionally "mask" and "regions", int32 `(row, column)`.
@@ -46,15 +50,17 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
     Returns:
         The same keys, of the crop's size; the image is float32.
     """
+    if how.mirror and how.mirror_first:
+        x = _mirrored(x, draws[1])
     size = _size(tf.shape(x["image"])[:2], draws[0], how)
     scale = graph.scale_image_smoothly if how.longer_side else graph.scale_image
     x = {key: scale(value, size) if key == "image" else graph.scale_ids(value, size) for key, value in x.items()}
-    if how.mirror:
-        x = {key: graph.mirror(value, draws[1] < 0.5) for key, value in x.items()}
+    if how.mirror and not how.mirror_first:
+        x = _mirrored(x, draws[1])
     x["image"] = tf.cast(x["image"], tf.float32)
     if how.jitter:
         x["image"] = jitter(x["image"], draws[6:10], draws[10:14], how.jitter)
-    fills = {"image": colour(how.pad_value), "mask": IGNORE,
+    fills = {"image": colour(how.pad_value), "mask": how.pad_id,
              "regions": graph.next_id(x["regions"]) if "regions" in x else 0}
     corner = draws[4:6] if how.scatter else tf.zeros(2)
     x = {key: graph.pad(value, how.rows, how.columns, fills[key], corner) for key, value in x.items()}
@@ -72,6 +78,10 @@ def colour(value: float | Sequence[float]):
         float32 `(3,)`.
     """
     return tf.broadcast_to(tf.constant(value, tf.float32), (3,))
+
+
+def _mirrored(x: dict, draw) -> dict:
+    return {key: graph.mirror(value, draw < 0.5) for key, value in x.items()}
 
 
 def _size(size, draw, how: Augmentation):

@@ -1,7 +1,7 @@
 """Batches for training and inference; every random draw is a function of seed, epoch and place."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfwsss import artefacts
 from tfwsss.data import images as graph
 from tfwsss.data.augment import DRAWS, Augmentation, augment, colour
+from tfwsss.data.canvas import on_canvas
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 
@@ -57,23 +58,15 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
     Raises:
         UserError: no images, or regions or masks of some are missing.
     """
-    _check(images, batch_size, how.scales, regions, masks)
+    check(images, batch_size, how.scales, regions, masks)
     count, steps = len(images.names), steps_per_epoch(images, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
-    files, labels = _files(images, images.names, regions, masks), _labels(images)
+    element = reader(images, how, seed, regions, masks)
 
     def places(epoch):
-        order = tf.argsort(tf.random.stateless_uniform([count], _key(seed, _ORDER, epoch)), stable=True)
-        order = tf.tile(order, [-(-per_epoch // count)])[:per_epoch]
+        order = tf.tile(epoch_order(count, seed, epoch), [-(-per_epoch // count)])[:per_epoch]
         place = tf.range(per_epoch)
         return tf.data.Dataset.from_tensor_slices((order, tf.fill([per_epoch], epoch), place))
-
-    def element(index, epoch, place):
-        draws = tf.random.stateless_uniform([DRAWS], _key(seed, _AUGMENTATION, epoch, place))
-        x = augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette), draws, how)
-        tags = tf.gather(labels, index)
-        y = {"labels": tags, **({"mask": x.pop("mask")} if masks else {})}
-        return {**x, "labels": tags}, y
 
     def batched(source):
         elements = source.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -85,6 +78,43 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         numbers.flat_map(lambda epoch: batched(places(epoch)))
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps * max(epochs - initial_epoch, 0)))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def epoch_order(count: int, seed: int, epoch):
+    """Returns the order of the images in an epoch, int32 `(count,)`.
+
+    Args:
+        count: number of images.
+        seed: any whole number.
+        epoch: number of the epoch.
+    """
+    return tf.argsort(tf.random.stateless_uniform([count], _key(seed, _ORDER, epoch)), stable=True)
+
+
+def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None = None,
+           masks: Path | None = None) -> Callable:
+    """Makes what reads and augments one image in the graph.
+
+    Args:
+        images: data set; JPEG and PNG files.
+        how: scale, colours, mirror image and crop.
+        seed: any whole number.
+        regions: folder of superpixels, or None.
+        masks: folder of masks to learn from, or None.
+
+    Returns:
+        Function of the image's index, the epoch and the place in the epoch to an element of `training_batches`.
+    """
+    files, labels = _files(images, images.names, regions, masks), _labels(images)
+
+    def element(index, epoch, place):
+        draws = tf.random.stateless_uniform([DRAWS], _key(seed, _AUGMENTATION, epoch, place))
+        x = augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette), draws, how)
+        tags = tf.gather(labels, index)
+        y = {"labels": tags, **({"mask": x.pop("mask")} if masks else {})}
+        return {**x, "labels": tags}, y
+
+    return element
 
 
 def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side: int, base: int,
@@ -110,23 +140,29 @@ def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side
     names = list(names)
     names += names[-1:] * (-len(names) % batch_size)
     grey = colour(pad_value)
-    factor = (side - 1) / (base - 1) if side != base else 1.0
 
     def element(file):
-        image = graph.decode_image(tf.io.read_file(file["image"]))
-        longer = tf.cast(tf.reduce_max(tf.shape(image)[:2]), tf.float64)
-        scale = factor * tf.minimum(tf.constant(1.0, tf.float64), base / longer)
-        size = tf.clip_by_value(graph.scaled_size(tf.shape(image)[:2], scale), 1, side)
-        image = tf.cast(graph.scale_image(image, size), tf.float32)
-        return tf.ensure_shape(graph.pad(image, side, side, grey), (side, side, 3))
+        return on_canvas(graph.decode_image(tf.io.read_file(file["image"])), side, base, grey)
 
     dataset = tf.data.Dataset.from_tensor_slices(_files(images, names, None, None))
     dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
 
 
-def _check(images: ImageSet, batch_size: int, scales: Sequence[float], regions: Path | None,
-           masks: Path | None) -> None:
+def check(images: ImageSet, batch_size: int, scales: Sequence[float], regions: Path | None,
+          masks: Path | None) -> None:
+    """Refuses what cannot be trained on, and says where images will be repeated.
+
+    Args:
+        images: data set.
+        batch_size: images in a batch over all devices together.
+        scales: factors of `Augmentation`.
+        regions: folder of superpixels, or None.
+        masks: folder of masks, or None.
+
+    Raises:
+        UserError: no images, or regions or masks of some are missing.
+    """
     if not images.names:
         raise UserError(f"{images.root}: no usable image; see the list of faults")
     if batch_size < 1 or not scales or min(scales) <= 0:

@@ -24,10 +24,10 @@ def decode_rgb(contents):
 
     def indexed():
         colours = tf.io.decode_png(contents, channels=0)        # four channels where colours are transparent
-        return tf.cond(tf.shape(colours)[-1] == 4, lambda: _on_white(colours), lambda: colours)
+        return tf.cond(tf.shape(colours)[-1] == 4, lambda: on_white(colours), lambda: colours)
 
     return tf.case([(kind == _PALETTE_KIND, indexed),
-                    (kind >= _FIRST_ALPHA_KIND, lambda: _on_white(tf.io.decode_png(contents, channels=4)))],
+                    (kind >= _FIRST_ALPHA_KIND, lambda: on_white(tf.io.decode_png(contents, channels=4)))],
                    default=lambda: tf.io.decode_png(contents, channels=3))
 
 
@@ -57,7 +57,15 @@ def _header(contents):
     return header[24], header[25]
 
 
-def _on_white(colours):
+def on_white(colours):
+    """Lays transparent pixels on white.
+
+    Args:
+        colours: uint8 `(row, column, 4)`.
+
+    Returns:
+        uint8 `(row, column, 3)`.
+    """
     colours = tf.cast(colours, tf.int32)
     alpha = colours[..., 3:]
     return tf.cast((colours[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)

@@ -1,13 +1,14 @@
 """From the `data` section of a configuration to an ImageSet."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-from tfwsss.config import DataSettings
 from tfwsss.data.demo import demo_images
 from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.voc import read_voc
 from tfwsss.errors import UserError
+from tfwsss.settings import DataSettings
 
 
 def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
@@ -37,15 +38,29 @@ def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
     return with_saliency(images, data.saliency) if data.saliency else images
 
 
-def training_and_pseudo(data: DataSettings, cache: Path) -> tuple[ImageSet, ImageSet]:
-    """Reads the images to train on and those to make masks of.
+class Splits(NamedTuple):
+    """The images of a run by what they are for; the first two are the same object where their lists are the same.
+
+    Args:
+        training: to train on.
+        pseudo: to make pseudo labels of.
+        val: to segment without tags; `None` for none.
+    """
+
+    training: ImageSet
+    pseudo: ImageSet
+    val: ImageSet | None = None
+
+
+def open_splits(data: DataSettings, cache: Path) -> Splits:
+    """Reads the lists of images to train on, to make pseudo labels of, and to segment without tags.
 
     Args:
         data: which data set and lists.
         cache: folder in which the built-in set is drawn.
 
     Returns:
-        Two image sets of the same classes; the same object where the lists are the same.
+        Image sets of the same classes.
 
     Raises:
         UserError: as `open_images`; also a class that no training image shows.
@@ -53,10 +68,7 @@ def training_and_pseudo(data: DataSettings, cache: Path) -> tuple[ImageSet, Imag
     training = open_images(data, cache, data.split)
     if data.kind != "voc":                # its twenty classes are fixed, and a list may well lack some
         check_classes(training)
-    if data.pseudo_split in (None, data.split):
-        return training, training
-    pseudo = open_images(data, cache, data.pseudo_split)
-    if pseudo.classes != training.classes:
-        raise UserError(f"data.pseudo_split: classes {pseudo.classes[1:]} differ from those of data.split, "
-                        f"{training.classes[1:]}; write all classes into classes.txt")
-    return training, pseudo
+    same = data.pseudo_split in (None, data.split)
+    pseudo = training if same else open_images(data, cache, data.pseudo_split)
+    plain = data.model_copy(update={"saliency": None})               # a segmentation network sees images only
+    return Splits(training, pseudo, open_images(plain, cache, data.val_split) if data.val_split else None)

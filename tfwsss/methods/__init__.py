@@ -1,4 +1,4 @@
-"""Each method is a `Config` and a function `stages(config, images)`."""
+"""Each method is a `Config` and a function `stages(config, splits)`."""
 
 import difflib
 import importlib
@@ -6,7 +6,7 @@ from types import ModuleType
 
 from tfwsss.errors import UserError
 
-METHODS = ("icd", "affinitynet")
+METHODS = ("icd", "affinitynet", "cian", "retrain")
 """Names of the methods; a module of this folder has each name."""
 
 
@@ -17,7 +17,7 @@ def get(name: str) -> ModuleType:
         name: one of `METHODS`.
 
     Returns:
-        Module with `Config`, `DEMO`, `stages` and `predictor`.
+        Module with `Config`, `DEMO`, `stages` and `predict`.
 
     Raises:
         UserError: no such method.

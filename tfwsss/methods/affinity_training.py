@@ -10,13 +10,18 @@ from tfwsss.backbones.build import build_backbone
 from tfwsss.data.batches import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import reduce_ids
+from tfwsss.errors import UserError
 from tfwsss.methods.fitting import FitSettings, make_optimizer, watchers
 from tfwsss.models.affinity import AffinityNet
+from tfwsss.ops.offsets import half_disc, reach
+from tfwsss.optim import DECAYED
 from tfwsss.stages import Inputs
 
 HEADS = ("f8_3", "f8_4", "f8_5", "f9")
 """Layers that learn faster than the backbone."""
 
+DECAYING = (*DECAYED, "gn8_*/gamma")
+"""What decays: in the released code the scales of VGG-16's group norms too."""
 
 STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
 """Pixels between positions of the backbones that have one choice."""
@@ -53,16 +58,39 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> AffinityNet:
 
     Returns:
         Compiled `AffinityNet`.
+
+    Raises:
+        UserError: a crop in which no pair would be compared.
     """
     settings = config.affinity
+    _check_pairs(settings)
     known = settings.backbone.name == "vgg16"
     form = {"form": "affinitynet", "fc6_dilation": 4} if known else {}
     backbone = build_backbone(**settings.backbone.model_dump(), **form)
     model = AffinityNet(backbone, widths=settings.widths, group_norm=known, radius=settings.radius,
                         border=settings.border)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS), jit_compile=False)
+    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS, DECAYING), jit_compile=False)
     return model
+
+
+def stride_of(settings: AffinitySettings) -> int:
+    """Returns the number of pixels between positions of the network's grid.
+
+    Args:
+        settings: of the network.
+    """
+    return STRIDES.get(settings.backbone.name) or settings.backbone.output_stride
+
+
+def _check_pairs(settings: AffinitySettings) -> None:
+    """Refuses a crop so small that no pair is `released`: nothing would be learnt from it."""
+    stride, needed = stride_of(settings), 2 * reach(half_disc(settings.radius)) + 1
+    grid = -(-settings.crop // stride)
+    if settings.border == "released" and grid < needed:
+        raise UserError(f"affinity: a crop of {settings.crop} pixels makes {grid} x {grid} positions of "
+                        f"{settings.backbone.name}; with border 'released' and radius {settings.radius} pairs begin "
+                        f"at {needed}: set affinity.border=full, or affinity.crop={(needed - 1) * stride + 1} or more")
 
 
 def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
@@ -78,8 +106,7 @@ def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
         `tf.data` batches of "image" and "mask", the latter on the network's grid.
     """
     settings = config.affinity
-    stride = STRIDES.get(settings.backbone.name) or settings.backbone.output_stride
-    num_ids = len(images.classes)
+    stride, num_ids = stride_of(settings), len(images.classes)
     data = training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(0.0), seed=config.seed,
                             epochs=settings.epochs, initial_epoch=first, masks=inputs["labels"])
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": reduce_ids(y["mask"], stride, num_ids)}))

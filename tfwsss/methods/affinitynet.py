@@ -8,30 +8,21 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
-from tfwsss.config import CRFSettings, RunSettings, Settings
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits
 from tfwsss.methods import affinity_training, classify, maps, walking
 from tfwsss.methods.affinity_training import AffinitySettings
 from tfwsss.methods.classify import ClassifySettings
 from tfwsss.methods.crf import crf_stage, sharpen
 from tfwsss.methods.fitting import having
+from tfwsss.methods.labelling import LabelSettings, label_stage
+from tfwsss.methods.labelling import power as power_of
+from tfwsss.methods.retrain import SMALL_SEGMENTER, Ending, ending
+from tfwsss.methods.served import decide_by_walk, from_maps
 from tfwsss.models.affinity import AffinityNet
-from tfwsss.models.classifier import Classifier, class_maps
+from tfwsss.models.served import Served
+from tfwsss.settings import CRFSettings, Settings
 from tfwsss.stages import Stage, train
-
-
-class LabelSettings(Settings):
-    """From class maps to what the affinity network learns from: see `refine.affinity_labels`.
-
-    Args:
-        low, high: powers of the strong and the weak background; nothing takes a quarter and twice the power that
-            belongs to the threshold of `cam_masks`, the published ratios.
-        crf: of both; its `certainty` is not read.
-    """
-
-    low: pydantic.PositiveFloat | None = 4.0
-    high: pydantic.PositiveFloat | None = 32.0
-    crf: CRFSettings = CRFSettings()
 
 
 class WalkSettings(Settings):
@@ -41,14 +32,17 @@ class WalkSettings(Settings):
         alpha: power of the background, (1 - strongest class map)^alpha; nothing takes the one that belongs to the
             threshold of `cam_masks`.
         sharpness: power of the affinities. steps: of the walk.
+        paths: the affinity of a pair is that of the weakest link on the straight path between them (IRN), and all
+            pairs of the map count, whatever `affinity.border` says; links part less, so that 16 suits `sharpness`.
     """
 
     alpha: pydantic.PositiveFloat | None = 16.0
     sharpness: pydantic.PositiveFloat = 8.0
     steps: pydantic.NonNegativeInt = 256
+    paths: bool = False
 
 
-class Config(RunSettings):
+class Config(Ending):
     """Settings of AffinityNet; the defaults are those of the released code with VGG-16.
 
     Args:
@@ -77,7 +71,7 @@ _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "
              "learning_rate": 1e-3, "head_factor": 1.0, "bias_factor": 1.0, "weight_decay": 0.0, "jitter": []}
 
 DEMO: dict[str, Any] = {
-    "data": {"kind": "demo", "split": "train"},
+    "data": {"kind": "demo", "split": "train", "val_split": "val"},
     "classifier": {**_DEMO_FIT, "epochs": 15, "crop": 97, "longer_side": None, "scales": [0.75, 1.0, 1.25],
                    "dropout": 0.0},
     "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5], "mirror": True},
@@ -85,27 +79,28 @@ DEMO: dict[str, Any] = {
     "affinity": {**_DEMO_FIT, "epochs": 8, "crop": 96, "widths": [16, 32, 64]},
     "walk": {"alpha": 32.0},
     "pseudo": {"position_deviation": 20.0},
+    "segmenter": SMALL_SEGMENTER,
 }
 """Small settings for the built-in data set."""
 
 
-def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
+def stages(config: Config, splits: Splits) -> list[Stage]:
     """Ahn and Kwak, CVPR 2018: learn from sure labels which neighbours belong together, and walk.
 
     Args:
         config: settings.
-        images: what to train on.
-        pseudo: what to make pseudo labels of.
+        splits: what to train on, to make pseudo labels of, and to segment.
 
     Returns:
-        The stages, in order; the last is `pseudo`.
+        The stages, in order: to `pseudo`, then the segmentation network.
     """
+    images, pseudo, _ = splits
     everything = images.joined(pseudo)
     listed = [
         classify.classifier_stage("classifier", images, config, config.classifier),
         classify.map_stage("cam", everything, config, config.cam, "classifier"),
         maps.threshold_stage("cam_masks", everything, config, config.cam_masks, "cam"),
-        walking.label_stage("labels", images, config),
+        label_stage("labels", images, config, config.labels),
         train("affinity", images, config, settings=config.affinity, epochs=config.affinity.epochs, needs=("labels",),
               build=functools.partial(affinity_training.build, config), usable=having("labels", "masks", images),
               batches=functools.partial(affinity_training.batches, config),
@@ -115,7 +110,7 @@ def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
     ]
     if config.cam_crf:
         listed.insert(3, crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo))
-    return listed
+    return [*listed, *ending(config, splits)]
 
 
 def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterator[tuple[str, np.ndarray]]:
@@ -133,13 +128,34 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
     Yields:
         Name and mask uint8 `(row, column)`.
     """
-    folders = {name: config.given.get(name, run / name) for name in ("classifier", "affinity", "cam_masks")}
-    classifier = class_maps(maps.load_model(folders["classifier"], Classifier), ["cam", "position_logits"])
-    walker = walking.build_walker(maps.load_model(folders["affinity"], AffinityNet), config.walk)
-    power = walking.power(config.walk.alpha, config.cam_masks, folders["cam_masks"])
-    for name, found in maps.score_images(classifier, images, images.names, config.cam):
+    mapper, walker, power = _networks(config, run)
+    for name, found in maps.score_images(mapper.network, images, images.names, config.cam, mapper.colour):
         if not tagged:
             found = maps.likely(found, "position_logits")
         image = images.read_image(name)
         mask = walking.walked(walker, image, found["cam"], power)
         yield name, sharpen(mask, image, len(images.classes), config.pseudo)
+
+
+def served(config: Config, run: Path) -> Served:
+    """Says how a finished run makes masks, for `tfwsss.export`; `predict` makes the same.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+
+    Returns:
+        Its networks and rule.
+    """
+    mapper, walker, power = _networks(config, run)
+    return from_maps(mapper.network, config.cam, config.pseudo, logits="position_logits", colour=mapper.colour,
+                     decide=functools.partial(decide_by_walk, walker, power), others=(walker.network,))
+
+
+def _networks(config: Config, run: Path) -> tuple[classify.Mapper, walking.Walker, float]:
+    """Loads what makes masks: the network of class maps, the walk, and the background's power."""
+    folders = {name: config.given.get(name, run / name) for name in ("classifier", "affinity", "cam_masks")}
+    mapper = classify.load_mapper(folders["classifier"], ["cam", "position_logits"])
+    walker = walking.build_walker(maps.load_model(folders["affinity"], AffinityNet), config.walk)
+    power = power_of(config.walk.alpha, config.cam_masks, folders["cam_masks"])
+    return mapper, walker, power

@@ -1,16 +1,17 @@
 """The stages from tags to class maps and their masks, for every method that begins with a classifier."""
 
 import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 import pydantic
 
+from tfwsss.artefacts import Scores
 from tfwsss.backbones.build import build_backbone
 from tfwsss.callbacks import Panel
-from tfwsss.config import RunSettings
 from tfwsss.data.batches import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.methods import maps
@@ -18,7 +19,8 @@ from tfwsss.methods.fitting import PANEL_THRESHOLD, FitSettings, make_optimizer,
 from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
-from tfwsss.stages import Inputs, Stage, train
+from tfwsss.settings import RunSettings
+from tfwsss.stages import Inputs, Stage, infer, train
 
 
 class ClassifySettings(FitSettings):
@@ -36,6 +38,38 @@ class ClassifySettings(FitSettings):
     schedule: Literal["epoch", "step"] = "step"
     bias_factor: pydantic.PositiveFloat = 2.0
     dropout: float = pydantic.Field(0.5, ge=0.0, lt=1.0)
+
+
+class Mapper(NamedTuple):
+    """A trained classifier, ready for whole images.
+
+    Args:
+        network: image `(batch, row, column, 3)` to a dictionary of maps, as `maps.score_images` takes it.
+        colour: red, green, blue round images, as in training.
+    """
+
+    network: keras.Model
+    colour: tuple[float, float, float]
+
+
+def load_mapper(folder: Path, keys: Sequence[str] = ("cam",)) -> Mapper:
+    """Loads a trained classifier.
+
+    Args:
+        folder: of its stage.
+        keys: of the maps to keep, see `models.classifier.class_maps`.
+
+    Returns:
+        Mapper.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds another network.
+    """
+    return _mapper(maps.load_model(folder, Classifier), keys)
+
+
+def _mapper(model: Classifier, keys: Sequence[str]) -> Mapper:
+    return Mapper(class_maps(model, keys), mean_colour(model.backbone.name))
 
 
 def classifier_stage(name: str, images: ImageSet, config: RunSettings, settings: ClassifySettings) -> Stage:
@@ -72,14 +106,14 @@ def _batches(config: RunSettings, settings: ClassifySettings, inputs: Inputs, im
 
 def _callbacks(name: str, config: RunSettings, settings: ClassifySettings, run: Path, model: Classifier,
                images: ImageSet) -> list[keras.callbacks.Callback]:
-    network = class_maps(model)
-    return watchers(name, config, settings, run, images, lambda fixed, image: _panel(network, fixed, image))
+    mapper = _mapper(model, ("cam",))
+    return watchers(name, config, settings, run, images, lambda fixed, image: _panel(mapper, fixed, image))
 
 
-def _panel(network: keras.Model, images: ImageSet, name: str) -> Panel:
+def _panel(mapper: Mapper, images: ImageSet, name: str) -> Panel:
     """Returns what a panel shows of an image: class maps, and the mask they give under a fixed threshold."""
-    side = max(images.read_size(name))
-    _, found = next(maps.score_images(network, images, [name], maps.MapSettings(canvas=side, batch_size=1)))
+    seen = maps.MapSettings(canvas=max(images.read_size(name)), batch_size=1)
+    _, found = next(maps.score_images(mapper.network, images, [name], seen, mapper.colour))
     cam = found["cam"]
     ids, strength = strongest_class(upsample(cam.scores, cam.size, cam.covers), cam.classes)
     return {"CAM": strength}, {"CAM mask": np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))}
@@ -98,5 +132,9 @@ def map_stage(name: str, images: ImageSet, config: RunSettings, settings: maps.M
     Returns:
         Stage of kind `scores`.
     """
-    return maps.map_stage(name, images, config, settings, source,
-                          lambda folder: class_maps(maps.load_model(folder, Classifier)))
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores]]:
+        mapper = load_mapper(inputs[source])
+        for image, found in maps.score_images(mapper.network, images, names, settings, mapper.colour):
+            yield image, found["cam"]
+
+    return infer(name, images, config, kind="scores", settings=settings, needs=(source,), predict=predict)

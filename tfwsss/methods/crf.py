@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from tfwsss import artefacts
-from tfwsss.config import CRFSettings, RunSettings
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.layers.dense_crf import dense_crf, unary_from_labels
 from tfwsss.palette import IGNORE
+from tfwsss.settings import CRFSettings, RunSettings
 from tfwsss.stages import Stage, infer
 
 UNSURE = 0.1

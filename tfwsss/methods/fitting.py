@@ -9,11 +9,11 @@ import pydantic
 
 from tfwsss import artefacts
 from tfwsss.callbacks import Panel, Panels, TensorBoardLogs
-from tfwsss.config import BackboneSettings, RunSettings, Settings
 from tfwsss.data.augment import Augmentation
 from tfwsss.data.image_set import ImageSet
-from tfwsss.optim import SGD, Adam, PolyDecay
+from tfwsss.optim import DECAYED, SGD, Adam, PolyDecay
 from tfwsss.progress import TrainingProgress
+from tfwsss.settings import BackboneSettings, RunSettings, Settings
 from tfwsss.stages import Inputs
 
 GREY = 127.0
@@ -28,7 +28,7 @@ class FitSettings(Settings):
     """Network, optimiser and augmentation of a trained stage.
 
     Args:
-        backbone: see `config.BackboneSettings`.
+        backbone: see `settings.BackboneSettings`.
         epochs, batch_size: of training; the batch is that of all devices together.
         crop: side in pixels of what the network sees.
         scales: factors, one drawn for each image. longer_side: smallest and largest length to which the longer
@@ -39,7 +39,7 @@ class FitSettings(Settings):
         optimizer: `sgd` with `momentum`, or `adam`.
         learning_rate: of the first step; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
         head_factor: times the learning rate, for the new layers. bias_factor: the same for biases and offsets.
-        weight_decay: coupled, of kernels only.
+        weight_decay: coupled; of kernels, and of those scales that the published program decays too.
     """
 
     backbone: BackboneSettings = BackboneSettings()
@@ -69,8 +69,10 @@ class FitSettings(Settings):
                             self.scatter)
 
 
-MEANS = {"vgg16": (122.675, 116.669, 104.008), "resnet38": (123.675, 116.28, 103.53)}
-"""Colours that the published backbones take for zero."""
+BLACK = (0.0, 0.0, 0.0)
+MEANS = {"vgg16": (122.675, 116.669, 104.008), "resnet38": (123.675, 116.28, 103.53), "resnet50": BLACK,
+         "resnet101": BLACK}
+"""Colours that the published programs put round images: those that their backbones take for zero, but in CIAN's."""
 
 
 def mean_colour(backbone: str) -> tuple[float, float, float]:
@@ -82,8 +84,8 @@ def mean_colour(backbone: str) -> tuple[float, float, float]:
     return MEANS.get(backbone, (GREY, GREY, GREY))
 
 
-def make_optimizer(settings: FitSettings, model: keras.Model, steps: int,
-                   heads: tuple[str, ...]) -> keras.optimizers.Optimizer:
+def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads: tuple[str, ...],
+                   decayed: tuple[str, ...] = DECAYED) -> keras.optimizers.Optimizer:
     """Makes the optimiser that the settings describe.
 
     Args:
@@ -91,6 +93,7 @@ def make_optimizer(settings: FitSettings, model: keras.Model, steps: int,
         model: what will be trained; many a backbone has no bias that learns.
         steps: in an epoch.
         heads: names of the new layers.
+        decayed: names of the variables that decay.
 
     Returns:
         `optim.SGD` or `optim.Adam` with polynomial decay.
@@ -101,8 +104,9 @@ def make_optimizer(settings: FitSettings, model: keras.Model, steps: int,
     if settings.bias_factor != 1:
         factors |= {leaf: settings.bias_factor for leaf in ("bias", "beta") if leaf in leaves}
     if settings.optimizer == "adam":
-        return Adam(rate, coupled_decay=settings.weight_decay, multipliers=factors)
-    return SGD(rate, momentum=settings.momentum, coupled_decay=settings.weight_decay, multipliers=factors)
+        return Adam(rate, coupled_decay=settings.weight_decay, multipliers=factors, decayed=decayed)
+    return SGD(rate, momentum=settings.momentum, coupled_decay=settings.weight_decay, multipliers=factors,
+               decayed=decayed)
 
 
 def watchers(name: str, config: RunSettings, settings: FitSettings, run: Path, images: ImageSet,

@@ -9,14 +9,18 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
-from tfwsss.config import CRFSettings, RunSettings, Settings
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits
 from tfwsss.methods import icd_training, maps
 from tfwsss.methods.crf import crf_stage, sharpen
 from tfwsss.methods.fitting import having
 from tfwsss.methods.icd_training import ICDSettings
+from tfwsss.methods.retrain import SMALL_SEGMENTER, Ending, ending
+from tfwsss.methods.served import decide_by_icd, from_maps
+from tfwsss.models.served import Served
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.superpixels import superpixels
+from tfwsss.settings import CRFSettings, Settings
 from tfwsss.stages import Stage, infer, refine, train
 
 
@@ -51,7 +55,7 @@ class SeedSettings(Settings):
     corners_aligned: bool = False
 
 
-class Config(RunSettings):
+class Config(Ending):
     """Settings of ICD; the defaults are the published ones (VGG-16, VOC 2012).
 
     Args:
@@ -80,7 +84,7 @@ class Config(RunSettings):
 _DEMO_MAPS = {"canvas": 129, "batch_size": 16, "mirror": True}
 
 DEMO: dict[str, Any] = {
-    "data": {"kind": "demo", "split": "train"},
+    "data": {"kind": "demo", "split": "train", "val_split": "val"},
     "regions": {"max_regions": 0},
     "icd": {"backbone": {"name": "small", "initial": None}, "crop": 97, "batch_size": 16, "epochs": 14,
             "optimizer": "adam", "learning_rate": 1e-3, "schedule": "step", "head_width": 64, "head_factor": 1.0,
@@ -89,21 +93,22 @@ DEMO: dict[str, Any] = {
     "scores": _DEMO_MAPS,
     "seeds": {"corners_aligned": True},
     "pseudo": {"position_deviation": 20.0},
+    "segmenter": SMALL_SEGMENTER,
 }
 """Small settings for the built-in data set."""
 
 
-def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
+def stages(config: Config, splits: Splits) -> list[Stage]:
     """Fan et al., CVPR 2020: learn from tags which side of a class' own direction is the object.
 
     Args:
         config: settings.
-        images: what to train on.
-        pseudo: what to make pseudo labels of.
+        splits: what to train on, to make pseudo labels of, and to segment.
 
     Returns:
-        The stages, in order; the last is `pseudo`.
+        The stages, in order: to `pseudo`, then the segmentation network.
     """
+    images, pseudo, _ = splits
     everything = images.joined(pseudo)     # superpixels are made of each once
 
     def map_of(key: str, settings: maps.MapSettings) -> Stage:
@@ -123,7 +128,7 @@ def stages(config: Config, images: ImageSet, pseudo: ImageSet) -> list[Stage]:
     if config.cam_crf:
         stage = crf_stage("cam_crf", pseudo, config, source="cam_masks", settings=config.pseudo)
         listed.append(dataclasses.replace(stage, section="pseudo"))
-    return listed + _seed_stages(config, pseudo)
+    return [*listed, *_seed_stages(config, pseudo), *ending(config, splits)]
 
 
 def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
@@ -171,3 +176,18 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
             found = maps.likely(found, "cam")
         seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
         yield name, sharpen(seeds, images.read_image(name), len(images.classes), config.pseudo)
+
+
+def served(config: Config, run: Path) -> Served:
+    """Says how a finished run makes masks, for `tfwsss.export`; `predict` makes the same.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+
+    Returns:
+        Its network and rule.
+    """
+    network = icd_training.load_maps(config.given.get("icd", run / "icd") / "model.keras", ["cam", "scores"])
+    rule = functools.partial(decide_by_icd, config.seeds.corners_aligned)
+    return from_maps(network, config.scores, config.pseudo, logits="cam", decide=rule)

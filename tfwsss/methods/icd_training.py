@@ -11,7 +11,6 @@ import pydantic
 from tfwsss import artefacts
 from tfwsss.backbones.build import build_backbone
 from tfwsss.callbacks import Panel
-from tfwsss.config import BackboneSettings, Settings
 from tfwsss.data.batches import canvas_batches, steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -23,6 +22,7 @@ from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.merging import merge_regions
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
+from tfwsss.settings import BackboneSettings, Settings
 from tfwsss.stages import Inputs
 
 HEADS = ("fc8", "conv_ft")

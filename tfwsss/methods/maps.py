@@ -12,14 +12,14 @@ import pydantic
 
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
-from tfwsss.config import RunSettings, Settings
-from tfwsss.data.batches import canvas_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.ops.resize import resize
+from tfwsss.methods.fitting import GREY
+from tfwsss.methods.views import at_own_size, on_canvases
 from tfwsss.refine.seeds import decide_cam
 from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.refine.upsample import upsample
+from tfwsss.settings import RunSettings, Settings
 from tfwsss.stages import Inputs, Stage, infer
 
 _HELD = 32
@@ -30,13 +30,14 @@ class MapSettings(Settings):
     """How class maps of whole images are made.
 
     Args:
-        canvas: side in pixels; images lie at its upper left, larger ones are reduced to fit.
+        canvas: side in pixels; images lie at its upper left, larger ones are reduced to fit. Nothing: images at their
+            own sizes, one at a time, as AffinityNet's released code sees them; such maps are as large as the images.
         scales: factors at which the network sees each image; their maps are averaged.
         mirror: also see each image mirrored.
         batch_size: canvases at a time, over all devices.
     """
 
-    canvas: pydantic.PositiveInt = 513
+    canvas: pydantic.PositiveInt | None = 513
     scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
     mirror: bool = False
     batch_size: pydantic.PositiveInt = 4
@@ -53,58 +54,42 @@ class ThresholdSettings(Settings):
 
 
 def score_images(network: keras.Model, images: ImageSet, names: Sequence[str], settings: MapSettings,
-                 pad_value: float = 127.0) -> Iterator[tuple[str, dict[str, Scores]]]:
+                 pad_value: float | Sequence[float] = GREY) -> Iterator[tuple[str, dict[str, Scores]]]:
     """Computes the maps of the labelled classes of each image.
 
     Positions of the network's grid lie `stride` pixels apart, the first on the first
     pixel. Canvases of `stride k + 1` pixels make the grids of all scales fall on each
-    other, corners on corners.
+    other, corners on corners. Without a canvas see `views.at_own_size`.
 
     Args:
         network: image `(batch, row, column, 3)` to a dictionary of maps `(batch, row', column', class)`.
         images: the data set.
         names: what to compute.
         settings: canvas, scales, mirror.
-        pad_value: grey of the rest of the canvas.
+        pad_value: grey 0-255, or red, green, blue of the rest of the canvas.
 
     Yields:
         Name and maps by the network's keys; they cover the canvas, and only the image's own labels are kept.
     """
+    if settings.canvas is None:
+        for name in names:
+            image, classes = images.read_image(name), np.array(images.labels[name], np.int32)
+            found = at_own_size(network, image, classes, settings.scales, settings.mirror)
+            yield name, {key: Scores(classes, values, image.shape[:2]) for key, values in found.items()}
+        return
     stride = stride_of(network)
     steps = -(-(settings.canvas - 1) // stride)                       # grid positions - 1 at scale 1
     base = steps * stride + 1
     held = -(-_HELD // settings.batch_size) * settings.batch_size
     for start in range(0, len(names), held):
         part = list(names[start : start + held])
-        maps = _averaged(network, images, part, settings, stride, steps, pad_value)
+        maps = on_canvases(network, images, part, settings, stride, steps, pad_value)
         for place, name in enumerate(part):
             rows, columns = images.read_size(name)
             cover = max(base, rows, columns)                          # what the canvas covers, in the image's pixels
             classes = np.array(images.labels[name], np.int32)
             yield name, {key: Scores(classes, np.moveaxis(values[place][..., classes], -1, 0), (rows, columns),
                                      (cover, cover)) for key, values in maps.items()}
-
-
-def _averaged(network, images: ImageSet, names: list[str], settings: MapSettings, stride: int, steps: int,
-              pad_value: float) -> dict[str, np.ndarray]:
-    """Returns the maps of some images, `(image, row', column', class)`, averaged over scales and mirror images."""
-    passes = []
-    for scale in settings.scales:
-        side = max(1, round(steps * scale)) * stride + 1
-        data = canvas_batches(images, names, settings.batch_size, side, steps * stride + 1, pad_value)
-        passes.append(_applied(network, data))
-        if settings.mirror:
-            mirrored = _applied(network, data.map(lambda image: image[:, :, ::-1]))
-            passes.append({key: maps[:, :, ::-1] for key, maps in mirrored.items()})
-    return {key: np.mean([_to_grid(maps[key], steps + 1) for maps in passes], axis=0) for key in passes[0]}
-
-
-def _applied(network: keras.Model, data) -> dict[str, np.ndarray]:
-    """Applies the network to batches; inside a training on several replicas, without those: some would get nothing."""
-    if network.distribute_strategy.num_replicas_in_sync == 1:
-        return network.predict(data, verbose=0)
-    found = [network(batch, training=False) for batch in data]
-    return {key: np.concatenate([keras.ops.convert_to_numpy(maps[key]) for maps in found]) for key in found[0]}
 
 
 def stride_of(network: keras.Model) -> int:
@@ -117,17 +102,12 @@ def stride_of(network: keras.Model) -> int:
     return 256 // (rows - 1)
 
 
-def _to_grid(maps: np.ndarray, side: int) -> np.ndarray:
-    """Resamples maps, corners on corners, to `(image, side, side, class)`."""
-    return maps if maps.shape[1] == side else np.asarray(resize(maps, side, side, align_corners=True))
-
-
-def load_model(folder: Path, kind: type[keras.Model]) -> keras.Model:
+def load_model(folder: Path, kind: type[keras.Model] | tuple[type[keras.Model], ...]) -> keras.Model:
     """Loads the network that a stage has trained.
 
     Args:
         folder: of the stage; `model.keras` is read, by our own classes only.
-        kind: class that it must be of.
+        kind: class that it must be of, or several.
 
     Returns:
         keras.Model without optimiser.
@@ -144,8 +124,9 @@ def load_model(folder: Path, kind: type[keras.Model]) -> keras.Model:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path}: cannot be read ({reason}); train again with --redo {folder.name}") from error
     if not isinstance(model, kind):
+        expected = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise UserError(f"{path}: holds a {type(model).__name__}; "
-                        f"expected the {kind.__name__} that python -m tfwsss.train wrote")
+                        f"expected the {expected} that python -m tfwsss.train wrote")
     return model
 
 

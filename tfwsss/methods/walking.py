@@ -1,8 +1,6 @@
-"""AffinityNet's stages on whole images: sure labels from class maps, and the walk along learned affinities."""
+"""AffinityNet's walk along learned affinities, on whole images."""
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -10,94 +8,18 @@ import numpy as np
 
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
-from tfwsss.config import CRFSettings
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault, UserError
-from tfwsss.layers.dense_crf import dense_crf
+from tfwsss.errors import ImageFault
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.methods import maps
 from tfwsss.methods.fitting import mean_colour
+from tfwsss.methods.labelling import power
 from tfwsss.models.affinity import AffinityNet, affinities
-from tfwsss.refine.affinity_labels import affinity_labels, cell_means
-from tfwsss.refine.background import background_power, normalise, with_background
+from tfwsss.refine.affinity_labels import cell_means
+from tfwsss.refine.background import normalise, with_background
 from tfwsss.refine.seeds import resize_maps
 from tfwsss.refine.upsample import upsample
 from tfwsss.stages import Inputs, Stage, infer
-
-_TINY = 1e-5
-
-
-def power(alpha: float | None, settings: maps.ThresholdSettings, folder: Path) -> float:
-    """Returns the background's power: the one that is set, or the one that belongs to the masks' threshold.
-
-    Args:
-        alpha: as set, or nothing.
-        settings: of the stage of thresholded masks.
-        folder: of that stage; its `threshold.json` is read.
-
-    Returns:
-        Positive power.
-
-    Raises:
-        UserError: no power is set and no threshold is known.
-    """
-    if alpha is not None:
-        return alpha
-    if settings.threshold is not None:
-        return background_power(settings.threshold)
-    path = folder / "threshold.json"
-    try:
-        return background_power(json.loads(path.read_text(encoding="utf-8"))["threshold"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, or set cam_masks.threshold") from None
-
-
-def label_stage(name: str, images: ImageSet, config: Any) -> Stage:
-    """Makes the stage that writes the labels from which affinity is learned.
-
-    Args:
-        name: of the stage.
-        images: what to label.
-        config: `methods.affinitynet.Config`.
-
-    Returns:
-        Stage of kind `masks`, 255 where nothing is sure.
-    """
-    settings = config.labels
-
-    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        middle = power(None, config.cam_masks, inputs["cam_masks"]) if None in (settings.low, settings.high) else 0.0
-        low, high = settings.low or middle / 4, settings.high or middle * 2
-        for image in names:
-            try:
-                yield image, sure_labels(images.read_image(image), artefacts.read_scores(inputs["cam"], image), low,
-                                         high, settings.crf)
-            except ImageFault as fault:
-                yield image, fault
-
-    return infer(name, images, config, kind="masks", settings=settings, needs=("cam", "cam_masks"), predict=predict)
-
-
-def sure_labels(image: np.ndarray, cam: Scores, low: float, high: float, settings: CRFSettings) -> np.ndarray:
-    """Keeps of an image's class maps what two dense CRFs, with strong and weak background, agree upon.
-
-    Args:
-        image: uint8 `(row, column, 3)`.
-        cam: its class maps.
-        low: power of the strong background.
-        high: power of the weak background.
-        settings: of both CRFs.
-
-    Returns:
-        uint8 `(row, column)`: 0 background, label + 1 object, 255 unknown.
-    """
-    found = normalise(upsample(cam.scores, cam.size, cam.covers))
-    planes = np.stack([with_background(found, alpha) for alpha in (low, high)])          # (2, 1 + class, row, column)
-    unary = -np.log(np.clip(np.moveaxis(planes, 1, -1), _TINY, 1.0))
-    parameters = settings.model_dump(exclude={"implementation", "certainty"})
-    marginals = dense_crf(unary, np.stack([image, image]), implementation=settings.implementation, **parameters)
-    strong, weak = np.moveaxis(marginals, -1, 1)
-    return affinity_labels(strong, weak, cam.classes.tolist(), block=1)
 
 
 def walk_stage(name: str, images: ImageSet, config: Any) -> Stage:
@@ -149,7 +71,7 @@ def build_walker(model: AffinityNet, settings: Any) -> Walker:
     Returns:
         What `walked` needs.
     """
-    network = affinities(model)
+    network = affinities(model, settings.paths)
     planes = keras.Input((None, None, None), name="planes")
     walk = RandomWalk(model.get_layer("affinity").radius, settings.sharpness, settings.steps, name="walk")
     joined = keras.Model({"image": network.input, "planes": planes}, walk(planes, network.output["affinity"]))

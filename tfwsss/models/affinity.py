@@ -7,12 +7,16 @@ from keras import layers, ops
 
 from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.models.on_backbone import OnBackbone
 
+_MXNET = ("stage4_unit1_relu1", "stage4_unit2_relu1", "relu1")
+_KERAS = ("conv5_block1_preact_relu", "conv5_block2_preact_relu", "post_relu")
 TAPS = {"resnet38": ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu"), "vgg16": ("conv4_3", "conv5_3", "fc7"),
-        "mobilenet_v2": ("block_9_add", "block_12_add", "out_relu"), "small": ("relu4", "relu5", "relu6")}
+        "mobilenet_v2": ("block_9_add", "block_12_add", "out_relu"), "small": ("relu4", "relu5", "relu6"),
+        "resnet50": _MXNET, "resnet101": _MXNET, "resnet50_keras": _KERAS, "resnet101_keras": _KERAS}
 """Layers of each backbone whose outputs AffinityNet reads, all of one size."""
 
 _PROBE = 64     # pixels of the square image by which the taps' sizes are compared
@@ -50,7 +54,8 @@ class AffinityNet(OnBackbone):
         and "affinity" `(batch, row', column', offset)`, 0 to 1.
 
     Raises:
-        UserError: a tap that the backbone has not, or taps of different sizes.
+        UserError: a backbone without taps of its own where none are named, a tap that it has not, or taps of
+            different sizes; in training a mask that is not of the grid's size.
 
     Example:
 
@@ -65,7 +70,7 @@ class AffinityNet(OnBackbone):
     def __init__(self, backbone: keras.Model, taps: Sequence[str] = (), widths: Sequence[int] = (64, 128, 256),
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
-        taps = tuple(taps) or TAPS[backbone.name]
+        taps = tuple(taps) or _own_taps(backbone)
         narrow = [_narrowed(x, width, f"8_{number}", group_norm)
                   for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
         x = layers.Concatenate(name="f8")(narrow)
@@ -85,11 +90,29 @@ class AffinityNet(OnBackbone):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss of the pairs, and notes its three terms."""
+        _check_size(y["mask"].shape, y_pred["affinity"].shape)
         terms = self._pairs.terms(y["mask"], y_pred["affinity"])             # (batch, 3)
         for place, mean in enumerate(self._means):
             mean.update_state(terms[:, place])
         total = ops.matmul(terms, ops.convert_to_tensor(self._pairs.weights, "float32"))
         return self._reduce(total, total)
+
+
+def _own_taps(backbone: keras.Model) -> tuple[str, ...]:
+    """Returns the taps that are known for a backbone."""
+    if backbone.name not in TAPS:
+        raise UserError(f"AffinityNet: no taps are known for backbone {backbone.name!r}, only for {', '.join(TAPS)}; "
+                        "name three of its layers as taps, all of one size")
+    return TAPS[backbone.name]
+
+
+def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> None:
+    """Refuses a mask that does not lie on the network's grid; sizes may be unknown while a graph is made."""
+    if any(None not in (one, other) and one != other for one, other in zip(mask[1:], affinity[1:3], strict=False)) \
+            or len(mask) != 3:
+        raise UserError(f"AffinityNet: received masks of the shape {tuple(mask)}, expected (batch, row, column) of "
+                        f"{affinity[1]} x {affinity[2]} positions, the network's grid: reduce masks of the image's "
+                        "size by data.images.reduce_ids")
 
 
 def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:
@@ -116,11 +139,13 @@ def _narrowed(x, width: int, suffix: str, group_norm: bool):
     return layers.ELU(name=f"f{suffix}_elu")(x)
 
 
-def affinities(model: AffinityNet) -> keras.Model:
+def affinities(model: AffinityNet, paths: bool = False) -> keras.Model:
     """Takes from a network what inference needs.
 
     Args:
         model: AffinityNet. Shares its weights with the result.
+        paths: bool. Whether a pair is as alike as the weakest link on the straight path between its positions
+            (`PathAffinity`, all pairs of the map), in place of what was trained.
 
     Returns:
         keras.Model, image `(batch, row, column, 3)` of any size to a dictionary
@@ -132,4 +157,7 @@ def affinities(model: AffinityNet) -> keras.Model:
     >>> tuple(affinities(AffinityNet(small(width=0.1), widths=(2, 4, 8)))(ops.ones((1, 17, 40, 3)))["affinity"].shape)
     (1, 5, 10, 34)
     """
-    return keras.Model(model.input["image"], {"affinity": model.output["affinity"]}, name=f"{model.name}_affinities")
+    affinity = model.output["affinity"]
+    if paths:
+        affinity = PathAffinity(model.get_layer("affinity").radius, name="path_affinity")(model.output["embedding"])
+    return keras.Model(model.input["image"], {"affinity": affinity}, name=f"{model.name}_affinities")

@@ -1,8 +1,13 @@
 """Affinity of each position to its neighbours, as `(batch, row, column, offset)`; never a matrix of all pairs."""
 
+import functools
+
 from keras import ops
 
-from tfwsss.ops.offsets import Offset, path, reach
+from tfwsss.ops.offsets import Offset, pair_mask, path, reach
+
+DIRECT = ((0, 1), (1, 0))
+"""Offsets to direct neighbours, one of every opposite pair."""
 
 
 def feature_distance(features, offsets: tuple[Offset, ...]):
@@ -100,6 +105,44 @@ def boundary_affinity(boundary, offsets: tuple[Offset, ...]):
                 here = framed[:, span + dy : span + dy + rows, span + dx : span + dx + columns]
                 strongest[walked] = ops.maximum(strongest[before], here) if before else here
     return 1.0 - ops.stack([strongest[path(offset)] for offset in offsets], axis=-1)
+
+
+def path_affinity(links, offsets: tuple[Offset, ...]):
+    """Affinity of neighbours by the weakest link on the straight path between them.
+
+        affinity = min over links u, v of `path(offset)` of a(u, v),   v = u + (0, 1) or u + (1, 0)
+
+    IRN's rule with boundaries between positions in place of boundaries on them: a position beside an edge stays
+    joined to its own side. The affinity of two direct neighbours is that of their link.
+
+    Args:
+        links: float, `(batch, row, column, 2)`: affinity to the position on the right and to the one below, 0 to 1.
+        offsets: pairs of int, none (0, 0).
+
+    Returns:
+        float32, `(batch, row, column, offset)`, in 0 to 1; 0 for pairs that leave the map.
+
+    Raises:
+        ValueError: where an offset is (0, 0).
+
+    Example:
+    >>> links = ops.convert_to_tensor([[[[0.75, 1.0], [0.5, 1.0], [1.0, 1.0]]]])
+    >>> path_affinity(links, ((0, 1), (0, 2)))[0, 0].numpy().tolist()
+    [[0.75, 0.5], [0.5, 0.0], [0.0, 0.0]]
+
+    Reference: Ahn, Cho and Kwak, IRN, CVPR 2019 (there the strongest of boundaries on positions).
+    """
+    _, rows, columns, _ = ops.shape(links)
+    span = reach(offsets)
+    framed = _frame(ops.cast(links, "float32") * pair_mask(rows, columns, DIRECT), span)
+
+    def weakest(offset):
+        met = path(offset)
+        parts = [framed[:, span + y : span + y + rows, span + x : span + x + columns, place]
+                 for y, x in met for place, (dy, dx) in enumerate(DIRECT) if (y + dy, x + dx) in met]
+        return functools.reduce(ops.minimum, parts)
+
+    return ops.stack([weakest(offset) for offset in offsets], axis=-1)
 
 
 def _distance(features, offsets):

@@ -98,3 +98,70 @@ def resize(x, rows, columns, align_corners: bool = False):
     along_columns = ops.cast(interpolation_matrix(size[2], columns, align_corners), x.dtype)
     x = ops.einsum("ty,byxc->btxc", along_rows, x)
     return ops.einsum("sx,btxc->btsc", along_columns, x)
+
+
+def resize_part(x, size, covers, align_corners: bool = False):
+    """Resizes maps of a canvas to the canvas' size and keeps its upper left, where the image lies.
+
+        output = R x C^T  with R, C the first rows of the interpolation matrices to `covers`
+
+    Args:
+        x: float `(row, column, channel)`, sizes known or not.
+        size: rows and columns of the part.
+        covers: rows and columns of the canvas that the maps cover.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        `(rows, columns, channel)`, as `resize` and a crop give it. Never outside the range of `x`.
+
+    Example:
+
+    >>> x = ops.reshape(ops.arange(2, dtype="float32"), (1, 2, 1))
+    >>> ops.convert_to_numpy(resize_part(x, (1, 2), (1, 3), align_corners=True))[0, :, 0].tolist()
+    [0.0, 0.5]
+    """
+    down, across = part_matrices(x, size, covers, align_corners)
+    return ops.einsum("sx,txc->tsc", across, ops.einsum("ty,yxc->txc", down, x))
+
+
+def part_means(x, size, covers, align_corners: bool = False):
+    """Averages the pixels of `resize_part` without making them.
+
+    Args:
+        x: float `(row, column, channel)`.
+        size: rows and columns of the part.
+        covers: rows and columns of the canvas that the maps cover.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        `(channel,)`, within the range of `x`.
+
+    Example:
+
+    >>> x = ops.reshape(ops.arange(2, dtype="float32"), (1, 2, 1))
+    >>> ops.convert_to_numpy(part_means(x, (1, 2), (1, 3), align_corners=True)).tolist()
+    [0.25]
+    """
+    down, across = (ops.mean(matrix, axis=0) for matrix in part_matrices(x, size, covers, align_corners))
+    return ops.einsum("y,x,yxc->c", down, across, x)
+
+
+def part_matrices(x, size, covers, align_corners: bool = False):
+    """Returns what `resize_part` multiplies maps by.
+
+    Args:
+        x: float `(row, column, channel)`.
+        size: rows and columns of the part.
+        covers: rows and columns of the canvas that the maps cover.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        Two float32 matrices, `(rows, row)` and `(columns, column)`.
+
+    Example:
+
+    >>> [tuple(matrix.shape) for matrix in part_matrices(ops.ones((3, 4, 1)), (2, 5), (9, 9))]
+    [(2, 3), (5, 4)]
+    """
+    shape = ops.shape(x)
+    return tuple(interpolation_matrix(shape[axis], covers[axis], align_corners)[:size[axis]] for axis in (0, 1))

@@ -1,0 +1,4 @@
+import pytest
+
+pytest.importorskip("tensorflow_serving", reason="needs the extra serve: pip install 'tfwsss[serve]'")
+pytest.importorskip("aiohttp", reason="needs the extra serve: pip install 'tfwsss[serve]'")

@@ -1,0 +1,64 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.fake_run import image_set
+from tests.untrained import CLASSES, untrained_run
+from tfwsss.artefacts import read_mask
+from tfwsss.data.image_set import ImageSet
+from tfwsss.methods import icd, retrain
+from tfwsss.prediction import predict
+from tfwsss.runs import load_run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> ImageSet:
+    return image_set(tmp_path_factory.mktemp("photographs"), 2)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of ICD that ends with a segmentation network."""
+    base = tmp_path_factory.mktemp("runs")
+    run = untrained_run(base / "icd", "icd", rounds=1, masks={"window": 65}, pseudo={"iterations": 0})
+    shutil.copytree(untrained_run(base / "retrain", "retrain", seed=1) / "segmenter", run / "segmenter")
+    return run
+
+
+def expected(module, run, images, tags) -> dict[str, np.ndarray]:
+    labels = tuple(range(3)) if tags is None else tuple(CLASSES.index(tag) - 1 for tag in tags)
+    known = ImageSet(images.names, images.root, CLASSES, images.palette, images.images,
+                     dict.fromkeys(images.names, labels), {})
+    return dict(module.predict(load_run(run).config, run, known, tags is not None))
+
+
+def equal(found: dict, other: dict) -> bool:
+    return all(np.array_equal(found[name], other[name]) for name in other)
+
+
+@pytest.mark.parametrize("tags", [None, ["dog"]])
+def test_a_segmentation_network_is_used_where_there_is_one(run, images, tmp_path, tags):
+    """Else the method's own way from class maps to masks; the masks are not the same."""
+    shutil.copytree(run, tmp_path / "without", ignore=shutil.ignore_patterns("segmenter"))
+    own, last = expected(icd, run, images, tags), expected(retrain, run, images, tags)
+    assert not equal(own, last)
+    for folder, masks in ((run, last), (tmp_path / "without", own)):
+        out = tmp_path / f"out of {folder.name}"
+        assert predict(images.root / "images", folder, out, tags) == (2, {})
+        assert equal({name: read_mask(out / "masks", name) for name in images.names}, masks)
+
+
+def test_a_run_that_was_to_end_with_pseudo_labels(run, images, tmp_path):
+    """A network that lies there, but that the settings do not name, is not used."""
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "config.json").read_text())
+    record["config"]["rounds"] = 0
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    photograph = images.images["image 1"]
+    assert predict(photograph, tmp_path / "run", tmp_path / "out", ["cat"]) == (1, {})
+    own = expected(icd, tmp_path / "run", images.subset(["image 1"]), ["cat"])
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "masks", "image 1"), own["image 1"])
+    assert Image.open(tmp_path / "out" / "overlays" / "image 1.png").size == (32, 24)

@@ -1,0 +1,90 @@
+"""Cross entropy of every labelled pixel."""
+
+import keras
+from keras import ops
+
+from tfwsss.errors import UserError
+from tfwsss.ops.replicas import place_among_replicas, sum_over_replicas
+
+NORMALISERS = ("image", "batch")
+"""What the pixels of an image are counted by."""
+
+_FEWEST = 1e-5      # labelled pixels an image, of a batch
+
+
+def labelled(ids, num_ids: int):
+    """Says which pixels have an id that counts.
+
+    Args:
+        ids: integers of any shape.
+        num_ids: int. Ids from 0 to `num_ids - 1` count; 255 and all others do not.
+
+    Returns:
+        Booleans of the shape of `ids`.
+
+    Example:
+
+    >>> ops.convert_to_numpy(labelled(ops.array([0, 2, 3, 255, -1]), 3)).tolist()
+    [True, True, False, False, False]
+    """
+    return (ids >= 0) & (ids < num_ids)
+
+
+@keras.saving.register_keras_serializable(package="tfwsss")
+class SegmentationLoss(keras.losses.Loss):
+    """Softmax cross entropy of the labelled pixels.
+
+    Two normalisers are published. By "image" all images weigh alike, however few
+    of their pixels are labelled (Caffe, which sees one image at a time); by
+    "batch" all labelled pixels of the batch on all replicas weigh alike (CIAN).
+
+        cost_p = log sum_c exp(logit_pc) - logit_p,id(p)
+        image:  loss_i = sum_{labelled p of i} cost_p / max(n_i, 1)
+        batch:  loss_i = sum_{labelled p of i} cost_p / max(sum_j n_j / images, 1e-5)
+
+    n_i is the number of labelled pixels of image i.
+
+    Args:
+        normaliser: str, "image" or "batch".
+
+    Inputs:
+        y_true: int `(batch, row, column)`; ids without a logit, such as 255, are ignored.
+        y_pred: logits, `(batch, row, column, id)`.
+
+    Returns:
+        One value per image, float32 `(batch,)`, at least 0, whose mean over the
+        batch is the loss. Without labelled pixels it is 0.
+
+    Raises:
+        UserError: an unknown normaliser.
+
+    Example:
+
+    >>> logits = ops.array([[[[1.0, 0.0], [5.0, 5.0], [0.0, 2.0]]]])
+    >>> round(float(SegmentationLoss()(ops.array([[[0, 255, 1]]]), logits)), 6)
+    0.220095
+
+    Reference: Chen et al., DeepLab, ICLR 2015; Fan et al., CIAN, AAAI 2020.
+    """
+
+    def __init__(self, normaliser: str = "image", name: str = "segmentation", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if normaliser not in NORMALISERS:
+            raise UserError(f"SegmentationLoss: normaliser is {normaliser!r}; expected one of {', '.join(NORMALISERS)}")
+        self.normaliser = normaliser
+
+    def call(self, y_true, y_pred):
+        """Returns the loss of each image."""
+        logits, ids = ops.cast(y_pred, "float32"), ops.cast(y_true, "int32")
+        used = labelled(ids, logits.shape[-1])
+        costs = ops.sparse_categorical_crossentropy(ops.where(used, ids, 0), logits, from_logits=True)
+        sums = ops.sum(ops.where(used, costs, 0.0), axis=(1, 2))             # (batch,)
+        counts = ops.sum(ops.cast(used, "float32"), axis=(1, 2))
+        if self.normaliser == "image":
+            return sums / ops.maximum(counts, 1.0)
+        images = ops.cast(ops.shape(ids)[0] * place_among_replicas()[1], "float32")
+        return sums / ops.maximum(sum_over_replicas(ops.sum(counts)) / images, _FEWEST)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "normaliser": self.normaliser}
