@@ -1,6 +1,6 @@
 import pytest
 
-from tfwsss.settings import RunSettings, TensorBoardSettings
+from tfwsss.settings import BackboneSettings, RunSettings, TensorBoardSettings
 
 
 def test_settings_do_not_change():
@@ -19,3 +19,9 @@ def test_settings_survive_json():
 def test_a_profile_begins_before_it_ends():
     with pytest.raises(ValueError, match="the first step comes after the last"):
         TensorBoardSettings(profile=[9, 3])
+
+
+@pytest.mark.parametrize(("name", "stride"), [("vgg16", 8), ("resnet38", 8), ("small", 4), ("mobilenet_v2", 32),
+                                              ("resnet101", 32)])
+def test_some_networks_leave_no_choice_of_stride(name, stride):
+    assert BackboneSettings(name=name, output_stride=32).stride == stride

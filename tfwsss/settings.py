@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
+_STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
+
 
 class Settings(pydantic.BaseModel):
     """Base of all settings: immutable, typed, and unknown keys are refused."""
@@ -96,6 +98,11 @@ class BackboneSettings(Settings):
     tap: str = "block_16_project_BN"
     learning_norm: Literal["none", "after_tap", "all"] = "none"
     width: pydantic.PositiveFloat = 1.0
+
+    @property
+    def stride(self) -> int:
+        """Pixels between positions of the network's maps; some networks leave no choice."""
+        return _STRIDES.get(self.name, self.output_stride)
 
 
 class RunSettings(Settings):

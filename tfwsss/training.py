@@ -127,10 +127,10 @@ def _metrics(folder: Path) -> dict[str, Any]:
 
 
 def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
-    """Drops scores of stages that are not finished or are made again."""
-    gone = {stage.name for stage in runner.depending(stages, set(redo))}
+    """Drops scores of stages that are not finished, are made again, or are none of this method's now."""
+    own = {stage.name for stage in stages} - {stage.name for stage in runner.depending(stages, set(redo))}
     kept = {name: score for name, score in _metrics(folder).items()
-            if name not in gone and (folder / name / "stage.json").is_file()}
+            if name in own and (folder / name / "stage.json").is_file()}
     write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
 
 

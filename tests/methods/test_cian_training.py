@@ -57,6 +57,10 @@ def test_batches_are_groups_with_labels_on_the_networks_grid(images, labels, pad
     assert (y["mask"][:, :, 24 // stride + 1:] == outside).all() and (y["mask"] != outside).any()
 
 
+def test_a_step_sees_all_members_of_its_groups():
+    assert settings(batch_size=3, group=4).images_per_batch == 12
+
+
 def test_as_many_steps_as_there_are_batches(images, labels):
     own = settings(epochs=3)
     data = cian_training._batches(RUN, own, "labels", {"labels": labels}, images, 1)

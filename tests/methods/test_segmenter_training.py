@@ -7,7 +7,7 @@ from tfwsss.callbacks import Panels
 from tfwsss.config import merge
 from tfwsss.methods import segmenter_training
 from tfwsss.methods.segmenter_training import SegmenterSettings, segmenter_stage
-from tfwsss.models.segmenter import Segmenter
+from tfwsss.models.segmenter import Segmenter, logit_maps
 from tfwsss.settings import RunSettings
 
 RUN = RunSettings(method="none", tensorboard={"panels": 2})
@@ -38,7 +38,7 @@ def test_the_network_is_compiled_as_the_settings_say(images, backbone, head, hea
     width = 0.35 if backbone == "mobilenet_v2" else 1 / 16
     own = settings(backbone={"name": backbone, "width": width}, head=head, width=8, loss_at="grid", normaliser="batch",
                    optimizer="sgd", head_factor=7.0, bias_factor=2.0)
-    model = segmenter_training._build(own, None, {}, images)
+    model = segmenter_training._build(RUN, own, None, {}, images)
     assert isinstance(model, Segmenter) and set(model.heads) == heads
     config = model.get_config()
     assert [config[key] for key in ("num_ids", "head", "loss_at", "normaliser", "width")] == \
@@ -71,10 +71,10 @@ def test_a_later_round_can_begin_with_an_earlier_network(images, labels, tmp_pat
     """The same weights, another optimiser."""
     stage = segmenter_stage("segmenter_2", images, RUN, settings(), "labels", "segmenter")
     assert stage.needs == ("labels", "segmenter")
-    first = segmenter_training._build(settings(), None, {}, images)
+    first = segmenter_training._build(RUN, settings(), None, {}, images)
     (tmp_path / "segmenter").mkdir()
     first.save(tmp_path / "segmenter" / "model.keras")
-    second = segmenter_training._build(settings(), "segmenter", {"segmenter": tmp_path / "segmenter"}, images)
+    second = segmenter_training._build(RUN, settings(), "segmenter", {"segmenter": tmp_path / "segmenter"}, images)
     for before, after in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(before, after)
     assert second.optimizer.iterations == 0
@@ -90,8 +90,8 @@ def test_training_and_its_panels(images, labels, tmp_path):
     finally:
         (labels / "aside").rename(labels / f"{images.names[0]}.png")
     assert (tmp_path / "segmenter" / "model.keras").is_file()
-    model = segmenter_training._build(settings(), None, {}, images)
-    found = segmenter_training._callbacks("segmenter", RUN, settings(), tmp_path, model, images)
+    model = segmenter_training._build(RUN, settings(), None, {}, images)
+    found = segmenter_training._watch("segmenter", RUN, settings(), logit_maps, tmp_path, model, images)
     panels = next(callback for callback in found if isinstance(callback, Panels))
     maps, masks = panels._predict(images.names[0])
     assert maps == {} and masks["mask"].shape == (24, 32)

@@ -23,9 +23,6 @@ HEADS = ("f8_3", "f8_4", "f8_5", "f9")
 DECAYING = (*DECAYED, "gn8_*/gamma")
 """What decays: in the released code the scales of VGG-16's group norms too."""
 
-STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
-"""Pixels between positions of the backbones that have one choice."""
-
 
 class AffinitySettings(FitSettings):
     """Affinity network and its training; the defaults are those of the released code with VGG-16.
@@ -74,18 +71,9 @@ def build(config: Any, inputs: Inputs, images: ImageSet) -> AffinityNet:
     return model
 
 
-def stride_of(settings: AffinitySettings) -> int:
-    """Returns the number of pixels between positions of the network's grid.
-
-    Args:
-        settings: of the network.
-    """
-    return STRIDES.get(settings.backbone.name) or settings.backbone.output_stride
-
-
 def _check_pairs(settings: AffinitySettings) -> None:
     """Refuses a crop so small that no pair is `released`: nothing would be learnt from it."""
-    stride, needed = stride_of(settings), 2 * reach(half_disc(settings.radius)) + 1
+    stride, needed = settings.backbone.stride, 2 * reach(half_disc(settings.radius)) + 1
     grid = -(-settings.crop // stride)
     if settings.border == "released" and grid < needed:
         raise UserError(f"affinity: a crop of {settings.crop} pixels makes {grid} x {grid} positions of "
@@ -106,7 +94,7 @@ def batches(config: Any, inputs: Inputs, images: ImageSet, first: int) -> Any:
         `tf.data` batches of "image" and "mask", the latter on the network's grid.
     """
     settings = config.affinity
-    stride, num_ids = stride_of(settings), len(images.classes)
+    stride, num_ids = settings.backbone.stride, len(images.classes)
     data = training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(0.0), seed=config.seed,
                             epochs=settings.epochs, initial_epoch=first, masks=inputs["labels"])
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": reduce_ids(y["mask"], stride, num_ids)}))

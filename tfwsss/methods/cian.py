@@ -56,7 +56,8 @@ DEMO: dict[str, Any] = {
     "classifier": {**_SMALL, "batch_size": 16, "epochs": 15, "longer_side": None, "jitter": [], "dropout": 0.0},
     "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5], "mirror": True},
     "seeds": {"high": 128.0, "crf": {"position_deviation": 20.0}},
-    "segmenter": {**_SMALL, "batch_size": 8, "epochs": 8, "filters": 64, "padding": "open"},
+    "segmenter": {**_SMALL, "batch_size": 8, "epochs": 24, "learning_rate": 3e-3, "schedule": "step", "filters": 64,
+                  "padding": "open"},
     "relabel": {"scales": [1.0], "tagged": True, "crf": {"position_deviation": 20.0}},
     "masks": {"scales": [1.0], "crf": {"position_deviation": 20.0}},
 }

@@ -1,10 +1,7 @@
 """What the training of CIAN does with its network: build, and feed with groups of images that share a class."""
 
-import functools
-from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import pydantic
 
 from tfwsss.backbones.build import build_backbone
@@ -12,13 +9,12 @@ from tfwsss.data.groups import group_batches, group_steps
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.shrink import shrink_ids
 from tfwsss.methods import maps
-from tfwsss.methods.fitting import FitSettings, having, make_optimizer, mean_colour
-from tfwsss.methods.segmenter_training import watch
+from tfwsss.methods.fitting import FitSettings, make_optimizer, mean_colour
+from tfwsss.methods.segmenter_training import network_stage
 from tfwsss.models.cian import CIAN, HEADS, self_network
-from tfwsss.models.segmenter import output_stride
 from tfwsss.palette import IGNORE
 from tfwsss.settings import BackboneSettings, RunSettings
-from tfwsss.stages import Inputs, Stage, train
+from tfwsss.stages import Inputs, Stage
 
 
 class CIANSettings(FitSettings):
@@ -52,6 +48,11 @@ class CIANSettings(FitSettings):
     padding: Literal["background", "open"] = "background"
     continued: bool = True
 
+    @property
+    def images_per_batch(self) -> int:
+        """Images that a step sees: all members of its groups."""
+        return self.batch_size * self.group
+
 
 def cian_stage(name: str, images: ImageSet, config: RunSettings, settings: CIANSettings, labels: str,
                before: str | None = None) -> Stage:
@@ -68,11 +69,7 @@ def cian_stage(name: str, images: ImageSet, config: RunSettings, settings: CIANS
     Returns:
         Stage of kind `model`, a `models.cian.CIAN`.
     """
-    return train(name, images, config, settings=settings, epochs=settings.epochs,
-                 needs=(labels, before) if before else (labels,), usable=having(labels, "masks", images),
-                 build=functools.partial(_build, config, settings, before),
-                 batches=functools.partial(_batches, config, settings, labels),
-                 callbacks=functools.partial(_callbacks, name, config, settings))
+    return network_stage(name, images, config, settings, labels, before, _build, _batches, self_network)
 
 
 def _build(config: RunSettings, settings: CIANSettings, before: str | None, inputs: Inputs, images: ImageSet) -> CIAN:
@@ -91,13 +88,6 @@ def _batches(config: RunSettings, settings: CIANSettings, labels: str, inputs: I
              first: int) -> Any:
     how = settings.augmentation(mean_colour(settings.backbone.name))._replace(
         mirror_first=True, pad_id=0 if settings.padding == "background" else IGNORE)
-    stride = output_stride(build_backbone(**settings.backbone.model_copy(update={"initial": None}).model_dump()))
     data = group_batches(images, batch_size=settings.batch_size, group=settings.group, how=how, seed=config.seed,
                          epochs=settings.epochs, initial_epoch=first, masks=inputs[labels])
-    return data.map(lambda x, y: (x, {"mask": shrink_ids(y["mask"], stride, settings.label_shrink)}))
-
-
-def _callbacks(name: str, config: RunSettings, settings: CIANSettings, run: Path, model: CIAN,
-               images: ImageSet) -> list[keras.callbacks.Callback]:
-    seen = settings.model_copy(update={"batch_size": settings.batch_size * settings.group})
-    return watch(name, config, seen, run, self_network(model), images)
+    return data.map(lambda x, y: (x, {"mask": shrink_ids(y["mask"], settings.backbone.stride, settings.label_shrink)}))

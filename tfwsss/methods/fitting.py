@@ -59,6 +59,11 @@ class FitSettings(Settings):
     bias_factor: pydantic.PositiveFloat = 1.0
     weight_decay: pydantic.NonNegativeFloat = 5e-4
 
+    @property
+    def images_per_batch(self) -> int:
+        """Images that a step sees, of all devices together."""
+        return self.batch_size
+
     def augmentation(self, pad_value: float | tuple[float, float, float] = GREY) -> Augmentation:
         """Returns how `data.batches` changes training images.
 
@@ -125,10 +130,10 @@ def watchers(name: str, config: RunSettings, settings: FitSettings, run: Path, i
         Keras callbacks.
     """
     board, logs = config.tensorboard, run / "tensorboard" / name
-    found: list[keras.callbacks.Callback] = [TrainingProgress(name, settings.batch_size)]
+    found: list[keras.callbacks.Callback] = [TrainingProgress(name, settings.images_per_batch)]
     if board.enabled:
         values: Mapping = config.model_dump(mode="json")
-        found.append(TensorBoardLogs(logs, settings.batch_size, values, profile=board.profile))
+        found.append(TensorBoardLogs(logs, settings.images_per_batch, values, profile=board.profile))
     if board.enabled and board.panels and panel:
         step = max(1, len(images.names) // board.panels)
         fixed = images.subset(images.names[::step][: board.panels])

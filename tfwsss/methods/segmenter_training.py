@@ -1,6 +1,7 @@
 """What the training of a segmentation network on masks does with its network: build, feed, watch."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +48,7 @@ class SegmenterSettings(FitSettings):
 
 def segmenter_stage(name: str, images: ImageSet, config: RunSettings, settings: SegmenterSettings, labels: str,
                     before: str | None = None) -> Stage:
-    """Makes the stage that trains a segmentation network on masks.
+    """Makes the stage that trains DeepLab on masks.
 
     Args:
         name: of the stage.
@@ -60,14 +61,37 @@ def segmenter_stage(name: str, images: ImageSet, config: RunSettings, settings: 
     Returns:
         Stage of kind `model`, a `models.segmenter.Segmenter`.
     """
+    return network_stage(name, images, config, settings, labels, before, _build, _batches, logit_maps)
+
+
+def network_stage(name: str, images: ImageSet, config: RunSettings, settings: FitSettings, labels: str,
+                  before: str | None, build: Callable[..., keras.Model], batches: Callable[..., Any],
+                  network: Callable[[Any], keras.Model]) -> Stage:
+    """Makes the stage that trains a segmentation network on masks.
+
+    Args:
+        name: of the stage.
+        images: what to train on; those without a mask are left out.
+        config: the run's settings.
+        settings: of the network.
+        labels: stage of the masks.
+        before: stage of a network whose weights this one begins with.
+        build: run's settings, settings, `before`, inputs and images to a compiled model.
+        batches: run's settings, settings, `labels`, inputs, images and first epoch to batches.
+        network: model to a network of single images with "logits".
+
+    Returns:
+        Stage of kind `model`.
+    """
     return train(name, images, config, settings=settings, epochs=settings.epochs,
                  needs=(labels, before) if before else (labels,), usable=having(labels, "masks", images),
-                 build=functools.partial(_build, settings, before),
-                 batches=functools.partial(_batches, config, settings, labels),
-                 callbacks=functools.partial(_callbacks, name, config, settings))
+                 build=functools.partial(build, config, settings, before),
+                 batches=functools.partial(batches, config, settings, labels),
+                 callbacks=functools.partial(_watch, name, config, settings, network))
 
 
-def _build(settings: SegmenterSettings, before: str | None, inputs: Inputs, images: ImageSet) -> Segmenter:
+def _build(config: RunSettings, settings: SegmenterSettings, before: str | None, inputs: Inputs,
+           images: ImageSet) -> Segmenter:
     if before:
         model = maps.load_model(inputs[before], Segmenter)
     else:
@@ -93,27 +117,10 @@ def _batches(config: RunSettings, settings: SegmenterSettings, labels: str, inpu
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 
-def _callbacks(name: str, config: RunSettings, settings: SegmenterSettings, run: Path, model: Segmenter,
-               images: ImageSet) -> list[keras.callbacks.Callback]:
-    return watch(name, config, settings, run, logit_maps(model), images)
-
-
-def watch(name: str, config: RunSettings, settings: FitSettings, run: Path, network: keras.Model,
-          images: ImageSet) -> list[keras.callbacks.Callback]:
-    """Returns what watches the training of a segmentation network, with panels of its masks.
-
-    Args:
-        name: of the stage.
-        config: the run's settings.
-        settings: of the fit.
-        run: the run's folder.
-        network: image to "logits", sharing its weights with what is trained.
-        images: the usable training images.
-
-    Returns:
-        Keras callbacks.
-    """
-    viewer = prepare(network, settings.backbone.name)
+def _watch(name: str, config: RunSettings, settings: FitSettings, network: Callable[[Any], keras.Model], run: Path,
+           model: keras.Model, images: ImageSet) -> list[keras.callbacks.Callback]:
+    """Returns what watches the training, with panels of the network's masks."""
+    viewer = prepare(network(model), settings.backbone.name)
 
     def panel(fixed: ImageSet, name: str) -> Panel:
         image, how = fixed.read_image(name), SegmentSettings()
