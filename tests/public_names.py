@@ -30,7 +30,8 @@ def described(node: ast.stmt) -> list[str]:
         texts = [f"{node.name}({fields(node)})"]
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        texts = [target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()]
+        made = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "functools.partial"
+        texts = [target.id for target in targets if isinstance(target, ast.Name) and (made or target.id.isupper())]
     else:
         texts = []
     return [text for text in texts if not text.startswith("_")]

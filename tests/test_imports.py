@@ -18,6 +18,7 @@ TABLE = {
     "__init__":            ("", ""),
     "errors":              ("", ""),
     "logs":                ("", "rich"),
+    "commands":            ("", ""),
     "palette":             ("", "numpy"),
     "optim":               ("", "numpy keras"),
     "ops":                 ("", "numpy keras"),
@@ -52,7 +53,7 @@ TABLE = {
     "checkpoint":          ("settings artefacts optim distribute", "keras numpy rich tensorflow"),
     "serving":             ("models layers ops data/images data/canvas data/png",
                             "tensorflow keras numpy tensorflow_serving"),
-    "serve":               ("", "tensorflow numpy PIL grpc aiohttp tensorflow_serving google"),
+    "serve":               ("commands", "tensorflow numpy PIL grpc aiohttp tensorflow_serving google"),
     "methods":             ("optim ops journal settings layers losses metrics backbones models refine convert "
                             "artefacts drawing data distribute stages runner callbacks progress checkpoint",
                             "numpy keras pydantic"),

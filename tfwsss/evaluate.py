@@ -2,12 +2,14 @@
 
 import argparse
 import contextlib
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfwsss import commands
 from tfwsss.artefacts import EXTENSIONS
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import read_classes, read_lines
@@ -28,23 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 1 if some images could not be scored, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        folder, kind, images = _subject(options)
-        with _progress_bar() as progress:
-            score = SCORERS[kind](folder, images, progress=progress)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    score = {"folder": str(folder), **score}
-    print(json.dumps(score, ensure_ascii=False, allow_nan=False) if options.json else _as_text(score))
-    for line in score["warnings"]:
-        print(f"warning: {line}", file=sys.stderr)
-    for name, message in score["faults"].items():
-        print(f"fault: {name}: {message}", file=sys.stderr)
-    return 1 if score["faults"] else 0
+    return commands.finish(functools.partial(_evaluate, build_parser().parse_args(arguments)))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -100,6 +86,16 @@ def images_of_masks(truth: Path, classes: Path) -> ImageSet:
         raise UserError(f"--truth {truth}: no PNG there; name the folder of the true masks")
     return ImageSet(tuple(masks), truth, read_classes(classes), voc_palette(), images=masks,
                     labels=dict.fromkeys(masks, ()), masks=masks)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    folder, kind, images = _subject(options)
+    with _progress_bar() as progress:
+        score = {"folder": str(folder), **SCORERS[kind](folder, images, progress=progress)}
+    print(json.dumps(score, ensure_ascii=False, allow_nan=False) if options.json else _as_text(score))
+    for line in score["warnings"]:
+        print(f"warning: {line}", file=sys.stderr)
+    return commands.list_faults(score["faults"])
 
 
 def _subject(options: argparse.Namespace) -> tuple[Path, str, ImageSet]:

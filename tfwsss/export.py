@@ -1,11 +1,13 @@
 """Makes a SavedModel of a finished run: `python -m tfwsss.export --run runs/demo --to export/models/demo`."""
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfwsss import commands
 from tfwsss.errors import UserError
 
 
@@ -37,20 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    try:
-        from tfwsss import logs
+    return commands.finish(functools.partial(_export, options), "interrupted; no version was added")
 
-        scales = None if options.scales is None else _numbers(options.scales)
-        with logs.quiet_loading():
-            from tfwsss import exporting  # loads TensorFlow: not for --help
-        result = exporting.export(options.run, options.to, crf=options.crf, scales=scales, mirror=options.mirror,
-                                  version=options.version, max_pixels=options.max_pixels)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; no version was added", file=sys.stderr)
-        return 130
+
+def _export(options: argparse.Namespace) -> int:
+    from tfwsss import logs
+
+    scales = None if options.scales is None else _numbers(options.scales)
+    with logs.quiet_loading():
+        from tfwsss import exporting  # loads TensorFlow: not for --help
+    result = exporting.export(options.run, options.to, crf=options.crf, scales=scales, mirror=options.mirror,
+                              version=options.version, max_pixels=options.max_pixels)
     print(json.dumps(result, ensure_ascii=False))
     return 0
 

@@ -1,12 +1,13 @@
 """Makes masks of photographs with a finished run: `python -m tfwsss.predict photos --run runs/demo --out masks`."""
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfwsss.errors import UserError
+from tfwsss import commands
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,23 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    try:
-        from tfwsss import logs
+    return commands.finish(functools.partial(_predict, options), "interrupted; the same command goes on from here")
 
-        with logs.quiet_loading():
-            from tfwsss import prediction  # loads TensorFlow: not for --help
-        tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
-        done, faults = prediction.predict(options.images, options.run, options.out, tags)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    for name, message in faults.items():
-        print(f"fault: {name}: {message}", file=sys.stderr)
+
+def _predict(options: argparse.Namespace) -> int:
+    from tfwsss import logs
+
+    with logs.quiet_loading():
+        from tfwsss import prediction  # loads TensorFlow: not for --help
+    tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
+    done, faults = prediction.predict(options.images, options.run, options.out, tags)
+    code = commands.list_faults(faults)
     print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
-    return 1 if faults else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """One HTML page of a run: what ran, what came out, how it looks. It opens offline and holds no script."""
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfwsss import commands
 from tfwsss.artefacts import write_atomically
 from tfwsss.errors import UserError
 from tfwsss.report_facts import gather
@@ -19,15 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        print(write_report(options.run))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return commands.finish(functools.partial(_report, build_parser().parse_args(arguments)))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +30,11 @@ def build_parser() -> argparse.ArgumentParser:
                                      "opens offline, and prints its path. The run need not be finished.")
     parser.add_argument("run", type=Path, help="folder of the run")
     return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    print(write_report(options.run))
+    return 0
 
 
 def write_report(run: Path) -> Path:

@@ -1,16 +1,13 @@
 """Trains a method from weak labels to pseudo labels: `python -m tfwsss.train --method icd`."""
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tfwsss.errors import UserError
-
-FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
-"""Exit codes: some images could not be used; the call or its files need mending; Ctrl-C."""
+from tfwsss import commands
 
 _EXAMPLES = """examples:
   python -m tfwsss.train --method icd
@@ -26,7 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Returns the command line of `python -m tfwsss.train`."""
     parser = argparse.ArgumentParser("python -m tfwsss.train", epilog=_EXAMPLES, description=__doc__.splitlines()[0],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", metavar="NAME", help="icd or affinitynet; by default the config's, or else icd")
+    parser.add_argument("--method", metavar="NAME",
+                        help="icd, affinitynet, cian or retrain; by default the config's, or else icd")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder; by default runs/METHOD-DATA")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="sets",
@@ -47,27 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    try:
-        from tfwsss import logs
-
-        with logs.quiet_loading():
-            from tfwsss import training  # loads TensorFlow: not for --help
-        result, faults = training.train(options.method, options.config, options.run, options.sets, options.redo,
-                                        options.until)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return MISTAKE
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
-    for name, message in faults.items():
-        print(f"fault: {name}: {message}", file=sys.stderr)
-    print(_line(result))
-    return FAULTY if faults else 0
+    return commands.finish(functools.partial(_train, options), "interrupted; the same command goes on from here")
 
 
-def _line(result: dict[str, Any]) -> str:
-    return json.dumps(result, ensure_ascii=False)
+def _train(options: argparse.Namespace) -> int:
+    from tfwsss import logs
+
+    with logs.quiet_loading():
+        from tfwsss import training  # loads TensorFlow: not for --help
+    result, faults = training.train(options.method, options.config, options.run, options.sets, options.redo,
+                                    options.until)
+    code = commands.list_faults(faults)
+    print(json.dumps(result, ensure_ascii=False))
+    return code
 
 
 if __name__ == "__main__":

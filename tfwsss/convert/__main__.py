@@ -4,6 +4,7 @@ Nothing in the file is executed, and none of those packages is needed.
 """
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfwsss import commands
 from tfwsss.convert.names import NETWORKS, likely_network, network_named
 from tfwsss.convert.readers import KNOWN, read_weights
 from tfwsss.errors import UserError
@@ -48,17 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 2 for a mistake of the user's or a file that is refused, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        if options.network is not None:
-            network_named(options.network)
-        arrays = read_weights(options.file)
-        result = _inspected(options.file, arrays) if options.inspect else _converted(options, arrays)
-    except UserError as error:
-        print("error:", _printable(str(error), keep="\n"), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return commands.finish(functools.partial(_convert, build_parser().parse_args(arguments)))
+
+
+def _convert(options: argparse.Namespace) -> int:
+    if options.network is not None:
+        network_named(options.network)
+    arrays = read_weights(options.file)
+    result = _inspected(options.file, arrays) if options.inspect else _converted(options, arrays)
     as_text = _contents_as_text if options.inspect else _account_as_text
     print(json.dumps(result) if options.json else as_text(result, arrays))
     return 0
@@ -107,19 +106,13 @@ def _account_as_text(result: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 
 
 def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    shown = [tuple(map(_printable, row)) for row in rows]
+    shown = [tuple(map(commands.printable, row)) for row in rows]
     first, second = (max((len(row[place]) for row in shown), default=0) for place in (0, 1))
     return [f"{one:<{first}}  {two:<{second}}  {three}" for one, two, three in shown]
 
 
 def _shape(array: np.ndarray) -> str:
     return "x".join(map(str, array.shape)) or "number"
-
-
-def _printable(text: str, keep: str = "") -> str:
-    """Shows signs that would steer a terminal as their numbers: names come from a stranger's file."""
-    return "".join(sign if sign.isprintable() or sign in keep else sign.encode("unicode_escape").decode()
-                   for sign in text)
 
 
 if __name__ == "__main__":

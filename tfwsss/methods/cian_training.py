@@ -1,5 +1,6 @@
 """What the training of CIAN does with its network: build, and feed with groups of images that share a class."""
 
+import functools
 from typing import Any, Literal
 
 import pydantic
@@ -14,7 +15,7 @@ from tfwsss.methods.segmenter_training import network_stage
 from tfwsss.models.cian import CIAN, HEADS, self_network
 from tfwsss.palette import IGNORE
 from tfwsss.settings import BackboneSettings, RunSettings
-from tfwsss.stages import Inputs, Stage
+from tfwsss.stages import Inputs
 
 
 class CIANSettings(FitSettings):
@@ -54,24 +55,6 @@ class CIANSettings(FitSettings):
         return self.batch_size * self.group
 
 
-def cian_stage(name: str, images: ImageSet, config: RunSettings, settings: CIANSettings, labels: str,
-               before: str | None = None) -> Stage:
-    """Makes the stage that trains CIAN on seeds or masks.
-
-    Args:
-        name: of the stage.
-        images: what to train on; those without a mask are left out.
-        config: the run's settings.
-        settings: of the network.
-        labels: stage of the masks.
-        before: stage of a network whose weights this one begins with.
-
-    Returns:
-        Stage of kind `model`, a `models.cian.CIAN`.
-    """
-    return network_stage(name, images, config, settings, labels, before, _build, _batches, self_network)
-
-
 def _build(config: RunSettings, settings: CIANSettings, before: str | None, inputs: Inputs, images: ImageSet) -> CIAN:
     if before:
         model = maps.load_model(inputs[before], CIAN)
@@ -91,3 +74,7 @@ def _batches(config: RunSettings, settings: CIANSettings, labels: str, inputs: I
     data = group_batches(images, batch_size=settings.batch_size, group=settings.group, how=how, seed=config.seed,
                          epochs=settings.epochs, initial_epoch=first, masks=inputs[labels])
     return data.map(lambda x, y: (x, {"mask": shrink_ids(y["mask"], settings.backbone.stride, settings.label_shrink)}))
+
+
+cian_stage = functools.partial(network_stage, build=_build, batches=_batches, network=self_network)
+"""Makes the stage that trains CIAN on seeds or masks: a `models.cian.CIAN`."""

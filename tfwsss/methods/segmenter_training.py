@@ -46,26 +46,8 @@ class SegmenterSettings(FitSettings):
     continued: bool = False
 
 
-def segmenter_stage(name: str, images: ImageSet, config: RunSettings, settings: SegmenterSettings, labels: str,
-                    before: str | None = None) -> Stage:
-    """Makes the stage that trains DeepLab on masks.
-
-    Args:
-        name: of the stage.
-        images: what to train on; those without a mask are left out.
-        config: the run's settings.
-        settings: of the network.
-        labels: stage of the masks.
-        before: stage of a network whose weights this one begins with.
-
-    Returns:
-        Stage of kind `model`, a `models.segmenter.Segmenter`.
-    """
-    return network_stage(name, images, config, settings, labels, before, _build, _batches, logit_maps)
-
-
 def network_stage(name: str, images: ImageSet, config: RunSettings, settings: FitSettings, labels: str,
-                  before: str | None, build: Callable[..., keras.Model], batches: Callable[..., Any],
+                  before: str | None = None, *, build: Callable[..., keras.Model], batches: Callable[..., Any],
                   network: Callable[[Any], keras.Model]) -> Stage:
     """Makes the stage that trains a segmentation network on masks.
 
@@ -127,3 +109,7 @@ def _watch(name: str, config: RunSettings, settings: FitSettings, network: Calla
         return {}, {"mask": decide(look(viewer, image, how), image, how.crf)}
 
     return watchers(name, config, settings, run, images, panel)
+
+
+segmenter_stage = functools.partial(network_stage, build=_build, batches=_batches, network=logit_maps)
+"""Makes the stage that trains DeepLab on masks: a `models.segmenter.Segmenter`."""

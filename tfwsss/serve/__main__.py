@@ -4,12 +4,14 @@ python -m tfwsss.serve --models export/models
 """
 
 import argparse
+import functools
 import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfwsss import commands
 from tfwsss.errors import UserError
 
 _NEEDED = ("aiohttp", "grpc", "tensorflow_serving")
@@ -68,23 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a signal, when all requests have ended, 2 for a mistake of the user's.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        _check(options)
-        from tfwsss import logs
+    return commands.finish(functools.partial(_serve, build_parser().parse_args(arguments)))
 
-        with logs.quiet_loading():
-            from tfwsss.serve import server  # loads TensorFlow: not for --help
-            from tfwsss.serve.predictor import Limits
-        limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, options.timeout)
-        server.serve(server.Settings(options.models, options.config, options.host, options.rest_port,
-                                     options.grpc_port, options.threads, options.queue, options.poll, options.grace,
-                                     limits))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+
+def _serve(options: argparse.Namespace) -> int:
+    _check(options)
+    from tfwsss import logs
+
+    with logs.quiet_loading():
+        from tfwsss.serve import server  # loads TensorFlow: not for --help
+        from tfwsss.serve.predictor import Limits
+    limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, options.timeout)
+    server.serve(server.Settings(options.models, options.config, options.host, options.rest_port, options.grpc_port,
+                                 options.threads, options.queue, options.poll, options.grace, limits))
     return 0
 
 

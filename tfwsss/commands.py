@@ -1,0 +1,65 @@
+"""How every command ends: its exit code, one line for a mistake of the user's, and a list of broken images."""
+
+import sys
+from collections.abc import Callable, Mapping
+
+from tfwsss.errors import UserError
+
+FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
+"""Exit codes: some images could not be used; the call or its files need mending; Ctrl-C."""
+
+
+def finish(command: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """Runs a command, and shows a mistake of the user's as one line in place of a stack trace.
+
+    Args:
+        command: does the work and returns the exit code.
+        interrupted: what Ctrl-C prints.
+
+    Returns:
+        The command's own exit code, 2 for a mistake of the user's, 130 after Ctrl-C.
+
+    Example:
+    >>> finish(lambda: 0)
+    0
+    """
+    try:
+        return command()
+    except UserError as error:
+        print("error:", printable(str(error), keep="\n"), file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return INTERRUPTED
+
+
+def list_faults(faults: Mapping[str, str]) -> int:
+    """Prints the images that could not be used, and why.
+
+    Args:
+        faults: name and message of each.
+
+    Returns:
+        Exit code: 0 if there are none, else 1.
+    """
+    for name, message in faults.items():
+        print(printable(f"fault: {name}: {message}"), file=sys.stderr)
+    return FAULTY if faults else 0
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Shows signs that would steer a terminal as their numbers: names come from a stranger's files.
+
+    Args:
+        text: anything.
+        keep: signs to leave as they are.
+
+    Returns:
+        Text whose signs can all be printed, but for those to keep.
+
+    Example:
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(sign if sign.isprintable() or sign in keep else sign.encode("unicode_escape").decode()
+                   for sign in text)
