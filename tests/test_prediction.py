@@ -9,6 +9,7 @@ from tests.fake_run import image_set
 from tests.untrained import CLASSES, untrained_run
 from tfwsss.artefacts import read_mask
 from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import UserError
 from tfwsss.methods import icd, retrain
 from tfwsss.prediction import predict
 from tfwsss.runs import load_run
@@ -62,3 +63,29 @@ def test_a_run_that_was_to_end_with_pseudo_labels(run, images, tmp_path):
     own = expected(icd, tmp_path / "run", images.subset(["image 1"]), ["cat"])
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / "masks", "image 1"), own["image 1"])
     assert Image.open(tmp_path / "out" / "overlays" / "image 1.png").size == (32, 24)
+
+
+def test_the_masks_of_a_stage(run, images, tmp_path):
+    """Each of the run's ways can be asked for; another one makes the masks anew."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "cam_masks").mkdir()
+    (tmp_path / "run" / "cam_masks" / "threshold.json").write_text('{"threshold": 0.4}')
+    found = {}
+    for stage in ("masks", "pseudo", "cam_masks"):
+        assert predict(images.root / "images", tmp_path / "run", tmp_path / "out", ["dog"], stage) == (2, {})
+        found[stage] = {name: read_mask(tmp_path / "out" / "masks", name) for name in images.names}
+    assert equal(found["masks"], expected(retrain, run, images, ["dog"]))
+    assert equal(found["pseudo"], expected(icd, run, images, ["dog"]))
+    assert not equal(found["cam_masks"], found["pseudo"]) and not equal(found["cam_masks"], found["masks"])
+
+
+def test_a_stage_that_the_run_has_not(run, images, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("segmenter"))
+    with pytest.raises(UserError, match="--stage masks: .*run makes no such masks; it has pseudo and cam_masks"):
+        predict(images.root / "images", tmp_path / "run", tmp_path / "out", None, "masks")
+    last = untrained_run(tmp_path / "retrain", "retrain")
+    with pytest.raises(UserError, match="--stage pseudo: .* it has masks$"):
+        predict(images.root / "images", last, tmp_path / "out", None, "pseudo")
+    shutil.rmtree(last / "segmenter")
+    with pytest.raises(UserError, match="it has none yet"):
+        predict(images.root / "images", last, tmp_path / "out", None, "pseudo")

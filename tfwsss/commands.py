@@ -1,5 +1,6 @@
-"""How every command ends: its exit code, one line for a mistake of the user's, and a list of broken images."""
+"""What the commands share: how each ends, and which masks one can ask for."""
 
+import argparse
 import sys
 from collections.abc import Callable, Mapping
 
@@ -7,6 +8,20 @@ from tfwsss.errors import UserError
 
 FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes: some images could not be used; the call or its files need mending; Ctrl-C."""
+
+
+STAGES = ("masks", "pseudo", "cam_masks")
+"""Stages of a run whose masks can be made of any other images too."""
+
+
+def add_stage(parser: argparse.ArgumentParser) -> None:
+    """Lets a command ask for one of `STAGES`.
+
+    Args:
+        parser: of the command; gets `--stage`.
+    """
+    parser.add_argument("--stage", choices=STAGES, help="whose masks: the segmentation network's, the method's own, or "
+                        "plain class maps'; by default the first of these that the run has")
 
 
 def finish(command: Callable[[], int], interrupted: str = "interrupted") -> int:

@@ -28,8 +28,9 @@ _LARGEST_SCALE = 8.0
 _PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def export(run: Path, model: Path, *, crf: bool | None = None, scales: Sequence[float] | None = None,
-           mirror: bool | None = None, version: int | None = None, max_pixels: int | None = None) -> dict[str, Any]:
+def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None = None,
+           scales: Sequence[float] | None = None, mirror: bool | None = None, version: int | None = None,
+           max_pixels: int | None = None) -> dict[str, Any]:
     """Writes `model/<version>/`: the SavedModel of a finished run, from JPEG or PNG to mask.
 
     Its masks are those of `tfwsss.predict` where no option says otherwise. The
@@ -38,6 +39,7 @@ def export(run: Path, model: Path, *, crf: bool | None = None, scales: Sequence[
     Args:
         run: a finished run.
         model: folder of the model; its name is the model's.
+        stage: of the run, whose masks to make: `masks`, `pseudo` or `cam_masks`; nothing takes the first that it has.
         crf: whether the dense CRF sharpens the masks.
         scales: at which the network sees each image.
         mirror: whether it also sees each mirrored.
@@ -53,7 +55,8 @@ def export(run: Path, model: Path, *, crf: bool | None = None, scales: Sequence[
     logs.open_log()
     _check(scales, version, max_pixels)
     opened = load_run(run)
-    served = _changed(opened.maker().served(opened.config, opened.folder), crf, scales, mirror)
+    maker = opened.maker(stage)
+    served = _changed(maker.served(opened.config, opened.folder), crf, scales, mirror)
     limit = max_pixels or min(opened.config.data.max_pixels, MAX_PIXELS)
     record = json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))
     signatures = Signatures(served, record["classes"], voc_palette(), limit).all()
@@ -66,7 +69,7 @@ def export(run: Path, model: Path, *, crf: bool | None = None, scales: Sequence[
                         "pip install 'tfwsss[serve]' and export again to have them")
         LOG.info("export: tries the model in a process of its own")
         cost = try_out(folder)
-        card = _card(opened, record, served, limit) | {"cost": cost}
+        card = _card(opened, record, maker.stage, served, limit) | {"cost": cost}
         (folder / "model_card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
     return {"model": str(model), "version": version or versions(model)[-1], "signatures": sorted(signatures),
             "warm_up_requests": requests, "milliseconds": cost["milliseconds"], "memory_mib": cost["memory_mib"]}
@@ -93,14 +96,14 @@ def _changed(served: Served, crf: bool | None, scales: Sequence[float] | None, m
     return served._replace(look=look, crf={**served.crf, "iterations": iterations})
 
 
-def _card(run: Run, record: dict[str, Any], served: Served, max_pixels: int) -> dict[str, Any]:
+def _card(run: Run, record: dict[str, Any], stage: str, served: Served, max_pixels: int) -> dict[str, Any]:
     """Returns what a user of the model should know of it."""
     path = run.folder / "metrics.json"
     metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     text = json.dumps(record["config"], sort_keys=True, ensure_ascii=False)
     return {
-        "method": record["method"], "classes": record["classes"],
+        "method": record["method"], "stage": stage, "classes": record["classes"],
         "data": {"kind": run.config.data.kind, "images": record["images"]},
         "miou": {stage: score["miou"] for stage, score in metrics.items()},
         "miou_note": "of the run's own stages, against the masks of its own images, with their tags where a stage "

@@ -17,6 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/ and overlays/ go")
     parser.add_argument("--tags", metavar="A,B", help="classes that the images show; without them the network decides")
+    commands.add_stage(parser)
     return parser
 
 
@@ -39,7 +40,7 @@ def _predict(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss import prediction  # loads TensorFlow: not for --help
     tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
-    done, faults = prediction.predict(options.images, options.run, options.out, tags)
+    done, faults = prediction.predict(options.images, options.run, options.out, tags, options.stage)
     code = commands.list_faults(faults)
     print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
     return code

@@ -19,7 +19,8 @@ from tfwsss.palette import voc_palette
 from tfwsss.runs import load_run
 
 
-def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None) -> tuple[int, dict[str, str]]:
+def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
+            stage: str | None = None) -> tuple[int, dict[str, str]]:
     """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
 
     An interrupted call goes on where it stopped; a call with another run or other
@@ -30,20 +31,21 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         run: a finished run.
         out: where the pictures go.
         tags: classes that every image shows; nothing lets the network decide.
+        stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; nothing takes the first that it has.
 
     Returns:
         Number of images with a mask, and a message for each that could not be used.
 
     Raises:
-        UserError: no such image or run, or a tag that is no class of the run.
+        UserError: no such image or run, or a stage that it has not, or a tag that is no class of the run.
     """
     logs.open_log()
     opened = load_run(run)
+    maker = opened.maker(stage)
     classes = tuple(json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))["classes"])
     images = _images(source, classes, _labels(tags, classes, run))
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    maker = opened.maker()
-    before = _as_before(out, opened.folder, maker.__name__, tags)
+    before = _as_before(out, opened.folder, maker.stage, tags)
     done = artefacts.finished(out / "masks", "masks", usable.names) if before else set()
     missing = usable.subset(name for name in usable.names if name not in done)
     if missing.names:
@@ -54,10 +56,10 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     return len(usable.names), dict(faults)
 
 
-def _as_before(out: Path, run: Path, maker: str, tags: Sequence[str] | None) -> bool:
+def _as_before(out: Path, run: Path, stage: str, tags: Sequence[str] | None) -> bool:
     """Says whether the folder's masks were made by the same call, and notes what makes them now."""
     path = out / "made_by.json"
-    made = json.dumps({"run": str(run.resolve()), "maker": maker, "tags": None if tags is None else sorted(tags)},
+    made = json.dumps({"run": str(run.resolve()), "stage": stage, "tags": None if tags is None else sorted(tags)},
                       ensure_ascii=False).encode()
     same = path.is_file() and path.read_bytes() == made
     artefacts.write_atomically(path, made)

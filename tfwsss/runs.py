@@ -1,16 +1,33 @@
 """A run folder, opened again: its configuration and its images."""
 
 import dataclasses
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from typing import NamedTuple
 
 from tfwsss import config, methods
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
+from tfwsss.methods import plain, retrain
 from tfwsss.settings import RunSettings
+
+
+class Maker(NamedTuple):
+    """One of a run's ways to make masks of any image.
+
+    Args:
+        stage: of the run that makes such masks.
+        predict: settings, folder, images and whether tags are to be believed, to names and masks.
+        served: settings and folder to `models.served.Served`.
+    """
+
+    stage: str
+    predict: Callable
+    served: Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +56,29 @@ class Run:
             raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
         return survey(images, self.folder, self.config.data.max_pixels)[0]
 
-    def maker(self) -> ModuleType:
-        """Returns the module whose `predict` and `served` make masks of any image.
+    def maker(self, stage: str | None = None) -> Maker:
+        """Says how the run makes masks of any image.
 
-        It is that of segmentation networks where the run has trained one, else the method's own.
+        Args:
+            stage: which of its stages to repeat: `masks`, by its segmentation network; `pseudo`, by the method's own
+                rule; `cam_masks`, from plain class maps. Nothing takes the first of these that the run has.
+
+        Raises:
+            UserError: the run has no such stage.
         """
-        from tfwsss.methods import retrain
-
-        return retrain if retrain.network_of(self.config, self.folder) else methods.get(self.config.method)
+        own, last, listed = methods.get(self.config.method), Maker("masks", retrain.predict, retrain.served), []
+        if retrain.network_of(self.config, self.folder):
+            listed.append(last)
+        if own.predict is not retrain.predict:
+            listed.append(Maker("pseudo", own.predict, own.served))
+        if load := getattr(own, "class_maps", None):
+            ways = (functools.partial(way, load) for way in (plain.predict, plain.served))
+            listed.append(Maker("cam_masks", *ways))
+        found = [maker for maker in listed or [last] if stage in (None, maker.stage)]
+        if not found:
+            raise UserError(f"--stage {stage}: {self.folder} makes no such masks; it has "
+                            f"{' and '.join(maker.stage for maker in listed) or 'none yet'}")
+        return found[0]
 
 
 def load_run(folder: Path) -> Run:

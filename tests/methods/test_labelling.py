@@ -13,7 +13,7 @@ from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.methods import labelling
 from tfwsss.methods.affinitynet import Config
 from tfwsss.methods.labelling import LabelSettings, label_stage, power, sure_labels
-from tfwsss.methods.maps import ThresholdSettings
+from tfwsss.methods.thresholding import ThresholdSettings
 from tfwsss.refine.background import normalise, with_background
 from tfwsss.refine.upsample import upsample
 from tfwsss.settings import CRFSettings

@@ -12,10 +12,12 @@ from tfwsss.methods import affinitynet, icd, walking
 from tfwsss.methods.crf import UNSURE
 from tfwsss.methods.maps import MapSettings
 from tfwsss.methods.retrain import Config
-from tfwsss.methods.served import decide_by_icd, decide_by_walk, from_maps, from_viewer
+from tfwsss.methods.served import decide_by_icd, decide_by_threshold, decide_by_walk, from_maps, from_viewer
 from tfwsss.methods.viewing import Viewer
 from tfwsss.models.served import Canvas, Picture, Windows
 from tfwsss.refine.icd import seeds_of_scores
+from tfwsss.refine.seeds import decide_cam
+from tfwsss.refine.upsample import upsample
 from tfwsss.runs import load_run
 from tfwsss.settings import CRFSettings
 
@@ -45,6 +47,18 @@ def test_icds_seeds(corners_aligned, classes, size):
               for key, value in maps.items()}
     wanted = seeds_of_scores(arrays["scores"], arrays["cam"], corners_aligned=corners_aligned)
     np.testing.assert_array_equal(in_mask(decision.ids, classes), wanted)
+    assert decision.scores.shape == (*size, 1 + len(classes))
+    assert np.all((decision.scores >= 0) & (decision.scores <= 1))
+
+
+@pytest.mark.parametrize("lift", [0.0, -9.0])         # below 0 everywhere: nothing but background
+@pytest.mark.parametrize("classes", [[0, 1, 2], [1], []])
+@pytest.mark.parametrize("size", SIZES)
+def test_class_maps_under_a_threshold(lift, classes, size):
+    maps = RANDOM.normal(lift, size=(7, 7, 3)).astype(np.float32)
+    decision = decide_by_threshold(0.4, {"cam": maps}, picture(size)[1], tf.constant(classes, tf.int32))
+    cam = upsample(np.moveaxis(maps, -1, 0)[classes], size, (49, 49))
+    np.testing.assert_array_equal(in_mask(decision.ids, classes), decide_cam(cam, classes, 0.4))
     assert decision.scores.shape == (*size, 1 + len(classes))
     assert np.all((decision.scores >= 0) & (decision.scores <= 1))
 

@@ -18,10 +18,11 @@ from tfwsss.data.reading import read_rgb
 from tfwsss.palette import voc_palette
 from tfwsss.prediction import predict
 
-RUNS: dict[str, tuple[str, dict]] = {
+RUNS: dict[str, tuple] = {
     "icd": ("icd", {"pseudo": CRF}),
     "affinitynet": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF}),
     "retrain": ("retrain", {}),
+    "class maps": ("affinitynet", {"cam_masks": {"threshold": 0.3}}, "cam_masks"),
     "icd as published, no CRF": ("icd", {"seeds": {"corners_aligned": False}, "pseudo": {"iterations": 0},
                                          "scores": {"scales": [1.0, 0.5, 1.5], "mirror": True}}),
     "retrain by logits": ("retrain", {"masks": {"average": "logits_and_maximum", "crf": {"iterations": 0}}}),
@@ -51,13 +52,13 @@ def exported(tmp_path_factory):
     return functools.cache(lambda key: export_and_ask(tmp_path_factory.mktemp("exported"), *RUNS[key]))
 
 
-def export_and_ask(base: Path, method: str, sections: dict) -> Exported:
+def export_and_ask(base: Path, method: str, sections: dict, stage: str | None = None) -> Exported:
     run = untrained_run(base / "run", method, **sections)
     photos = sorted(photographs(base / "photos").iterdir())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 1.0, "memory_mib": 1})
-        exporting.export(run, base / "models" / "m", max_pixels=20_000)
-    predicted = {tags: masks_by_predict(base, run, tags) for tags in (None, *TAGS)}
+        exporting.export(run, base / "models" / "m", stage=stage, max_pixels=20_000)
+    predicted = {tags: masks_by_predict(base, run, tags, stage) for tags in (None, *TAGS)}
     calls: list[tuple[str, Any, dict]] = []
     for photo in photos:
         contents = {"image_bytes": photo.read_bytes()}
@@ -82,9 +83,10 @@ def mistakes(photo: bytes) -> list[tuple[str, Any, dict]]:
             ("batch", "beyond", {"image": canvas, "height": np.int32([-5]), "width": np.int32([10**6])})]
 
 
-def masks_by_predict(base: Path, run: Path, tags: str | None) -> dict[str, np.ndarray]:
+def masks_by_predict(base: Path, run: Path, tags: str | None, stage: str | None) -> dict[str, np.ndarray]:
     out = base / f"out {tags}"
-    done, faults = predict(base / "photos", run, out, None if tags is None else [tag for tag in tags.split(",") if tag])
+    listed = None if tags is None else [tag for tag in tags.split(",") if tag]
+    done, faults = predict(base / "photos", run, out, listed, stage)
     assert not faults and done == len(list((base / "photos").iterdir()))
     return {photo.stem: read_mask(out / "masks", photo.stem) for photo in (base / "photos").iterdir()}
 
@@ -99,8 +101,8 @@ def on_canvases(photos: list[Path]) -> dict[str, np.ndarray]:
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-EACH = pytest.mark.parametrize("key", [*list(RUNS)[:3], *(pytest.param(key, marks=pytest.mark.slow)
-                                                          for key in list(RUNS)[3:])])
+EACH = pytest.mark.parametrize("key", [*list(RUNS)[:4], *(pytest.param(key, marks=pytest.mark.slow)
+                                                          for key in list(RUNS)[4:])])
 
 
 def opened(mask_bytes: np.ndarray) -> Image.Image:

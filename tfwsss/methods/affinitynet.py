@@ -19,6 +19,7 @@ from tfwsss.methods.labelling import LabelSettings, label_stage
 from tfwsss.methods.labelling import power as power_of
 from tfwsss.methods.retrain import SMALL_SEGMENTER, Ending, ending
 from tfwsss.methods.served import decide_by_walk, from_maps
+from tfwsss.methods.thresholding import ThresholdSettings, threshold_stage
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.served import Served
 from tfwsss.settings import CRFSettings, Settings
@@ -59,7 +60,7 @@ class Config(Ending):
     method: Literal["affinitynet"] = "affinitynet"
     classifier: ClassifySettings = ClassifySettings()
     cam: maps.MapSettings = maps.MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
-    cam_masks: maps.ThresholdSettings = maps.ThresholdSettings()
+    cam_masks: ThresholdSettings = ThresholdSettings()
     cam_crf: bool = False
     labels: LabelSettings = LabelSettings()
     affinity: AffinitySettings = AffinitySettings()
@@ -99,7 +100,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     listed = [
         classify.classifier_stage("classifier", images, config, config.classifier),
         classify.map_stage("cam", everything, config, config.cam, "classifier"),
-        maps.threshold_stage("cam_masks", everything, config, config.cam_masks, "cam"),
+        threshold_stage("cam_masks", everything, config, config.cam_masks, "cam"),
         label_stage("labels", images, config, config.labels),
         train("affinity", images, config, settings=config.affinity, epochs=config.affinity.epochs, needs=("labels",),
               build=functools.partial(affinity_training.build, config), usable=having("labels", "masks", images),
@@ -131,10 +132,14 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
     mapper, walker, power = _networks(config, run)
     for name, found in maps.score_images(mapper.network, images, images.names, config.cam, mapper.colour):
         if not tagged:
-            found = maps.likely(found, "position_logits")
+            found = maps.likely(found, mapper.logits)
         image = images.read_image(name)
         mask = walking.walked(walker, image, found["cam"], power)
         yield name, sharpen(mask, image, len(images.classes), config.pseudo)
+
+
+class_maps = classify.class_maps_of
+"""The plain class maps of a run, beside which it is judged."""
 
 
 def served(config: Config, run: Path) -> Served:
@@ -148,14 +153,14 @@ def served(config: Config, run: Path) -> Served:
         Its networks and rule.
     """
     mapper, walker, power = _networks(config, run)
-    return from_maps(mapper.network, config.cam, config.pseudo, logits="position_logits", colour=mapper.colour,
+    return from_maps(mapper.network, config.cam, config.pseudo, logits=mapper.logits, colour=mapper.colour,
                      decide=functools.partial(decide_by_walk, walker, power), others=(walker.network,))
 
 
 def _networks(config: Config, run: Path) -> tuple[classify.Mapper, walking.Walker, float]:
     """Loads what makes masks: the network of class maps, the walk, and the background's power."""
-    folders = {name: config.given.get(name, run / name) for name in ("classifier", "affinity", "cam_masks")}
-    mapper = classify.load_mapper(folders["classifier"], ["cam", "position_logits"])
+    folders = {name: config.given.get(name, run / name) for name in ("affinity", "cam_masks")}
+    mapper = classify.class_maps_of(config, run)
     walker = walking.build_walker(maps.load_model(folders["affinity"], AffinityNet), config.walk)
     power = power_of(config.walk.alpha, config.cam_masks, folders["cam_masks"])
     return mapper, walker, power

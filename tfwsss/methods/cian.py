@@ -11,11 +11,15 @@ from tfwsss.methods.cian_training import CIANSettings, cian_stage
 from tfwsss.methods.classify import ClassifySettings
 from tfwsss.methods.labelling import LabelSettings, label_stage
 from tfwsss.methods.retrain import Ending, RelabelSettings, ending, predict, served
+from tfwsss.methods.thresholding import ThresholdSettings, threshold_stage
 from tfwsss.methods.viewing import SegmentSettings
 from tfwsss.settings import CRFSettings
 from tfwsss.stages import Stage
 
-__all__ = ["DEMO", "CIANSettings", "Config", "predict", "served", "stages"]
+__all__ = ["DEMO", "CIANSettings", "Config", "class_maps", "predict", "served", "stages"]
+
+class_maps = classify.class_maps_of
+"""The plain class maps of a run, beside which it is judged; there are none where seeds are given."""
 
 _SEEN = {"scales": (1.0, 0.75, 1.25), "mirror": True, "average": "logits_and_maximum"}
 
@@ -40,7 +44,7 @@ class Config(Ending):
     method: Literal["cian"] = "cian"
     classifier: ClassifySettings = ClassifySettings()
     cam: maps.MapSettings = maps.MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
-    cam_masks: maps.ThresholdSettings = maps.ThresholdSettings()
+    cam_masks: ThresholdSettings = ThresholdSettings()
     seeds: LabelSettings = LabelSettings()
     rounds: pydantic.PositiveInt = 2
     segmenter: CIANSettings = CIANSettings()
@@ -72,14 +76,17 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         splits: what to train on, and to segment without tags.
 
     Returns:
-        The stages, in order: seeds, then rounds of `segmenter`, `pseudo` and `masks`.
+        The stages, in order: seeds with all that they are made of unless they are given, then rounds of `segmenter`,
+        `pseudo` and `masks`.
     """
     images = splits.training
     first = [
         classify.classifier_stage("classifier", images, config, config.classifier),
         classify.map_stage("cam", images, config, config.cam, "classifier"),
-        maps.threshold_stage("cam_masks", images, config, config.cam_masks, "cam"),
+        threshold_stage("cam_masks", images, config, config.cam_masks, "cam"),
         label_stage("seeds", images, config, config.seeds),
     ]
+    if "seeds" in config.given:
+        first = first[-1:]                                    # nobody asks for class maps
     first = [dataclasses.replace(stage, split="training") for stage in first]
     return [*first, *ending(config, splits, "seeds", "training", train=cian_stage, relabelled="pseudo")]

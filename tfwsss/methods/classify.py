@@ -45,11 +45,29 @@ class Mapper(NamedTuple):
 
     Args:
         network: image `(batch, row, column, 3)` to a dictionary of maps, as `maps.score_images` takes it.
-        colour: red, green, blue round images, as in training.
+        colour: grey, or red, green, blue, round images, as in training.
+        logits: key of the raw class maps, whose mean over an image is a class' logit.
     """
 
     network: keras.Model
-    colour: tuple[float, float, float]
+    colour: float | tuple[float, float, float]
+    logits: str = "position_logits"
+
+
+def class_maps_of(config: Any, run: Path) -> Mapper:
+    """Loads the class maps of a run that begins with a classifier.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+
+    Returns:
+        Mapper with "cam" and its logits.
+
+    Raises:
+        UserError: as `load_mapper`.
+    """
+    return load_mapper(config.given.get("classifier", run / "classifier"), ("cam", "position_logits"))
 
 
 def load_mapper(folder: Path, keys: Sequence[str] = ("cam",)) -> Mapper:

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import keras
 import numpy as np
 import pydantic
 
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.methods import icd_training, maps
+from tfwsss.methods.classify import Mapper
 from tfwsss.methods.crf import crf_stage, sharpen
-from tfwsss.methods.fitting import having
+from tfwsss.methods.fitting import GREY, having
 from tfwsss.methods.icd_training import ICDSettings
 from tfwsss.methods.retrain import SMALL_SEGMENTER, Ending, ending
 from tfwsss.methods.served import decide_by_icd, from_maps
+from tfwsss.methods.thresholding import ThresholdSettings, threshold_stage
 from tfwsss.models.served import Served
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.superpixels import superpixels
@@ -75,7 +78,7 @@ class Config(Ending):
     icd: ICDSettings = ICDSettings()
     cam: maps.MapSettings = maps.MapSettings()
     scores: maps.MapSettings = maps.MapSettings()
-    cam_masks: maps.ThresholdSettings = maps.ThresholdSettings()
+    cam_masks: ThresholdSettings = ThresholdSettings()
     seeds: SeedSettings = SeedSettings()
     pseudo: CRFSettings = CRFSettings()
     cam_crf: bool = False
@@ -122,7 +125,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
               batches=functools.partial(icd_training.batches, config),
               callbacks=functools.partial(icd_training.callbacks, config)),
         map_of("cam", settings=config.cam),
-        maps.threshold_stage("cam_masks", pseudo, config, config.cam_masks, "cam"),
+        threshold_stage("cam_masks", pseudo, config, config.cam_masks, "cam"),
         map_of("scores", settings=config.scores),
     ]
     if config.cam_crf:
@@ -170,12 +173,29 @@ def predict(config: Config, run: Path, images: ImageSet, tagged: bool) -> Iterat
     Yields:
         Name and mask uint8 `(row, column)`.
     """
-    network = icd_training.load_maps(config.given.get("icd", run / "icd") / "model.keras", ["cam", "scores"])
+    network = _maps(config, run, "cam", "scores")
     for name, found in maps.score_images(network, images, images.names, config.scores):
         if not tagged:
             found = maps.likely(found, "cam")
         seeds = seeds_of_scores(found["scores"], found["cam"], corners_aligned=config.seeds.corners_aligned)
         yield name, sharpen(seeds, images.read_image(name), len(images.classes), config.pseudo)
+
+
+def class_maps(config: Config, run: Path) -> Mapper:
+    """Loads the plain class maps of a run, beside which it is judged.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+
+    Returns:
+        Mapper; ICD's class maps are its logits.
+    """
+    return Mapper(_maps(config, run, "cam"), GREY, "cam")
+
+
+def _maps(config: Config, run: Path, *keys: str) -> keras.Model:
+    return icd_training.load_maps(config.given.get("icd", run / "icd") / "model.keras", keys)
 
 
 def served(config: Config, run: Path) -> Served:
@@ -188,6 +208,6 @@ def served(config: Config, run: Path) -> Served:
     Returns:
         Its network and rule.
     """
-    network = icd_training.load_maps(config.given.get("icd", run / "icd") / "model.keras", ["cam", "scores"])
+    network = _maps(config, run, "cam", "scores")
     rule = functools.partial(decide_by_icd, config.seeds.corners_aligned)
     return from_maps(network, config.scores, config.pseudo, logits="cam", decide=rule)

@@ -1,7 +1,6 @@
 """Labels to learn from, made of class maps: what two dense CRFs, with strong and weak background, agree upon."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import pydantic
 from tfwsss import artefacts
 from tfwsss.artefacts import Scores
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import ImageFault
 from tfwsss.layers.dense_crf import dense_crf
-from tfwsss.methods import maps
+from tfwsss.methods.thresholding import ThresholdSettings, threshold_of
 from tfwsss.refine.affinity_labels import affinity_labels
 from tfwsss.refine.background import background_power, normalise, with_background
 from tfwsss.refine.upsample import upsample
@@ -38,7 +37,7 @@ class LabelSettings(Settings):
     crf: CRFSettings = CRFSettings()
 
 
-def power(alpha: float | None, settings: maps.ThresholdSettings, folder: Path) -> float:
+def power(alpha: float | None, settings: ThresholdSettings, folder: Path) -> float:
     """Returns the background's power: the one that is set, or the one that belongs to the masks' threshold.
 
     Args:
@@ -52,15 +51,7 @@ def power(alpha: float | None, settings: maps.ThresholdSettings, folder: Path) -
     Raises:
         UserError: no power is set and no threshold is known.
     """
-    if alpha is not None:
-        return alpha
-    if settings.threshold is not None:
-        return background_power(settings.threshold)
-    path = folder / "threshold.json"
-    try:
-        return background_power(json.loads(path.read_text(encoding="utf-8"))["threshold"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, or set cam_masks.threshold") from None
+    return background_power(threshold_of(settings, folder)) if alpha is None else alpha
 
 
 def label_stage(name: str, images: ImageSet, config: Any, settings: LabelSettings) -> Stage:

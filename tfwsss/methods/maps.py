@@ -1,7 +1,5 @@
 """From a network that gives class maps to scores, and from class maps to masks."""
 
-import contextlib
-import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +8,11 @@ import keras
 import numpy as np
 import pydantic
 
-from tfwsss import artefacts
 from tfwsss.artefacts import Scores
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import UserError
 from tfwsss.methods.fitting import GREY
 from tfwsss.methods.views import at_own_size, on_canvases
-from tfwsss.refine.seeds import decide_cam
-from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.refine.upsample import upsample
 from tfwsss.settings import RunSettings, Settings
 from tfwsss.stages import Inputs, Stage, infer
@@ -41,16 +36,6 @@ class MapSettings(Settings):
     scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
     mirror: bool = False
     batch_size: pydantic.PositiveInt = 4
-
-
-class ThresholdSettings(Settings):
-    """Where background begins in class maps.
-
-    Args:
-        threshold: share of each map's maximum, 0 to 1; nothing means to choose it without masks.
-    """
-
-    threshold: float | None = pydantic.Field(None, ge=0.0, le=1.0)
 
 
 def score_images(network: keras.Model, images: ImageSet, names: Sequence[str], settings: MapSettings,
@@ -152,26 +137,6 @@ def map_stage(key: str, images: ImageSet, config: RunSettings, settings: MapSett
     return infer(key, images, config, kind="scores", settings=settings, needs=(source,), predict=predict)
 
 
-def threshold_stage(name: str, images: ImageSet, config: RunSettings, settings: ThresholdSettings,
-                    source: str) -> Stage:
-    """Makes the stage that turns class maps into masks by one threshold; see `threshold_masks`.
-
-    Args:
-        name: of the stage.
-        images: what to make masks of.
-        config: the run's settings.
-        settings: the threshold.
-        source: stage of the class maps.
-
-    Returns:
-        Stage of kind `masks`.
-    """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        return threshold_masks(images, inputs, source, name, names, settings)
-
-    return infer(name, images, config, kind="masks", settings=settings, needs=(source,), predict=predict)
-
-
 def likely(found: Mapping[str, Scores], logits: str) -> dict[str, Scores]:
     """Keeps of an untagged image's maps the classes that the network finds likelier than not, or else the likeliest.
 
@@ -186,44 +151,3 @@ def likely(found: Mapping[str, Scores], logits: str) -> dict[str, Scores]:
     means = upsample(raw.scores, raw.size, raw.covers).mean(axis=(1, 2))     # (class,)
     keep = means >= min(0.0, means.max())
     return {key: each._replace(classes=each.classes[keep], scores=each.scores[keep]) for key, each in found.items()}
-
-
-def threshold_masks(images: ImageSet, inputs: Inputs, source: str, target: str, names: Sequence[str],
-                    settings: ThresholdSettings) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-    """Turns class maps into masks: the strongest class where it passes a threshold.
-
-    A threshold that is not given is chosen from all maps of the folder without any
-    mask; the choice and its curve are kept in `threshold.json` beside the masks.
-
-    Args:
-        images: the data set.
-        inputs: folders of the finished scores and of the masks.
-        source: stage of the scores.
-        target: stage of the masks.
-        names: what to make.
-        settings: the threshold.
-
-    Yields:
-        Name and mask uint8 `(row, column)`, or a fault.
-    """
-    threshold = settings.threshold
-    if threshold is None:
-        threshold = _choose(images, inputs[source], inputs[target])
-    for name in names:
-        try:
-            scores = artefacts.read_scores(inputs[source], name)
-            maps = upsample(scores.scores, scores.size, scores.covers)
-            yield name, decide_cam(maps, scores.classes, threshold)
-        except ImageFault as fault:
-            yield name, fault
-
-
-def _choose(images: ImageSet, scores: Path, output: Path) -> float:
-    """Chooses the threshold from all maps, and keeps how."""
-    search = ThresholdSearch()
-    for name in sorted(artefacts.finished(scores, "scores", images.names)):
-        with contextlib.suppress(ImageFault):            # told where its mask is made
-            found = artefacts.read_scores(scores, name)
-            search.add(upsample(found.scores, found.size, found.covers))
-    artefacts.write_atomically(output / "threshold.json", json.dumps(search.summary()).encode())
-    return search.threshold()

@@ -92,6 +92,28 @@ def decide_by_icd(corners_aligned: bool, found, picture, classes) -> Decision:
     return Decision(ops.concatenate([1 - _strongest(objects), objects], axis=-1), icd_seeds(icd, cam))
 
 
+def decide_by_threshold(threshold: float, found, picture, classes) -> Decision:
+    """Thresholds class maps; `refine.seeds.decide_cam` does with arrays.
+
+    Args:
+        threshold: in parts of each map's maximum.
+        found: maps "cam" `(row', column', class)`.
+        picture: `models.served.Picture`.
+        classes: int32 `(kept class,)`.
+
+    Returns:
+        Decision; a score is a class map in parts of its maximum, the background's what the strongest leaves.
+    """
+    planes = resize_part(ops.take(found["cam"], classes, axis=-1), picture.size, picture.covers, align_corners=True)
+    positive = ops.maximum(planes, 0.0)
+    largest = ops.max(positive, axis=(0, 1), keepdims=True, initial=0.0)
+    positive = positive / ops.where(largest > 0, largest, 1.0)
+    strongest = _strongest(positive)
+    planes = ops.concatenate([ops.full_like(strongest, -1.0), positive], axis=-1)      # the first of equals; none: 0
+    ids = ops.where(strongest[..., 0] > threshold, ops.argmax(planes, axis=-1), 0)
+    return Decision(ops.concatenate([1 - strongest, positive], axis=-1), ops.cast(ids, "int32"))
+
+
 def decide_by_walk(walker: Walker, power: float, found, picture, classes) -> Decision:
     """Spreads class maps along affinities; `walking.walked` does with arrays.
 
