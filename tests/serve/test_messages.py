@@ -25,6 +25,18 @@ def test_a_repeated_value_fills_its_shape_up_to_a_limit():
         arrays_of({"x": message}, 39)
 
 
+@pytest.mark.parametrize(("sizes", "values", "expected"), [
+    ([2], [], [b"", b""]), ([], [], b""), ([3], [b"a"], [b"a"] * 3), ([2, 1], [b"a", b"b"], [[b"a"], [b"b"]]),
+    ([0], [], [])])
+def test_strings_that_are_left_out_are_bytes_too(sizes, values, expected):
+    """As in TensorFlow Serving: none is the empty string, fewer repeat the last."""
+    message = TensorProto(dtype=tf.string.as_datatype_enum, string_val=values)
+    for size in sizes:
+        message.tensor_shape.dim.add(size=size)
+    array = arrays_of({"x": message}, 1000)["x"]
+    assert array.dtype == object and array.tolist() == expected
+
+
 @pytest.mark.parametrize("message", [TensorProto(), TensorProto(dtype=99), TensorProto(dtype=1, tensor_content=b"abc")])
 def test_no_array(message):
     with pytest.raises(Refusal, match="input 'x' is no array"):

@@ -90,11 +90,12 @@ def test_unknown_things(target):
 
 
 def test_messages_that_are_no_array(target):
-    """A shape that does not fit its values, or is not complete, or a type that is none."""
+    """A shape that does not fit its values, or is not complete, no value, or a type that is none."""
     name, _ = target.image_input()
     for spoil in (lambda m: m.tensor_shape.dim.add(size=-1), lambda m: setattr(m.tensor_shape, "unknown_rank", True),
                   lambda m: m.tensor_shape.dim.extend([m.tensor_shape.Dim(size=2**40)] * 2),
-                  lambda m: setattr(m, "dtype", 0), lambda m: setattr(m, "dtype", 99)):
+                  lambda m: m.ClearField("string_val"), lambda m: setattr(m, "dtype", 0),
+                  lambda m: setattr(m, "dtype", 99)):
         message = tf.make_tensor_proto(target.wrapped(photo()))
         spoil(message)
         refused((INVALID, grpc.StatusCode.RESOURCE_EXHAUSTED), lambda m=message: target.predict({name: m}))

@@ -34,7 +34,10 @@ def _array(name: str, tensor: tensor_pb2.TensorProto, max_bytes: int) -> np.ndar
             raise ValueError(f"its shape {sizes} is not complete")
         if math.prod(sizes) * dtype.itemsize > max_bytes:
             raise ValueError(f"its shape {sizes} makes more than {max_bytes:,} bytes")
-        return tf.make_ndarray(tensor)
+        array = tf.make_ndarray(tensor)
+        if array.dtype == object:
+            array[array == ""] = b""                     # what a message leaves out becomes text, and all else is bytes
+        return array
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise invalid(f"input {name!r} is no array: {error}") from error
 
