@@ -9,7 +9,6 @@ from tfwsss.errors import UserError
 FAULTY, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes: some images could not be used; the call or its files need mending; Ctrl-C."""
 
-
 STAGES = ("masks", "pseudo", "cam_masks")
 """Stages of a run whose masks can be made of any other images too."""
 

@@ -105,7 +105,7 @@ def _card(run: Run, record: dict[str, Any], stage: str, served: Served, max_pixe
     return {
         "method": record["method"], "stage": stage, "classes": record["classes"],
         "data": {"kind": run.config.data.kind, "images": record["images"]},
-        "miou": {stage: score["miou"] for stage, score in metrics.items()},
+        "miou": {name: score["miou"] for name, score in metrics.items()},
         "miou_note": "of the run's own stages, against the masks of its own images, with their tags where a stage "
                      "uses tags; empty where there are no masks",
         "look": {"kind": type(served.look).__name__.lower(), **served.look._asdict()},

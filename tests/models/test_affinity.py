@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import gradient, recorded
+from tests.arrays import assert_same_weights, gradient, recorded
 from tests.ops.test_affinity import dense
 from tests.psa import fill
 from tests.shared import shared_file
@@ -173,9 +173,7 @@ def test_one_replica_equals_two_when_their_images_hold_unlike_numbers_of_pairs(s
         same = fit(two, data, epochs=3)
     for key, values in history.items():
         np.testing.assert_allclose(same[key], values, rtol=1e-4, err_msg=key)
-    for ours, theirs in zip(one.weights, two.weights, strict=True):
-        np.testing.assert_allclose(ops.convert_to_numpy(theirs), ops.convert_to_numpy(ours), atol=1e-5,
-                                   err_msg=ours.path)
+    assert_same_weights(one, two)
 
 
 def test_half_precision_trains_with_affinities_in_float32():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tests.backbones.test_resnet_v2 import by_rule
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet_v2 import resnet_v2
@@ -187,15 +187,12 @@ def test_one_replica_equals_two(strategy):
     with strategy.scope():
         two = tiny()
         same = fit(two, data, epochs=3)
-    moved = {}
-    for ours, theirs, start in zip(one.weights, two.weights, before.weights, strict=True):
-        ours_now = ops.convert_to_numpy(ours)
-        np.testing.assert_allclose(ops.convert_to_numpy(theirs), ours_now, atol=1e-5, err_msg=ours.path)
-        moved[ours.path] = np.abs(ours_now - ops.convert_to_numpy(start)).max()
+    assert_same_weights(one, two)
+    change = moved(one, before)
     for path in ("conv1/kernel", "fc1/kernel", *(f"affinity/{name}" for name in (
             "conv_embed_q/kernel", "conv_embed_k/kernel", "conv_embed_v/kernel", "conv_out/kernel", "bn_out/gamma",
             "bn_out/moving_mean", "bn_out/moving_variance"))):
-        assert moved[path] > 1e-4, (path, moved[path])
+        assert change[path] > 1e-4, (path, change[path])
     for key, values in history.items():
         np.testing.assert_allclose(same[key], values, rtol=1e-4, atol=1e-6, err_msg=key)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, recorded
+from tests.arrays import assert_same_weights, channels_last, recorded
 from tests.psa import fill, worst
 from tests.shared import shared_file
 from tfwsss.backbones.small import small
@@ -110,9 +110,7 @@ def test_one_replica_equals_two(strategy):
         two = tiny(dropout=0.0)
         same = fit(two, data, epochs=3)
     np.testing.assert_allclose(same["loss"], history["loss"], rtol=1e-4)
-    for ours, theirs in zip(one.weights, two.weights, strict=True):
-        np.testing.assert_allclose(ops.convert_to_numpy(theirs), ops.convert_to_numpy(ours), atol=1e-5,
-                                   err_msg=ours.path)
+    assert_same_weights(one, two)
 
 
 def test_half_precision_trains_with_maps_in_float32():

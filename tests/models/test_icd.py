@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
@@ -160,13 +160,10 @@ def test_one_replica_equals_two(strategy):
     with strategy.scope():
         two = tiny(warm_up_steps=2)
         same = fit(two, data, learning_rate=0.01)
-    moved = {}
-    for ours, theirs, start in zip(one.weights, two.weights, before.weights, strict=True):
-        ours_now = ops.convert_to_numpy(ours)
-        np.testing.assert_allclose(ops.convert_to_numpy(theirs), ours_now, atol=1e-5, err_msg=ours.path)
-        moved[ours.path] = np.abs(ours_now - ops.convert_to_numpy(start)).max()
+    assert_same_weights(one, two)
+    change = moved(one, before)
     for path in ("conv1/kernel", "icd_bu/kernel", "fc8/kernel", "icd_accum_resign/moving_mean", "feat_bn/moving_mean"):
-        assert moved[path] > 1e-4, (path, moved[path])
+        assert change[path] > 1e-4, (path, change[path])
     for key, values in history.items():
         np.testing.assert_allclose(same[key], values, rtol=1e-4, atol=1e-6, err_msg=key)
 

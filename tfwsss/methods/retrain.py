@@ -16,7 +16,7 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.methods.segmenter_training import SegmenterSettings, segmenter_stage
 from tfwsss.methods.segmenting import load_viewer, mask_stage, segment
 from tfwsss.methods.served import from_viewer
-from tfwsss.methods.viewing import SegmentSettings
+from tfwsss.methods.viewing import SegmentSettings, Viewer
 from tfwsss.models.served import Served
 from tfwsss.palette import IGNORE
 from tfwsss.refine.masks import as_they_are, review
@@ -175,7 +175,7 @@ def predict(config: Ending, run: Path, images: ImageSet, tagged: bool) -> Iterat
     Yields:
         Name and mask uint8 `(row, column)`.
     """
-    viewer = load_viewer(network_of(config, run) or run / _in_round("segmenter", max(config.rounds, 1)))
+    viewer = _viewer(config, run)
     settings = config.masks.model_copy(update={"tagged": tagged})
     for name, found in segment(viewer, images, images.names, settings):
         if isinstance(found, ImageFault):
@@ -193,5 +193,9 @@ def served(config: Ending, run: Path) -> Served:
     Returns:
         Its segmentation network.
     """
-    folder = network_of(config, run) or run / _in_round("segmenter", max(config.rounds, 1))
-    return from_viewer(load_viewer(folder), config.masks)
+    return from_viewer(_viewer(config, run), config.masks)
+
+
+def _viewer(config: Ending, run: Path) -> Viewer:
+    """Loads the last round's network; where there is none, the error names the file that is missing."""
+    return load_viewer(network_of(config, run) or run / _in_round("segmenter", max(config.rounds, 1)))

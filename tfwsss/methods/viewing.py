@@ -10,10 +10,9 @@ import pydantic
 from tfwsss.data.images import scale_image
 from tfwsss.methods import maps
 from tfwsss.methods.fitting import mean_colour
+from tfwsss.models.served import OVERLAP
 from tfwsss.ops.resize import resize
 from tfwsss.settings import CRFSettings, Settings
-
-_OVERLAP = 3        # neighbouring windows share a third of their side
 
 
 class SegmentSettings(Settings):
@@ -165,7 +164,7 @@ def window_starts(length: int, window: int) -> list[int]:
     >>> window_starts(100, 60), window_starts(60, 60), window_starts(10, 60)
     ([0, 40], [0], [0])
     """
-    hop = max(1, window - -(-window // _OVERLAP))
+    hop = max(1, window - -(-window // OVERLAP))
     return [min(hop * place, length - window) for place in range(-(-max(0, length - window) // hop) + 1)] \
         if length > window else [0]
 

@@ -8,6 +8,9 @@ from keras import ops
 
 from tfwsss.ops.resize import part_means, resize_part
 
+OVERLAP = 3
+"""Neighbouring windows share this part of their side at least: one in so many."""
+
 
 class Picture(NamedTuple):
     """One image beside its maps.

@@ -6,10 +6,8 @@ import tensorflow as tf
 
 from tfwsss.data.canvas import on_canvas
 from tfwsss.data.images import pad, scale_image
-from tfwsss.models.served import Canvas, Picture, Windows
+from tfwsss.models.served import OVERLAP, Canvas, Picture, Windows
 from tfwsss.ops.resize import resize
-
-_OVERLAP = 3        # neighbouring windows share a third of their side
 
 
 def see_on_canvases(network: Callable, stride: int, look: Canvas, images: Callable, count):
@@ -137,7 +135,7 @@ def _in_windows(work: Callable, num_ids: int, canvas, pieces, stride: int, windo
 
 def _starts(length, window: int):
     """Places windows along a side so that neighbours overlap by a third at least, and the last ends with the side."""
-    hop = max(1, window - -(-window // _OVERLAP))
+    hop = max(1, window - -(-window // OVERLAP))
     spare = tf.maximum(length - window, 0)
     return tf.minimum(hop * tf.range(1 - (-spare // hop)), spare)
 
