@@ -21,9 +21,9 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="session")
 def strategy():
     """One MirroredStrategy for all tests, also for those that ask by name: a second one in the process clashes."""
-    from tfwsss import distribute
+    from tfwsss.runs import devices
 
-    return distribute.strategy(2)
+    return devices.strategy(2)
 
 
 @pytest.fixture(scope="session")

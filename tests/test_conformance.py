@@ -10,7 +10,7 @@ import pytest
 from keras import ops, tree
 
 import tfwsss
-from tests.goldens import GOLDENS
+from tests.support.goldens import GOLDENS
 
 ROOMS = ("layers", "losses", "metrics", "models", "backbones", "optim")
 

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources import ROOT, docstring_nodes, functions, module_name, public_members, python_files, relative, tree
+from tests.support.sources import (
+    ROOT,
+    docstring_nodes,
+    functions,
+    module_name,
+    public_members,
+    python_files,
+    relative,
+    tree,
+)
 
 MAX_LINES = 250
 MAX_BODY = 60

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources import PACKAGE, imports, place, python_files, relative, tree
+from tests.support.sources import PACKAGE, imports, place, python_files, relative, tree
 
 BOTTOM = {"errors", "palette", "logs"}  # every file may import these
 

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tests.sources import ROOT, relative
+from tests.support.sources import ROOT, relative
 from tests.test_configs import CONFIGS, header
 
 COMMAND = re.compile(r"python3?\s+-m\s+(tfwsss(?:\.\w+)*)((?:\\\n|[^`\n|>&;#])*)")

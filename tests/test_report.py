@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.fake_run import CLASSES, CONFIG, STAGES, add_ending, fake_run, loads
-from tfwsss import runs
-from tfwsss.artefacts import write_mask
+from tests.support.fake_run import CLASSES, CONFIG, STAGES, add_ending, fake_run, loads
+from tfwsss.artefacts.masks import write_mask
 from tfwsss.errors import UserError
+from tfwsss.methods import opened
 from tfwsss.report import main, write_report
 
 
@@ -112,7 +112,7 @@ def test_pictures_of_all_stages_and_the_worst(run):
 @pytest.fixture
 def ended(run, monkeypatch):
     """The same run with an ending, which saw other images too."""
-    images = runs.load_run(run).images()
+    images = opened.load_run(run).images()
     others = add_ending(run, images)
     loads(monkeypatch, images, val=others)
     record = {**CONFIG, "images": {"training": 5, "pseudo": 5, "val": 3}}
@@ -221,7 +221,7 @@ def test_images_that_have_moved(run, monkeypatch):
     def gone(run):
         raise UserError("data.root: my photos is no folder")
 
-    monkeypatch.setattr("tfwsss.runs.load_run", gone)
+    monkeypatch.setattr("tfwsss.methods.opened.load_run", gone)
     page = Page(write_report(run))
     assert page.text.count("has no pictures of them: data.root: my photos is no folder") == 1
     assert not any(address.startswith("data:image/jpeg") for address in page.addresses) and page.figures

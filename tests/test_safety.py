@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.sources import imports_in, place, python_files, relative, tree
+from tests.support.sources import imports_in, place, python_files, relative, tree
 
 NO_PYTHON_IN_GRAPH = {"ops", "layers", "losses", "backbones", "models", "serving"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp"}

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfwsss import commands
-from tfwsss.artefacts import EXTENSIONS
+from tfwsss import cli
+from tfwsss.artefacts.files import EXTENSIONS
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import read_classes, read_lines
 from tfwsss.errors import UserError
 from tfwsss.palette import voc_palette
-from tfwsss.scoring import Progress, score_masks, score_scores
+from tfwsss.runs.scoring import Progress, score_masks, score_scores
 
 SCORERS = {"masks": score_masks, "scores": score_scores}
 """Kinds of artefact that have a mean IoU, and who computes it."""
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 1 if some images could not be scored, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
-    return commands.finish(functools.partial(_evaluate, build_parser().parse_args(arguments)))
+    return cli.finish(functools.partial(_evaluate, build_parser().parse_args(arguments)))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,7 +63,7 @@ def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
     from tfwsss import logs
 
     with logs.quiet_loading():
-        from tfwsss.runs import load_run  # pydantic and the data: not loaded for --help
+        from tfwsss.methods.opened import load_run  # pydantic and the data: not loaded for --help
 
     return load_run(run).images(split)
 
@@ -95,7 +95,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(json.dumps(score, ensure_ascii=False, allow_nan=False) if options.json else _as_text(score))
     for line in score["warnings"]:
         print(f"warning: {line}", file=sys.stderr)
-    return commands.list_faults(score["faults"])
+    return cli.list_faults(score["faults"])
 
 
 def _subject(options: argparse.Namespace) -> tuple[Path, str, ImageSet]:

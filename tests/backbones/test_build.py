@@ -11,7 +11,7 @@ from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
-from tfwsss.settings import BackboneSettings
+from tfwsss.settings.sections import BackboneSettings
 
 NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1, "resnet50": 0.02, "resnet101_keras": 0.02}
 STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4, "resnet50": 16, "resnet101_keras": 16}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import gradient, recorded
+from tests.support.arrays import gradient, recorded
 from tfwsss.errors import UserError
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tests.backbones.test_resnet_v2 import by_rule
+from tests.support.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.losses.completion import completion_labels
 from tfwsss.losses.segmentation import SegmentationLoss
 from tfwsss.models.cian import CIAN, HEADS, TERMS, self_network
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 KINDS = {"moving_mean": "moving_mean", "moving_var": "moving_variance", "weight": "kernel", "gamma": "gamma",
          "beta": "beta"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, recorded
+from tests.support.arrays import channels_last, recorded
 from tfwsss.ops.resize import interpolation_matrix, part_means, resize, resize_part
 from tfwsss.refine.seeds import resize_maps
 from tfwsss.refine.upsample import upsample

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfwsss.artefacts import Scores
+from tfwsss.artefacts.scores import Scores
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.refine.icd import seeds_of_scores
 from tfwsss.refine.seeds import decide_icd, icd_seeds

@@ -24,7 +24,7 @@ def seeds_of_scores(scores, cam, saliency: np.ndarray | None = None, *, corners_
 
     Example:
 
-    >>> from tfwsss.artefacts import Scores
+    >>> from tfwsss.artefacts.files import Scores
     >>> one = Scores(np.array([2]), np.array([[[1.0, -1.0]]]), (1, 2), (1, 2))
     >>> seeds_of_scores(one, one).tolist()
     [[3, 0]]
