@@ -13,7 +13,8 @@ from PIL import Image
 
 from tfwsss.errors import ImageFault, UserError
 
-EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "images": ".png"}   # kinds of one file an image
+EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
+              "images": ".png"}                  # kinds of one file an image
 _CURES = {
     errno.ENOSPC: "free space on that disk and start again: finished files are kept",
     errno.EROFS: "name a folder on a disk that can be written",

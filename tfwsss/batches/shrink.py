@@ -1,11 +1,35 @@
-"""Label maps on the grid of a network, by the two rules of CIAN's releases."""
+"""Label maps on the grid of a network: the commonest label of each cell, or by the two rules of CIAN's releases."""
 
 import tensorflow as tf
 
 from tfwsss.errors import UserError
+from tfwsss.palette import IGNORE
 
 RULES = ("stride", "bilinear_ids")
 """How a position's label is found."""
+
+
+def reduce_ids(ids, block: int, num_ids: int):
+    """Reduces masks to the commonest id of each cell, the lower of equals; ids beyond the last and the border are 255.
+
+    Args:
+        ids: int32 `(batch, row, column)`, 0 to num_ids - 1, or 255.
+        block: side of a cell in pixels.
+        num_ids: number of ids.
+
+    Returns:
+        int32 `(batch, ceil(row / block), ceil(column / block))`.
+
+    Example:
+    >>> reduce_ids(tf.constant([[[1, 1, 0], [1, 2, 255]]]), 2, 3).numpy().tolist()
+    [[[1, 255]]]
+    """
+    rows, columns = ids.shape[1] or tf.shape(ids)[1], ids.shape[2] or tf.shape(ids)[2]
+    full = tf.pad(tf.minimum(ids, num_ids), [[0, 0], [0, -rows % block], [0, -columns % block]],
+                  constant_values=num_ids)
+    counts = tf.nn.avg_pool2d(tf.one_hot(full, num_ids + 1), block, block, "VALID")       # of each id
+    common = tf.argmax(counts, axis=-1, output_type=tf.int32)
+    return tf.where(common == num_ids, IGNORE, common)
 
 
 def shrink_ids(ids, stride: int, rule: str = "stride"):

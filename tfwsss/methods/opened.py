@@ -1,34 +1,20 @@
-"""A run folder, opened again: its configuration and its images."""
+"""A run folder, opened again: its configuration, its images, and how it makes masks of any photograph."""
 
 import dataclasses
 import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from tfwsss import methods
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
-from tfwsss.methods import plain, retrain
+from tfwsss.inference.masker import Masker
 from tfwsss.settings import reading
-from tfwsss.settings.sections import RunSettings
-
-
-class Maker(NamedTuple):
-    """One of a run's ways to make masks of any image.
-
-    Args:
-        stage: of the run that makes such masks.
-        predict: settings, folder, images and whether tags are to be believed, to names and masks.
-        served: settings and folder to `inference.served.Served`.
-    """
-
-    stage: str
-    predict: Callable
-    served: Callable
+from tfwsss.steps.cam_masks import cam_masker, threshold_of
+from tfwsss.steps.rounds import SegmenterRounds, last_masker, network_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +27,12 @@ class Run:
     """
 
     folder: Path
-    config: RunSettings
+    config: SegmenterRounds
+
+    @functools.cached_property
+    def record(self) -> dict:
+        """What `config.json` holds beside the settings: classes, versions, numbers of images."""
+        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
 
     def images(self, split: str = "pseudo") -> ImageSet:
         """Returns the images of one use, as the run saw them.
@@ -57,29 +48,40 @@ class Run:
             raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
         return survey(images, self.folder, self.config.data.max_pixels)[0]
 
-    def maker(self, stage: str | None = None) -> Maker:
-        """Says how the run makes masks of any image.
+    def masker(self, stage: str | None = None) -> tuple[str, Masker]:
+        """Returns how the run makes masks of any image.
 
         Args:
             stage: which of its stages to repeat: `masks`, by its segmentation network; `pseudo`, by the method's own
-                rule; `cam_masks`, from plain class maps. Nothing takes the first of these that the run has.
+                rule; `cam_masks`, from plain class maps. None takes the first of these that the run has.
+
+        Returns:
+            The stage, and its Masker.
 
         Raises:
             UserError: the run has no such stage.
         """
-        own, last, listed = methods.get(self.config.method), Maker("masks", retrain.predict, retrain.served), []
-        if retrain.network_of(self.config, self.folder):
-            listed.append(last)
-        if own.predict is not retrain.predict:
-            listed.append(Maker("pseudo", own.predict, own.served))
-        if load := getattr(own, "class_maps", None):
-            ways = (functools.partial(way, load) for way in (plain.predict, plain.served))
-            listed.append(Maker("cam_masks", *ways))
-        found = [maker for maker in listed or [last] if stage in (None, maker.stage)]
-        if not found:
+        makers = self._makers()
+        if stage is not None and stage not in makers:
             raise UserError(f"--stage {stage}: {self.folder} makes no such masks; it has "
-                            f"{' and '.join(maker.stage for maker in listed) or 'none yet'}")
-        return found[0]
+                            f"{' and '.join(makers) or 'none yet'}")
+        if not makers:
+            return "masks", last_masker(self.config, self.folder)      # says which file is missing
+        stage = stage or next(iter(makers))
+        return stage, makers[stage]()
+
+    def _makers(self) -> dict[str, Callable[[], Masker]]:
+        own, config, folder = methods.get(self.config.method), self.config, self.folder
+        found: dict[str, Callable[[], Masker]] = {}
+        if network_of(config, folder):
+            found["masks"] = lambda: last_masker(config, folder)
+        if own.masker:
+            found["pseudo"] = lambda: own.masker(config, folder)
+        if own.class_maps:
+            found["cam_masks"] = lambda: cam_masker(
+                own.class_maps(config, folder), config.cam,
+                threshold_of(config.cam_masks, config.given.get("cam_masks", folder / "cam_masks")))
+        return found
 
 
 def load_run(folder: Path) -> Run:
@@ -94,14 +96,14 @@ def load_run(folder: Path) -> Run:
     Raises:
         UserError: the folder is no run.
     """
-    path = Path(folder) / "reading.json"
+    path = Path(folder) / "config.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))["config"]
         method = values["method"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{folder} is no run folder: it has no readable reading.json; name the folder that "
+        raise UserError(f"{folder} is no run folder: it has no readable config.json; name the folder that "
                         "python -m tfwsss.train printed") from None
-    return Run(Path(folder), reading.build(methods.get(method).Config, values, str(path)))
+    return Run(Path(folder), reading.build(methods.get(method).config, values, str(path)))
 
 
 def demo_folder(run: Path) -> Path:

@@ -16,7 +16,8 @@ from tfwsss.data.folder import index_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import nearest
 from tfwsss.data.survey import survey
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.inference.stream import in_threads
 from tfwsss.methods.opened import load_run
 from tfwsss.palette import voc_palette
 
@@ -32,8 +33,8 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         source: a photograph, or a folder of them.
         run: a finished run.
         out: where the pictures go.
-        tags: classes that every image shows; nothing lets the network decide.
-        stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; nothing takes the first that it has.
+        tags: classes that every image shows; None lets the network decide.
+        stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
 
     Returns:
         Number of images with a mask, and a message for each that could not be used.
@@ -43,19 +44,28 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     """
     logs.open_log()
     opened = load_run(run)
-    maker = opened.maker(stage)
-    classes = tuple(json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))["classes"])
+    chosen, masker = opened.masker(stage)
+    classes = tuple(opened.record["classes"])
     images = _images(source, classes, _labels(tags, classes, run))
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    before = _as_before(out, opened.folder, maker.stage, tags)
+    before = _as_before(out, opened.folder, chosen, tags)
     done = finished(out / "masks", "masks", usable.names) if before else set()
     missing = usable.subset(name for name in usable.names if name not in done)
-    if missing.names:
-        pairs = maker.predict(opened.config, opened.folder, missing, tags is not None)
-        for name, mask in logs.track(pairs, "predict", len(missing.names)):
-            _write_overlay(out, name, overlay(missing.read_image(name), mask, images.palette))
-            write_mask(out / "masks", name, mask, images.palette)   # last: it says that the image is done
-    return len(usable.names), dict(faults)
+    faults = dict(faults)
+    pairs = masker.masks(missing, missing.names, tags is not None) if missing.names else ()
+
+    def written(pair) -> tuple[str, str | None]:
+        name, found = pair
+        if isinstance(found, ImageFault):
+            return name, str(found)
+        _write_overlay(out, name, overlay(found.image, found.mask, images.palette))
+        write_mask(out / "masks", name, found.mask, images.palette)          # last: it says that the image is done
+        return name, None
+
+    for name, fault in logs.track(in_threads(written, pairs), "predict", len(missing.names)):
+        if fault:
+            faults[name] = fault
+    return len(usable.names) - len(faults.keys() & set(usable.names)), faults
 
 
 def _as_before(out: Path, run: Path, stage: str, tags: Sequence[str] | None) -> bool:

@@ -1,5 +1,6 @@
 """What `python -m tfwsss.export` does: a finished run to a version folder that servers load."""
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -11,7 +12,7 @@ from typing import Any
 import tfwsss
 from tfwsss import logs
 from tfwsss.errors import UserError
-from tfwsss.inference.served import Served
+from tfwsss.inference.masker import Masker
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import Run, load_run
 from tfwsss.palette import voc_palette
@@ -55,21 +56,21 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
     logs.open_log()
     _check(scales, version, max_pixels)
     opened = load_run(run)
-    maker = opened.maker(stage)
-    served = _changed(maker.served(opened.config, opened.folder), crf, scales, mirror)
+    chosen, masker = opened.masker(stage)
+    masker = _changed(masker, crf, scales, mirror)
     limit = max_pixels or min(opened.config.data.max_pixels, MAX_PIXELS)
-    record = json.loads((opened.folder / "config.json").read_text(encoding="utf-8"))
-    signatures = Signatures(served, record["classes"], voc_palette(), limit).all()
+    record = opened.record
+    signatures = Signatures(masker, record["classes"], voc_palette(), limit).all()
     with publishing(model, version) as folder:
         LOG.info("export: writes the graph and its weights")
-        write_saved_model(folder, signatures, [served.network, *served.others], record["classes"])
+        write_saved_model(folder, signatures, [masker.network, *masker.others], record["classes"])
         requests = write_warm_up(folder, model.resolve().name, len(record["classes"]) - 1)
         if not requests:
             LOG.warning("export: no requests for warming up, since tensorflow-serving-api is not installed; "
                         "pip install 'tfwsss[serve]' and export again to have them")
         LOG.info("export: tries the model in a process of its own")
         cost = try_out(folder)
-        card = _card(opened, record, maker.stage, served, limit) | {"cost": cost}
+        card = _card(opened, chosen, masker, limit) | {"cost": cost}
         (folder / "model_card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
     return {"model": str(model), "version": version or versions(model)[-1], "signatures": sorted(signatures),
             "warm_up_requests": requests, "milliseconds": cost["milliseconds"], "memory_mib": cost["memory_mib"]}
@@ -85,20 +86,20 @@ def _check(scales: Sequence[float] | None, version: int | None, max_pixels: int 
         raise UserError(f"--max-pixels {max_pixels}: expected a whole number from 1")
 
 
-def _changed(served: Served, crf: bool | None, scales: Sequence[float] | None, mirror: bool | None) -> Served:
+def _changed(masker: Masker, crf: bool | None, scales: Sequence[float] | None, mirror: bool | None) -> Masker:
     """Lays the options over what the run has set."""
-    look = served.look
-    look = look._replace(scales=look.scales if scales is None else tuple(scales),
-                         mirror=look.mirror if mirror is None else mirror)
-    iterations = served.crf["iterations"]
-    if crf is not None:
-        iterations = (iterations or CRFSettings().iterations) if crf else 0
-    return served._replace(look=look, crf={**served.crf, "iterations": iterations})
+    view = masker.view._replace(scales=masker.view.scales if scales is None else tuple(scales),
+                                mirror=masker.view.mirror if mirror is None else mirror)
+    sharpener = masker.crf
+    if crf is not None and crf != sharpener.on:
+        iterations = CRFSettings().iterations if crf else 0
+        sharpener = sharpener._replace(parameters={**sharpener.parameters, "iterations": iterations})
+    return dataclasses.replace(masker, view=view, crf=sharpener)
 
 
-def _card(run: Run, record: dict[str, Any], stage: str, served: Served, max_pixels: int) -> dict[str, Any]:
+def _card(run: Run, stage: str, masker: Masker, max_pixels: int) -> dict[str, Any]:
     """Returns what a user of the model should know of it."""
-    path = run.folder / "metrics.json"
+    path, record = run.folder / "metrics.json", run.record
     metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     text = json.dumps(record["config"], sort_keys=True, ensure_ascii=False)
@@ -108,8 +109,8 @@ def _card(run: Run, record: dict[str, Any], stage: str, served: Served, max_pixe
         "miou": {name: score["miou"] for name, score in metrics.items()},
         "miou_note": "of the run's own stages, against the masks of its own images, with their tags where a stage "
                      "uses tags; empty where there are no masks",
-        "look": {"kind": type(served.look).__name__.lower(), **served.look._asdict()},
-        "crf": served.crf if served.crf["iterations"] else None, "max_pixels": max_pixels,
+        "view": {"kind": type(masker.view).__name__.lower(), **masker.view._asdict()},
+        "crf": masker.crf.parameters if masker.crf.on else None, "max_pixels": max_pixels,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "versions": {"tfwsss": tfwsss.__version__, **packages}, "trained_with": record["versions"],
     }

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfwsss.inference.answers import Answer, answer
-from tfwsss.inference.served import Canvas, Served
+from tfwsss.inference.canvas import canvas_side, on_canvas, see_on_canvases
+from tfwsss.inference.masker import Answer, Masker
+from tfwsss.inference.see import see
+from tfwsss.inference.views import Canvas
 from tfwsss.palette import IGNORE
 from tfwsss.saved_model.decode import decode
 from tfwsss.saved_model.indexed_png import encode_indexed
-from tfwsss.serving import looking
+
+_LONGEST = 513      # side of what `batch` takes where the run has neither canvas nor windows
 
 _BYTES = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
@@ -19,24 +22,24 @@ class Signatures:
     """What a client may ask of a run.
 
     Args:
-        served: how the run makes masks.
+        masker: how the run makes masks.
         classes: names of the mask ids, background first.
         palette: uint8 `(256, 3)`, colours of the mask ids.
         max_pixels: larger images are refused.
     """
 
-    def __init__(self, served: Served, classes: Sequence[str], palette: np.ndarray, max_pixels: int):
-        self._served, self._classes, self._palette = served, list(classes), palette
+    def __init__(self, masker: Masker, classes: Sequence[str], palette: np.ndarray, max_pixels: int):
+        self._masker, self._classes, self._palette = masker, list(classes), palette
         # traced once and shared by the signatures; the network once for each size of canvas
-        self._network = tf.function(lambda image: served.network(image, training=False), autograph=False)
+        self._network = tf.function(lambda image: masker.network(image, training=False), autograph=False)
         self._decode = tf.function(lambda contents: decode(contents, max_pixels), autograph=False)
-        self._see = tf.function(self._maps_and_picture, autograph=False)
+        self._see = tf.function(self._maps, autograph=False)
 
     @property
     def side(self) -> int:
-        """Side in pixels of the canvas of `batch`."""
-        look = self._served.look
-        return looking.canvas_side(self._served.stride, look) if isinstance(look, Canvas) else look.side
+        """Side in pixels of what `batch` takes."""
+        view = self._masker.view
+        return canvas_side(self._masker.stride, view) if isinstance(view, Canvas) else getattr(view, "side", _LONGEST)
 
     def all(self) -> dict[str, Callable]:
         """Returns the signatures' functions by name.
@@ -83,18 +86,13 @@ class Signatures:
             checks.append(tf.debugging.Assert(valid, ["tags are one row of 0 and 1, received", tags]))
         with tf.control_dependencies(checks):
             contents = tf.reshape(image_bytes, [-1])[0]
-        return self._answer(*self._see(self._decode(contents)), None if tags is None else tags[0] > 0)
+        image = self._decode(contents)
+        return self._masker.answer(self._see(image), image, None if tags is None else tags[0] > 0)
 
-    def _maps_and_picture(self, image):
+    def _maps(self, image):
         """Shows one image to the network."""
-        served = self._served
-        if isinstance(served.look, Canvas):
-            maps = looking.see_on_canvases(self._network, served.stride, served.look, lambda place: image, 1)
-            return {key: found[0] for key, found in maps.items()}, looking.canvas_cover(image, self.side)
-        return looking.see_in_windows(self._network, len(self._classes), served.stride, served.look, image)
-
-    def _answer(self, maps, picture, tags=None) -> Answer:
-        return answer(self._served, len(self._classes), maps, picture, tags)
+        found = see(self._network, self._masker.stride, self._masker.view, image[None], len(self._classes))
+        return {key: maps[0] for key, maps in found.items()}
 
     def _batch(self, image, height, width):
         same = (tf.size(height) == tf.shape(image)[0]) & (tf.size(width) == tf.shape(image)[0])
@@ -104,15 +102,15 @@ class Signatures:
         def picture_of(place):
             return image[place, :height[place], :width[place]]
 
-        served, maps = self._served, {}
-        if isinstance(served.look, Canvas):                     # the network sees all images at once
-            maps = looking.see_on_canvases(self._network, served.stride, served.look, picture_of, tf.size(height))
+        masker, maps = self._masker, {}
+        if isinstance(masker.view, Canvas):                     # the network sees all images at once
+            maps = see_on_canvases(self._network, masker.stride, masker.view, lambda side: tf.map_fn(
+                lambda place: on_canvas(picture_of(place), side, self.side, masker.view.colour), tf.range(tf.size(height)),
+                fn_output_signature=tf.TensorSpec((side, side, 3))))
 
         def one(place):
             own = picture_of(place)
-            seen = ({key: found[place] for key, found in maps.items()}, looking.canvas_cover(own, self.side)) \
-                if maps else self._see(own)
-            found = self._answer(*seen)
+            found = masker.answer({key: each[place] for key, each in maps.items()} if maps else self._see(own), own)
             missing = [[0, self.side - height[place]], [0, self.side - width[place]]]
             return tf.pad(found.mask, missing, constant_values=IGNORE), found.likely
 

@@ -1,29 +1,28 @@
-"""The stages from tags to class maps and their masks, for every method that begins with a classifier."""
+"""The stage from tags to a classifier, for every method that begins with class maps."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import keras
-import numpy as np
 import pydantic
 
-from tfwsss.artefacts.scores import Scores
+from tfwsss.artefacts.models import load_model
 from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import facts_of
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
-from tfwsss.methods import maps
+from tfwsss.inference.see import Seer
+from tfwsss.inference.views import OwnSize
 from tfwsss.models.classifier import Classifier, class_maps
-from tfwsss.refine.seeds import strongest_class
-from tfwsss.refine.upsample import upsample
-from tfwsss.runs.stages import Inputs, Stage, infer, train
-from tfwsss.settings.sections import RunSettings
-from tfwsss.training.fitting import PANEL_THRESHOLD, FitSettings, make_optimizer, mean_colour, watchers
+from tfwsss.runs.stage import Context, Inputs, Stage, train
+from tfwsss.steps.class_maps import ClassMapNetwork, strongest_panel
+from tfwsss.training.fitting import FitSettings, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
 
 
-class ClassifySettings(FitSettings):
+class ClassifierSettings(FitSettings):
     """Classifier and its training; the defaults are those of AffinityNet's released code with VGG-16.
 
     Args:
@@ -40,74 +39,43 @@ class ClassifySettings(FitSettings):
     dropout: float = pydantic.Field(0.5, ge=0.0, lt=1.0)
 
 
-class Mapper(NamedTuple):
-    """A trained classifier, ready for whole images.
-
-    Args:
-        network: image `(batch, row, column, 3)` to a dictionary of maps, as `maps.score_images` takes it.
-        colour: grey, or red, green, blue, round images, as in training.
-        logits: key of the raw class maps, whose mean over an image is a class' logit.
-    """
-
-    network: keras.Model
-    colour: float | tuple[float, float, float]
-    logits: str = "position_logits"
-
-
-def class_maps_of(config: Any, run: Path) -> Mapper:
-    """Loads the class maps of a run that begins with a classifier.
-
-    Args:
-        config: the run's settings.
-        run: folder of the run.
-
-    Returns:
-        Mapper with "cam" and its logits.
-
-    Raises:
-        UserError: as `load_mapper`.
-    """
-    return load_mapper(config.given.get("classifier", run / "classifier"), ("cam", "position_logits"))
-
-
-def load_mapper(folder: Path, keys: Sequence[str] = ("cam",)) -> Mapper:
-    """Loads a trained classifier.
+def load_class_maps(folder: Path, keys: Sequence[str] = ("cam", "position_logits")) -> ClassMapNetwork:
+    """Loads a trained classifier for its class maps.
 
     Args:
         folder: of its stage.
         keys: of the maps to keep, see `models.classifier.class_maps`.
 
     Returns:
-        Mapper.
+        Network of class maps.
 
     Raises:
         UserError: the file is missing or damaged, or holds another network.
     """
-    return _mapper(maps.load_model(folder, Classifier), keys)
+    return _class_maps(load_model(folder, Classifier), keys)
 
 
-def _mapper(model: Classifier, keys: Sequence[str]) -> Mapper:
-    return Mapper(class_maps(model, keys), mean_colour(model.backbone.name))
+def _class_maps(model: Classifier, keys: Sequence[str]) -> ClassMapNetwork:
+    return ClassMapNetwork(class_maps(model, keys), facts_of(model.backbone.name).colour)
 
 
-def classifier_stage(name: str, images: ImageSet, config: RunSettings, settings: ClassifySettings) -> Stage:
+def classifier_stage(name: str, images: ImageSet, settings: ClassifierSettings) -> Stage:
     """Makes the stage that trains a classifier by tags.
 
     Args:
         name: of the stage.
         images: what to train on.
-        config: the run's settings.
         settings: of the classifier.
 
     Returns:
         Stage of kind `model`, a `models.classifier.Classifier`.
     """
-    return train(name, images, config, settings=settings, epochs=settings.epochs, needs=(),
-                 build=functools.partial(_build, settings), batches=functools.partial(_batches, config, settings),
-                 callbacks=functools.partial(_callbacks, name, config, settings))
+    return train(name, images, settings=settings, epochs=settings.epochs, needs=(),
+                 build=functools.partial(_build, settings), batches=functools.partial(_batches, settings),
+                 callbacks=functools.partial(_callbacks, name, settings))
 
 
-def _build(settings: ClassifySettings, inputs: Inputs, images: ImageSet) -> Classifier:
+def _build(settings: ClassifierSettings, context: Context, inputs: Inputs, images: ImageSet) -> Classifier:
     backbone = build_backbone(**settings.backbone.model_dump(), form="affinitynet")
     model = Classifier(backbone, images.num_classes, settings.dropout, root=settings.backbone.name == "vgg16")
     steps = steps_per_epoch(images, settings.batch_size)
@@ -115,44 +83,19 @@ def _build(settings: ClassifySettings, inputs: Inputs, images: ImageSet) -> Clas
     return model
 
 
-def _batches(config: RunSettings, settings: ClassifySettings, inputs: Inputs, images: ImageSet, first: int) -> Any:
-    how = settings.augmentation(mean_colour(settings.backbone.name))
-    data = training_batches(images, batch_size=settings.batch_size, how=how, seed=config.seed, epochs=settings.epochs,
+def _batches(settings: ClassifierSettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
+    how = settings.augmentation(facts_of(settings.backbone.name).colour)
+    data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
                             initial_epoch=first)
     return data.map(lambda x, y: ({"image": x["image"]}, {"labels": y["labels"]}))
 
 
-def _callbacks(name: str, config: RunSettings, settings: ClassifySettings, run: Path, model: Classifier,
+def _callbacks(name: str, settings: ClassifierSettings, context: Context, run: Path, model: Classifier,
                images: ImageSet) -> list[keras.callbacks.Callback]:
-    mapper = _mapper(model, ("cam",))
-    return watchers(name, config, settings, run, images, lambda fixed, image: _panel(mapper, fixed, image))
+    seer = Seer(_class_maps(model, ("cam",)).network, OwnSize())
 
+    def panel(fixed: ImageSet, image: str) -> Panel:
+        _, found = next(seer.scores(fixed, [image]))
+        return strongest_panel(found["cam"])
 
-def _panel(mapper: Mapper, images: ImageSet, name: str) -> Panel:
-    """Returns what a panel shows of an image: class maps, and the mask they give under a fixed threshold."""
-    seen = maps.MapSettings(canvas=max(images.read_size(name)), batch_size=1)
-    _, found = next(maps.score_images(mapper.network, images, [name], seen, mapper.colour))
-    cam = found["cam"]
-    ids, strength = strongest_class(upsample(cam.scores, cam.size, cam.covers), cam.classes)
-    return {"CAM": strength}, {"CAM mask": np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))}
-
-
-def map_stage(name: str, images: ImageSet, config: RunSettings, settings: maps.MapSettings, source: str) -> Stage:
-    """Makes the stage that writes the class maps of whole images.
-
-    Args:
-        name: of the stage.
-        images: what to make maps of.
-        config: the run's settings.
-        settings: canvas, scales, mirror.
-        source: stage of the classifier.
-
-    Returns:
-        Stage of kind `scores`.
-    """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores]]:
-        mapper = load_mapper(inputs[source])
-        for image, found in maps.score_images(mapper.network, images, names, settings, mapper.colour):
-            yield image, found["cam"]
-
-    return infer(name, images, config, kind="scores", settings=settings, needs=(source,), predict=predict)
+    return fit_callbacks(name, context, settings, run, images, panel)

@@ -1,67 +1,66 @@
-"""Masks sharpened by the dense CRF, as a stage of any method."""
+"""The stage that sharpens another stage's masks by the dense CRF."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.layers.dense_crf import dense_crf, unary_from_labels
-from tfwsss.palette import IGNORE
-from tfwsss.runs.stages import Stage, infer
-from tfwsss.settings.sections import CRFSettings, RunSettings
+from tfwsss.inference.sharpen import CRF, sharpen_arrays
+from tfwsss.inference.stream import in_threads
+from tfwsss.layers import dense_crf
+from tfwsss.runs.stage import Inputs, Stage, infer
+from tfwsss.settings.sections import CRFSettings
 
-UNSURE = 0.1
-"""Largest marginal below which a pixel is left undecided."""
+VERSIONS = {"dense_crf": dense_crf.VERSION}
+"""Of the layer whose arithmetic such stages rest on."""
 
 
-def sharpen(mask: np.ndarray, image: np.ndarray, num_labels: int, settings: CRFSettings) -> np.ndarray:
-    """Runs the dense CRF from a mask.
+def crf_from_masks(settings: CRFSettings) -> CRF:
+    """Returns the CRF that starts from labels of one certainty.
 
     Args:
-        mask: uint8 `(row, column)`, 255 = undecided.
-        image: uint8 `(row, column, 3)`.
-        num_labels: classes with background.
-        settings: of the CRF; 0 iterations return the mask as it is.
-
-    Returns:
-        uint8 `(row, column)`; 255 only where no label reaches a marginal of 0.1.
+        settings: of the CRF.
     """
-    if not settings.iterations:
-        return mask
-    parameters = settings.model_dump(exclude={"implementation", "certainty"})
-    unary = unary_from_labels(mask, num_labels, settings.certainty)
-    marginals = dense_crf(unary, image, implementation=settings.implementation, **parameters)
-    labels = marginals.argmax(-1).astype(np.uint8)
-    labels[marginals.max(-1) < UNSURE] = IGNORE
-    return labels
+    return crf_from_scores(settings)._replace(certainty=settings.certainty)
 
 
-def crf_stage(name: str, images: ImageSet, config: RunSettings, *, source: str, settings: CRFSettings) -> Stage:
+def crf_from_scores(settings: CRFSettings) -> CRF:
+    """Returns the CRF that starts from scores.
+
+    Args:
+        settings: of the CRF; its certainty is not read.
+    """
+    return CRF(settings.model_dump(exclude={"implementation", "certainty"}), implementation=settings.implementation)
+
+
+WITHOUT = crf_from_masks(CRFSettings(iterations=0))
+"""No CRF."""
+
+
+def crf_stage(name: str, images: ImageSet, *, source: str, settings: CRFSettings) -> Stage:
     """Makes the stage that sharpens another stage's masks.
 
     Args:
         name: of the stage.
         images: what to sharpen.
-        config: the run's settings.
         source: stage whose masks are read.
-        settings: of the CRF.
+        settings: of the CRF; 0 iterations keep the masks.
 
     Returns:
-        Stage of kind `masks`.
+        Stage of kind `masks`; 255 only where no label reaches a marginal of 0.1.
     """
-    def predict(inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        return _sharpened(inputs[source], images, names, settings)
+    crf, num_ids = crf_from_masks(settings), len(images.classes)
 
-    return infer(name, images, config, kind="masks", settings=settings, needs=(source,), predict=predict)
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+        def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
+            try:
+                mask = read_mask(inputs[source], image)
+                return image, sharpen_arrays(crf, None, mask, images.read_image(image), num_ids)
+            except ImageFault as fault:
+                return image, fault
 
+        return in_threads(one, names)
 
-def _sharpened(folder: Path, images: ImageSet, names: Sequence[str], settings: CRFSettings):
-    for name in names:
-        try:
-            mask, image = read_mask(folder, name), images.read_image(name)
-            yield name, sharpen(mask, image, len(images.classes), settings)
-        except ImageFault as fault:
-            yield name, fault
+    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict, versions=VERSIONS)

@@ -1,102 +1,107 @@
-"""AffinityNet's walk along learned affinities, on whole images."""
+"""The stage that spreads class maps along learned affinities."""
 
+import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
 
 import keras
 import numpy as np
+import pydantic
 
-from tfwsss.artefacts.scores import Scores, read_scores
+from tfwsss.artefacts.models import load_model
+from tfwsss.artefacts.scores import read_scores
+from tfwsss.backbones.facts import facts_of
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
+from tfwsss.inference.decide.walk import VERSION, Walker, decide_by_walk
+from tfwsss.inference.kept import KeptRule
+from tfwsss.inference.see import stride_of
+from tfwsss.inference.stream import in_threads
 from tfwsss.layers.random_walk import RandomWalk
-from tfwsss.methods import maps
 from tfwsss.models.affinity import AffinityNet, affinities
-from tfwsss.refine.affinity_labels import cell_means
-from tfwsss.refine.background import normalise, with_background
-from tfwsss.refine.seeds import resize_maps
-from tfwsss.refine.upsample import upsample
-from tfwsss.runs.stages import Inputs, Stage, infer
+from tfwsss.runs.stage import Inputs, Stage, infer
+from tfwsss.settings.sections import Settings
+from tfwsss.steps.cam_masks import ThresholdSettings
+from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.confident_labels import power
-from tfwsss.training.fitting import mean_colour
 
 
-def walk_stage(name: str, images: ImageSet, config: Any) -> Stage:
-    """Makes the stage that spreads class maps along the learned affinities.
+class WalkSettings(Settings):
+    """The random walk.
 
     Args:
-        name: of the stage.
-        images: what to make masks of.
-        config: `methods.affinitynet.stages.Config`.
+        alpha: power of the background, (1 - strongest class map)^alpha; None takes the one that belongs to the
+            threshold of `cam_masks`.
+        sharpness: power of the affinities. steps: of the walk.
+        paths: the affinity of a pair is that of the weakest link on the straight path between them (IRN), and all
+            pairs of the map count, whatever `affinity.border` says; links part less, so that 16 suits `sharpness`.
+    """
+
+    alpha: pydantic.PositiveFloat | None = 16.0
+    sharpness: pydantic.PositiveFloat = 8.0
+    steps: pydantic.NonNegativeInt = 256
+    paths: bool = False
+
+
+def load_walker(folder: Path, settings: WalkSettings) -> Walker:
+    """Loads an affinity network and joins the walk along its affinities.
+
+    Args:
+        folder: of the network's stage.
+        settings: of the walk.
 
     Returns:
-        Stage of kind `masks`.
+        What `inference.decide.walk` needs.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds another network.
     """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        walker = build_walker(maps.load_model(inputs["affinity"], AffinityNet), config.walk)
-        alpha = power(config.walk.alpha, config.cam_masks, inputs["cam_masks"])
-        for image in names:
-            try:
-                yield image, walked(walker, images.read_image(image), read_scores(inputs["cam"], image),
-                                    alpha)
-            except ImageFault as fault:
-                yield image, fault
-
-    return infer(name, images, config, kind="masks", settings=config.walk, needs=("cam", "cam_masks", "affinity"),
-                 predict=predict)
+    return build_walker(load_model(folder, AffinityNet), settings)
 
 
-class Walker(NamedTuple):
-    """An affinity network with the walk along its affinities.
-
-    Args:
-        network: "image" `(batch, row, column, 3)` and "planes" on the network's grid to the walked planes.
-        stride: pixels between positions of the grid.
-        colour: red, green, blue round images that do not fill the grid.
-    """
-
-    network: keras.Model
-    stride: int
-    colour: tuple[float, float, float]
-
-
-def build_walker(model: AffinityNet, settings: Any) -> Walker:
+def build_walker(model: AffinityNet, settings: WalkSettings) -> Walker:
     """Joins an affinity network and the walk along its affinities.
 
     Args:
         model: trained; shares its weights with the result.
-        settings: `methods.affinitynet.stages.WalkSettings`.
+        settings: of the walk.
 
     Returns:
-        What `walked` needs.
+        What `inference.decide.walk` needs.
     """
     network = affinities(model, settings.paths)
     planes = keras.Input((None, None, None), name="planes")
     walk = RandomWalk(model.get_layer("affinity").radius, settings.sharpness, settings.steps, name="walk")
     joined = keras.Model({"image": network.input, "planes": planes}, walk(planes, network.output["affinity"]))
-    return Walker(joined, maps.stride_of(network), mean_colour(model.backbone.name))
+    return Walker(joined, stride_of(network), facts_of(model.backbone.name).colour)
 
 
-def walked(walker: Walker, image: np.ndarray, cam: Scores, alpha: float) -> np.ndarray:
-    """Spreads the class maps of one image.
+def walk_stage(name: str, images: ImageSet, settings: WalkSettings, thresholds: ThresholdSettings,
+               maps: MapSettings) -> Stage:
+    """Makes the stage that spreads the class maps of `cam` along the affinities of `affinity`.
 
     Args:
-        walker: of `build_walker`.
-        image: uint8 `(row, column, 3)`.
-        cam: its class maps.
-        alpha: the background's power.
+        name: of the stage.
+        images: what to make masks of.
+        settings: of the walk.
+        thresholds: of `cam_masks`, for a power that follows from it.
+        maps: how the class maps were made.
 
     Returns:
-        uint8 mask `(row, column)`, without ignored pixels.
+        Stage of kind `masks`, without ignored pixels.
     """
-    rows, columns = cam.size
-    stride = walker.stride
-    planes = with_background(normalise(upsample(cam.scores, cam.size, cam.covers)), alpha)
-    grid = np.moveaxis(cell_means(planes, stride), 0, -1)[None]             # (1, row', column', 1 + class)
-    full = np.empty((grid.shape[1] * stride, grid.shape[2] * stride, 3), np.float32)
-    full[:] = walker.colour
-    full[:rows, :columns] = image
-    spread = walker.network.predict_on_batch({"image": full[None], "planes": grid})[0]
-    spread = resize_maps(np.moveaxis(spread, -1, 0), full.shape[:2])
-    ids = np.array([0, *(cam.classes + 1)], np.uint8)
-    return ids[spread[:, :rows, :columns].argmax(axis=0)]
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+        walker = load_walker(inputs["affinity"], settings)
+        alpha = power(settings.alpha, thresholds, inputs["cam_masks"])
+        rule = KeptRule(functools.partial(decide_by_walk, walker, alpha, maps.views), ("cam",), image=True)
+
+        def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
+            try:
+                return image, rule({"cam": read_scores(inputs["cam"], image)}, images.read_image(image))
+            except ImageFault as fault:
+                return image, fault
+
+        return in_threads(one, names)
+
+    return infer(name, images, kind="masks", settings=settings, needs=("cam", "cam_masks", "affinity"),
+                 predict=predict, versions={"walk": VERSION})

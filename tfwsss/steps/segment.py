@@ -2,107 +2,106 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+import keras
 import numpy as np
+import pydantic
 
+from tfwsss.artefacts.models import load_model
+from tfwsss.backbones.facts import facts_of
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.layers.dense_crf import dense_crf
-from tfwsss.methods import maps
+from tfwsss.inference.decide.decision import likely_somewhere
+from tfwsss.inference.decide.probability import decide_by_probability
+from tfwsss.inference.masker import Masker
+from tfwsss.inference.views import Windows
+from tfwsss.inference.windows import VERSION
 from tfwsss.models.cian import CIAN, self_network
 from tfwsss.models.segmenter import Segmenter, logit_maps
-from tfwsss.refine.upsample import strongest, upsample
-from tfwsss.runs.stages import Inputs, Stage, infer
-from tfwsss.settings.sections import CRFSettings, RunSettings
-from tfwsss.steps.viewing import SegmentSettings, View, Viewer, look, prepare
-
-_TINY = 1e-5
+from tfwsss.runs.stage import Inputs, Stage, infer
+from tfwsss.settings.sections import CRFSettings, Settings
+from tfwsss.steps.crf import VERSIONS, crf_from_scores
 
 NETWORKS = {Segmenter: logit_maps, CIAN: self_network}
 """Segmentation networks, and what takes from each what single images need."""
 
 
-def load_viewer(folder: Path) -> Viewer:
+class SegmentSettings(Settings):
+    """How a segmentation network sees whole images.
+
+    Args:
+        scales: factors at which it sees each image. mirror: also see each mirrored.
+        window: side in pixels of the largest piece that it sees at once; larger images are seen in overlapping pieces.
+        batch_size: pieces at a time.
+        average: what is averaged over scales and mirror images: `probabilities`, `logits`, or `logits_and_maximum`,
+            where the largest logits over all scales count as one scale more.
+        tagged: only classes that the image is labelled with count, and background.
+        crf: begins from the probabilities; 0 iterations for none. Its `certainty` is not read.
+    """
+
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
+    mirror: bool = False
+    window: int = pydantic.Field(513, ge=33)
+    batch_size: pydantic.PositiveInt = 4
+    average: Literal["probabilities", "logits", "logits_and_maximum"] = "probabilities"
+    tagged: bool = False
+    crf: CRFSettings = CRFSettings(iterations=0)
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Versions of the arithmetic that masks made so rest on."""
+        return {**(VERSIONS if self.crf.iterations else {}), **({"scales": VERSION} if set(self.scales) != {1} else {})}
+
+
+class SegmentationNetwork(NamedTuple):
+    """A segmentation network, ready for whole images.
+
+    Args:
+        network: image `(batch, row, column, 3)` to "logits" `(batch, row', column', id)`.
+        colour: red, green, blue round images that do not fill the grid.
+    """
+
+    network: keras.Model
+    colour: tuple[float, float, float]
+
+
+def load_segmentation_network(folder: Path) -> SegmentationNetwork:
     """Loads the segmentation network that a stage has trained.
 
     Args:
         folder: of the stage.
 
     Returns:
-        What `viewing.look` needs.
+        The network of single images.
 
     Raises:
         UserError: the file is missing or damaged, or holds another network.
     """
-    model = maps.load_model(folder, tuple(NETWORKS))
-    return prepare(NETWORKS[type(model)](model), model.backbone.name)
+    model = load_model(folder, tuple(NETWORKS))
+    return SegmentationNetwork(NETWORKS[type(model)](model), facts_of(model.backbone.name).colour)
 
 
-def keep_labels(view: View, labels: Sequence[int]) -> View:
-    """Leaves probability to background and an image's own classes only.
-
-    Args:
-        view: probabilities.
-        labels: image-level labels, counted without background.
-
-    Returns:
-        Probabilities that sum to 1, those of other classes 0.
-    """
-    kept = np.zeros((len(view.probabilities), 1, 1), np.float32)
-    kept[[0, *(label + 1 for label in labels)]] = 1
-    planes = view.probabilities * kept
-    return view._replace(probabilities=planes / np.maximum(planes.sum(axis=0), np.finfo(np.float32).tiny))
-
-
-def decide(view: View, image: np.ndarray, settings: CRFSettings) -> np.ndarray:
-    """Turns probabilities into a mask: the likeliest id of each pixel, after the dense CRF where it is on.
+def segmentation_masker(network: SegmentationNetwork, settings: SegmentSettings) -> Masker:
+    """Returns how a segmentation network makes masks.
 
     Args:
-        view: probabilities.
-        image: uint8 `(row, column, 3)`.
-        settings: of the CRF.
-
-    Returns:
-        uint8 `(row, column)`.
+        network: of single images.
+        settings: windows, scales, mirror, CRF.
     """
-    if not settings.iterations:
-        return strongest(view.probabilities, view.size, view.covers)[0]
-    planes = upsample(view.probabilities, view.size, view.covers)
-    unary = -np.log(np.clip(np.moveaxis(planes, 0, -1), _TINY, 1.0))
-    parameters = settings.model_dump(exclude={"implementation", "certainty"})
-    return dense_crf(unary, image, implementation=settings.implementation, **parameters).argmax(-1).astype(np.uint8)
+    view = Windows(settings.window, settings.scales, settings.mirror, network.colour, settings.average,
+                   settings.batch_size)
+    num_ids = network.network.output["logits"].shape[-1]
+    return Masker(network.network, num_ids, view, likely_somewhere, decide_by_probability,
+                  crf_from_scores(settings.crf))
 
 
-def segment(viewer: Viewer, images: ImageSet, names: Sequence[str],
-            settings: SegmentSettings) -> Iterator[tuple[str, tuple[View, np.ndarray] | ImageFault]]:
-    """Segments images one after another.
-
-    Args:
-        viewer: the network.
-        images: the data set.
-        names: what to segment.
-        settings: how.
-
-    Yields:
-        Name, and probabilities and mask uint8 `(row, column)`, or a fault.
-    """
-    for name in names:
-        try:
-            image = images.read_image(name)
-            view = look(viewer, image, settings)
-            view = keep_labels(view, images.labels[name]) if settings.tagged else view
-            yield name, (view, decide(view, image, settings.crf))
-        except ImageFault as fault:
-            yield name, fault
-
-
-def mask_stage(name: str, images: ImageSet, config: RunSettings, settings: SegmentSettings, source: str) -> Stage:
+def segment_stage(name: str, images: ImageSet, settings: SegmentSettings, source: str) -> Stage:
     """Makes the stage that segments images.
 
     Args:
         name: of the stage.
         images: what to segment.
-        config: the run's settings.
         settings: how.
         source: stage of the network.
 
@@ -110,7 +109,9 @@ def mask_stage(name: str, images: ImageSet, config: RunSettings, settings: Segme
         Stage of kind `masks`.
     """
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        for image, found in segment(load_viewer(inputs[source]), images, names, settings):
-            yield image, found if isinstance(found, ImageFault) else found[1]
+        masker = segmentation_masker(load_segmentation_network(inputs[source]), settings)
+        for image, found in masker.masks(images, names, settings.tagged):
+            yield image, found if isinstance(found, ImageFault) else found.mask
 
-    return infer(name, images, config, kind="masks", settings=settings, needs=(source,), predict=predict)
+    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict,
+                 versions=settings.versions)

@@ -1,4 +1,4 @@
-"""What the training of a segmentation network on masks does with its network: build, feed, watch."""
+"""The stage that trains a segmentation network on masks: build, feed, watch."""
 
 import functools
 from collections.abc import Callable
@@ -8,16 +8,15 @@ from typing import Any, Literal
 import keras
 import pydantic
 
+from tfwsss.artefacts.models import load_model
 from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import facts_of
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
-from tfwsss.methods import maps
 from tfwsss.models.segmenter import Segmenter, logit_maps
-from tfwsss.runs.stages import Inputs, Stage, train
-from tfwsss.settings.sections import RunSettings
-from tfwsss.steps.segment import decide
-from tfwsss.steps.viewing import SegmentSettings, look, prepare
-from tfwsss.training.fitting import FitSettings, having, make_optimizer, mean_colour, watchers
+from tfwsss.runs.stage import Context, Inputs, Stage, train
+from tfwsss.steps.segment import SegmentationNetwork, SegmentSettings, segmentation_masker
+from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
 
 
@@ -46,36 +45,34 @@ class SegmenterSettings(FitSettings):
     continued: bool = False
 
 
-def network_stage(name: str, images: ImageSet, config: RunSettings, settings: FitSettings, labels: str,
-                  before: str | None = None, *, build: Callable[..., keras.Model], batches: Callable[..., Any],
+def network_stage(name: str, images: ImageSet, settings: FitSettings, labels: str, before: str | None = None, *,
+                  build: Callable[..., keras.Model], batches: Callable[..., Any],
                   network: Callable[[Any], keras.Model]) -> Stage:
     """Makes the stage that trains a segmentation network on masks.
 
     Args:
         name: of the stage.
         images: what to train on; those without a mask are left out.
-        config: the run's settings.
         settings: of the network.
         labels: stage of the masks.
         before: stage of a network whose weights this one begins with.
-        build: run's settings, settings, `before`, inputs and images to a compiled model.
-        batches: run's settings, settings, `labels`, inputs, images and first epoch to batches.
+        build: settings, `before`, context, inputs and images to a compiled model.
+        batches: settings, `labels`, context, inputs, images and first epoch to batches.
         network: model to a network of single images with "logits".
 
     Returns:
         Stage of kind `model`.
     """
-    return train(name, images, config, settings=settings, epochs=settings.epochs,
-                 needs=(labels, before) if before else (labels,), usable=having(labels, "masks", images),
-                 build=functools.partial(build, config, settings, before),
-                 batches=functools.partial(batches, config, settings, labels),
-                 callbacks=functools.partial(_watch, name, config, settings, network))
+    return train(name, images, settings=settings, epochs=settings.epochs, needs=(labels, before) if before else
+                 (labels,), usable=finished_names(labels, "masks", images),
+                 build=functools.partial(build, settings, before), batches=functools.partial(batches, settings, labels),
+                 callbacks=functools.partial(_callbacks, name, settings, network))
 
 
-def _build(config: RunSettings, settings: SegmenterSettings, before: str | None, inputs: Inputs,
+def _build(settings: SegmenterSettings, before: str | None, context: Context, inputs: Inputs,
            images: ImageSet) -> Segmenter:
     if before:
-        model = maps.load_model(inputs[before], Segmenter)
+        model = load_model(inputs[before], Segmenter)
     else:
         backbone = build_backbone(**settings.backbone.model_dump(), **_form(settings))
         model = Segmenter(backbone, len(images.classes), head=settings.head, width=settings.width,
@@ -91,24 +88,25 @@ def _form(settings: SegmenterSettings) -> dict[str, Any]:
     return {"fc6_dilation": 12} if wide else {}
 
 
-def _batches(config: RunSettings, settings: SegmenterSettings, labels: str, inputs: Inputs, images: ImageSet,
+def _batches(settings: SegmenterSettings, labels: str, context: Context, inputs: Inputs, images: ImageSet,
              first: int) -> Any:
-    how = settings.augmentation(mean_colour(settings.backbone.name))
-    data = training_batches(images, batch_size=settings.batch_size, how=how, seed=config.seed, epochs=settings.epochs,
+    how = settings.augmentation(facts_of(settings.backbone.name).colour)
+    data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
                             initial_epoch=first, masks=inputs[labels])
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 
-def _watch(name: str, config: RunSettings, settings: FitSettings, network: Callable[[Any], keras.Model], run: Path,
-           model: keras.Model, images: ImageSet) -> list[keras.callbacks.Callback]:
+def _callbacks(name: str, settings: FitSettings, network: Callable[[Any], keras.Model], context: Context, run: Path,
+               model: keras.Model, images: ImageSet) -> list[keras.callbacks.Callback]:
     """Returns what watches the training, with panels of the network's masks."""
-    viewer = prepare(network(model), settings.backbone.name)
+    colour = facts_of(settings.backbone.name).colour
+    masker = segmentation_masker(SegmentationNetwork(network(model), colour), SegmentSettings())
 
     def panel(fixed: ImageSet, name: str) -> Panel:
-        image, how = fixed.read_image(name), SegmentSettings()
-        return {}, {"mask": decide(look(viewer, image, how), image, how.crf)}
+        _, found = next(masker.masks(fixed, [name], tagged=False))
+        return {}, {"mask": found.mask}
 
-    return watchers(name, config, settings, run, images, panel)
+    return fit_callbacks(name, context, settings, run, images, panel)
 
 
 segmenter_stage = functools.partial(network_stage, build=_build, batches=_batches, network=logit_maps)
