@@ -31,7 +31,7 @@ def finished_run(tmp_path_factory):
     """A function of a method's name to the folder of `journeys.make`, which the tests of all files share."""
     import functools
 
-    from tests import journeys
+    from tests.support import journeys
 
     return functools.cache(lambda method: journeys.make(tmp_path_factory.mktemp("my photos"), method))
 

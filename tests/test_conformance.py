@@ -12,7 +12,7 @@ from keras import ops, tree
 import tfwsss
 from tests.support.goldens import GOLDENS
 
-ROOMS = ("layers", "losses", "metrics", "models", "backbones", "optim")
+ROOMS = ("layers", "losses", "metrics", "models", "backbones", "training.optimizers", "training.schedules")
 
 
 def registered() -> dict:

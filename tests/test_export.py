@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfwsss.saved_model import saved
 
 import tfwsss
 from tests.support.served import ask
@@ -20,7 +19,7 @@ from tests.support.untrained import CLASSES, untrained_run
 from tfwsss import export
 from tfwsss.methods import icd
 from tfwsss.methods.opened import load_run
-from tfwsss.saved_model import export
+from tfwsss.saved_model import export, saved
 from tfwsss.saved_model.sample import sample_image
 
 

@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from tfwsss.serve import build_parser, main
 
 from tests.server.test_model_configs import fill
+from tfwsss.serve import build_parser, main
 
 
 def refused(capsys, *arguments) -> str:

@@ -78,7 +78,7 @@ def _serve(options: argparse.Namespace) -> int:
     from tfwsss import logs
 
     with logs.quiet_loading():
-        from tfwsss.serve import server  # loads TensorFlow: not for --help
+        from tfwsss.server import server  # loads TensorFlow: not for --help
         from tfwsss.server.requests import Limits
     limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, options.timeout)
     server.serve(server.Settings(options.models, options.config, options.host, options.rest_port, options.grpc_port,

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from tfwsss.runs.stages import Stage
 
 from tests.support.fake_run import image_set
 from tfwsss import methods
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
-from tfwsss.runs.stages import Stage
 from tfwsss.settings import reading
 from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings

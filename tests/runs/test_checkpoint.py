@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwsss.runs.checkpoint import EpochCheckpoint
 from tfwsss.errors import UserError
+from tfwsss.runs.checkpoint import EpochCheckpoint
 
 EPOCHS = 4
 

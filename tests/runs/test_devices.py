@@ -5,8 +5,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from tfwsss.runs import devices
 from tfwsss.errors import UserError
+from tfwsss.runs import devices
 
 
 @pytest.fixture(autouse=True)
@@ -15,9 +15,9 @@ def _started():
     assert [device.name for device in tf.config.list_logical_devices("CPU")] == ["/device:CPU:0", "/device:CPU:1"]
 
 
-@pytest.mark.parametrize("devices", [1, ("CPU:0",), ["CPU:0"]])
-def test_one_device_needs_no_strategy(devices):
-    assert devices.strategy(devices) is tf.distribute.get_strategy()
+@pytest.mark.parametrize("asked", [1, ("CPU:0",), ["CPU:0"]])
+def test_one_device_needs_no_strategy(asked):
+    assert devices.strategy(asked) is tf.distribute.get_strategy()
 
 
 def test_two_replicas(strategy):
@@ -37,14 +37,14 @@ def test_a_device_of_choice():
     assert variable.device.endswith("CPU:1")
 
 
-@pytest.mark.parametrize(("devices", "words"), [
+@pytest.mark.parametrize(("asked", "words"), [
     (("GPU:7",), "devices: 'GPU:7' is not there; this machine has CPU:0, CPU:1"),
     (("CPU:0", "cpu:1"), "devices: 'cpu:1' is not there"), (("CPU:0", "CPU:2"), "devices: 'CPU:2' is not there"),
     (("",), "devices: '' is not there"),
     (("CPU:1", "CPU:1"), "devices: 'CPU:1' is named twice")])
-def test_devices_that_are_not_there(devices, words):
+def test_devices_that_are_not_there(asked, words):
     with pytest.raises(UserError, match=words):
-        devices.strategy(devices)
+        devices.strategy(asked)
 
 
 def test_logical_devices_that_come_too_late():
@@ -75,7 +75,7 @@ def test_more_replicas_than_gpus(monkeypatch):
 def test_gpus_come_first(monkeypatch):
     """On a machine with GPUs a number means GPUs."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one", "two"] if kind == "GPU" else [])
-    monkeypatch.setattr(distribute, "_strategy", lambda names: names)
+    monkeypatch.setattr(devices, "_strategy", lambda names: names)
     assert [devices.strategy(count) for count in (1, 2)] == [("GPU:0",), ("GPU:0", "GPU:1")]
 
 

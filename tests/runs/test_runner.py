@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_run import times
-from tfwsss.runs import runner
 from tfwsss.errors import UserError
-from tfwsss.runs.stages import Stage
+from tfwsss.runs import runner
+from tfwsss.runs.stage import Context, Stage
 
 CHAIN = {"a": (), "b": ("a",), "c": ("b",), "d": ("a",)}
 
@@ -24,7 +24,7 @@ class Chain:
                        for name, needs in CHAIN.items()]
 
     def _work(self, name):
-        def work(inputs, output):
+        def work(context, inputs, output):
             self.calls.append(name)
             read = ", ".join((path / "file").read_text() for path in inputs.values())
             (output / "file").write_text(f"{name}({read})")
@@ -53,7 +53,7 @@ def test_stages_read_finished_ones(finished):
     assert (finished.folder / "c" / "file").read_text() == "c(b(a()))"
     assert finished.faults == {"image of a": "torn", "image of d": "torn"}
     told = record(finished.folder / "b")
-    assert (told["name"], told["kind"], told["settings"], told["faults"]) == ("b", "masks", {"x": 1}, {})
+    assert (told["name"], told["kind"], told["settings"], told["faults"]) == ("b", "masks", {"x": 1, "seed": 0}, {})
     assert told["needs"] == {"a": record(finished.folder / "a")["fingerprint"]}
 
 
@@ -73,16 +73,16 @@ def test_every_stage_is_announced(finished):
 
 def test_a_stage_that_made_nothing_may_change(tmp_path):
     """A mistake told in a stage's first second is mended without --redo."""
-    def refuse(inputs, output):
+    def refuse(context, inputs, output):
         raise UserError("no such weights")
 
     with pytest.raises(UserError, match="no such weights"):
         runner.run([Stage("a", "masks", (), {"x": 1}, refuse)], tmp_path)
-    assert Chain(tmp_path, a={"x": 2}).run(until="a") == ["a"] and record(tmp_path / "a")["settings"] == {"x": 2}
+    assert Chain(tmp_path, a={"x": 2}).run(until="a") == ["a"] and record(tmp_path / "a")["settings"]["x"] == 2
 
 
 def test_a_stage_that_was_killed_goes_on(finished, tmp_path):
-    def die(inputs, output):
+    def die(context, inputs, output):
         (output / "half").write_text("done")
         raise KeyboardInterrupt
 
@@ -110,11 +110,24 @@ def test_another_setting_stops_the_run(finished, ends):
     ({"x": {"y": 1, "z": 2}}, {"x": {"y": 1, "z": 3}}, "b.x.z = 2, now 3"),
     ({"x": 1}, {"x": 1, "y": True}, "b.y = None, now True"),
     ({"images": "hash"}, {"images": "other"}, "was made with other images or labels; add --redo b"),
-    ({"x": [1]}, {"x": [1, 2]}, r"b.x = \[1\], now \[1, 2\]")])
+    ({"x": [1]}, {"x": [1, 2]}, r"b.x = \[1\], now \[1, 2\]"),
+    ({"x": 1}, {"x": 1, "versions": {"dense_crf": 2}}, "was made with dense_crf version 1, now 2; add --redo b"),
+    ({"versions": {"dense_crf": 3}}, {}, "was made with dense_crf version 3, now 1; add --redo b")])
 def test_the_difference_is_named(tmp_path, old, new, words):
     Chain(tmp_path, b=old).run()
     with pytest.raises(UserError, match=words):
         Chain(tmp_path, b=new).run()
+
+
+def test_seed_and_of_a_model_precision_are_part_of_a_result(tmp_path):
+    """They are the run's, not the stage's; workers, devices and what is only shown change nothing."""
+    Chain(tmp_path / "masks").run(context=Context(seed=1, workers=2))
+    Chain(tmp_path / "masks").run(context=Context(seed=1, devices=2, mixed_precision=True, values={"seed": 1}))
+    with pytest.raises(UserError, match="a was made with a.seed = 1, now 2; add --redo a"):
+        Chain(tmp_path / "masks").run(context=Context(seed=2))
+    Chain(tmp_path / "model", kind="model").run(context=Context(mixed_precision=True))
+    with pytest.raises(UserError, match="a was made with a.mixed = True, now False; add --redo a"):
+        Chain(tmp_path / "model", kind="model").run()
 
 
 def test_the_difference_names_the_section(tmp_path):
@@ -137,7 +150,7 @@ def test_another_input_stops_the_run(finished):
     Chain(finished.folder, a={"x": 2}).run(redo=["a"], until="a")
     (finished.folder / "b").mkdir()
     (finished.folder / "b" / "stage.json").write_text(json.dumps(
-        {**record(finished.folder / "a"), "name": "b", "settings": {"x": 1}, "needs": {"a": "other"}}))
+        {**record(finished.folder / "a"), "name": "b", "settings": {"x": 1, "seed": 0}, "needs": {"a": "other"}}))
     with pytest.raises(UserError, match="b was made from another 'a'; add --redo b"):
         Chain(finished.folder, a={"x": 2}).run()
 
@@ -152,7 +165,7 @@ def test_redo_makes_all_that_depends_again(finished, redo, made):
 
 def test_redo_takes_another_setting(finished):
     chain = Chain(finished.folder, b={"x": 2})
-    assert chain.run(redo=["b"]) == ["b", "c"] and record(finished.folder / "b")["settings"] == {"x": 2}
+    assert chain.run(redo=["b"]) == ["b", "c"] and record(finished.folder / "b")["settings"]["x"] == 2
     assert chain.run() == []
 
 
@@ -204,7 +217,7 @@ def test_a_record_that_is_torn(finished, contents):
         finished.run()
 
 
-LOCK = "import sys, pathlib\nfrom tfwsss import runner\nwith runner.locked(pathlib.Path(sys.argv[1])): print('inside')"
+LOCK = "import sys, pathlib\nfrom tfwsss.runs import runner\nwith runner.locked(pathlib.Path(sys.argv[1])): print('inside')"
 
 
 def test_a_second_process_is_refused(tmp_path):

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 import tensorflow as tf
-from tfwsss.saved_model import trial
 
 from tfwsss.errors import UserError
+from tfwsss.saved_model import trial
 
 
 class Model(tf.Module):

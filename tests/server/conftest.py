@@ -7,7 +7,7 @@ import pytest
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory) -> Path:
     """Folder with the versions 1, 2 and 3 of a tiny model, to be copied from."""
-    from tests import local_server
+    from tests.support import local_server
 
     folder = tmp_path_factory.mktemp("saved")
     for version in (1, 2, 3):

@@ -4,7 +4,7 @@ import pytest
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
 from tests.server.test_model_configs import fill
-from tfwsss.serve import replies
+from tfwsss.server import replies
 from tfwsss.server.library import Library, Wanted
 from tfwsss.server.model_configs import ModelConfig
 

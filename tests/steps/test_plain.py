@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tfwsss.runs.stages import Stage
 
 from tests.support.fake_run import image_set
 from tests.support.untrained import untrained_run
@@ -8,7 +9,6 @@ from tfwsss.errors import UserError
 from tfwsss.inference.served import Canvas
 from tfwsss.methods import affinitynet, cian, icd, plain
 from tfwsss.methods.opened import load_run
-from tfwsss.runs.stages import Stage
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
 from tfwsss.models.segmenter import Segmenter
-from tfwsss.training import optimizers
+from tfwsss.training import optimizers, schedules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,5 +105,5 @@ GOLDENS = {
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
     "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
     "Adam": Golden(lambda: optimizers.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
-    "PolyDecay": Golden(lambda: optimizers.PolyDecay(0.1, 3, 5, every_step=True)),
+    "PolyDecay": Golden(lambda: schedules.PolyDecay(0.1, 3, 5, every_step=True)),
 }

@@ -6,21 +6,18 @@ import time
 
 import numpy as np
 
-from tfwsss.runs.stages import Stage, refine
-from tfwsss.settings.sections import RunSettings, Settings
+from tfwsss.runs.stage import Context, Stage, refine
+from tfwsss.settings.sections import Settings
 
 DYING = "TFWSSS_TEST_DYING"     # the mean of the image at which a worker ends
 NOTE = "TFWSSS_TEST_NOTE"       # the file in which a worker notes its process
+ALONE = Context(workers=1)
 
 
 class Threshold(Settings):
     """A setting of a refinement."""
 
     threshold: int = 100
-
-
-def config(**values) -> RunSettings:
-    return RunSettings(method="none", **values)
 
 
 def bright(image, labels, *, threshold):
@@ -58,10 +55,10 @@ def waiting(image, *, threshold):
     time.sleep(60)
 
 
-def refinement(images, workers: int, function=bright, arguments=("image", "labels"), needs=()) -> Stage:
+def refinement(images, function=bright, arguments=("image", "labels"), needs=()) -> Stage:
     """Returns the stage "out" of masks."""
-    return refine("out", images, config(workers=workers), kind="masks", function=function, settings=Threshold(),
-                  arguments=arguments, needs=needs)
+    return refine("out", images, kind="masks", function=function, settings=Threshold(), arguments=arguments,
+                  needs=needs)
 
 
 def die_while_refining(images, output) -> None:
@@ -72,4 +69,4 @@ def die_while_refining(images, output) -> None:
         os._exit(9)
 
     threading.Thread(target=die, daemon=True).start()
-    refinement(images, 1, waiting, ("image",)).work({}, output)
+    refinement(images, waiting, ("image",)).work(ALONE, {}, output)

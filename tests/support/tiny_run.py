@@ -136,8 +136,7 @@ def train(*arguments) -> Answer:
 
 def call(command: str, *arguments) -> Answer:
     """Calls the command line of a module of `tfwsss` in this process."""
-    from tfwsss import evaluate, predict, report, train
-    from tfwsss.convert import __main__ as convert
+    from tfwsss import convert, evaluate, predict, report, train
 
     modules = {"convert": convert, "evaluate": evaluate, "predict": predict, "report": report, "train": train}
     main = modules[command].main

@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set
-from tfwsss.settings.sections import RunSettings
-from tfwsss.training.fitting import GREY, FitSettings, make_optimizer, watchers
+from tfwsss.artefacts.masks import write_mask
+from tfwsss.backbones.facts import GREY
+from tfwsss.runs.stage import Context
+from tfwsss.settings.sections import TensorBoardSettings
+from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.progress import TrainingProgress
 from tfwsss.training.tensorboard import Panels, TensorBoardLogs
 
@@ -69,10 +72,10 @@ def test_the_rate_may_fall_at_epochs_only(steps, expected):
     ({"panels": 2}, True, [TrainingProgress, TensorBoardLogs, Panels]),
     ({"panels": 2}, False, [TrainingProgress, TensorBoardLogs]),
     ({"panels": 0}, True, [TrainingProgress, TensorBoardLogs]), ({"enabled": False}, True, [TrainingProgress])])
-def test_who_watches(tmp_path, board, with_panel, kinds):
-    run, images = RunSettings(method="none", tensorboard=board), image_set(tmp_path)
+def test_progress_is_shown_always_and_panels_where_there_are_any(tmp_path, board, with_panel, kinds):
+    context, images = Context(tensorboard=TensorBoardSettings(**board)), image_set(tmp_path)
     panel = (lambda fixed, name: ({}, {})) if with_panel else None
-    found = watchers("net", run, FitSettings(), tmp_path / "run", images, panel)
+    found = fit_callbacks("net", context, FitSettings(), tmp_path / "run", images, panel)
     assert [type(one) for one in found] == kinds
 
 
@@ -80,9 +83,16 @@ def test_who_watches(tmp_path, board, with_panel, kinds):
 def test_panels_are_spread_over_the_images(tmp_path, panels, expected):
     """The same images in every run, and no more than there are."""
     seen, images = [], image_set(tmp_path)
-    run = RunSettings(method="none", tensorboard={"panels": panels})
-    found = watchers("net", run, FitSettings(), tmp_path / "run", images,
-                     lambda fixed, name: seen.append((fixed.names, name)) or ({}, {}))[-1]
+    context = Context(tensorboard=TensorBoardSettings(panels=panels))
+    found = fit_callbacks("net", context, FitSettings(), tmp_path / "run", images,
+                          lambda fixed, name: seen.append((fixed.names, name)) or ({}, {}))[-1]
     found.on_epoch_end(0)
     assert [name for _, name in seen] == [f"image {place}" for place in expected]
     assert {names for names, _ in seen} == {tuple(f"image {place}" for place in expected)}
+
+
+def test_images_with_a_file_of_an_earlier_stage_can_be_trained_on(tmp_path):
+    images = image_set(tmp_path)
+    write_mask(tmp_path / "labels", "image 3", np.zeros((2, 2), np.uint8), images.palette)
+    write_mask(tmp_path / "labels", "elsewhere", np.zeros((2, 2), np.uint8), images.palette)
+    assert finished_names("labels", "masks", images)({"labels": tmp_path / "labels"}) == {"image 3"}

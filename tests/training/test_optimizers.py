@@ -5,7 +5,8 @@ from keras import ops
 
 from tests.support.arrays import recorded
 from tfwsss.errors import UserError
-from tfwsss.training.optimizers import SGD, Adam, PolyDecay
+from tfwsss.training.optimizers import SGD, Adam
+from tfwsss.training.schedules import PolyDecay
 
 FACTORS = {"fc8": 10, "body/bias": 0.5}
 
@@ -143,12 +144,3 @@ def test_name_does_not_match_longer_names():
 def test_pattern_without_match_is_an_error():
     with pytest.raises(UserError, match=r"'fc9' matches no trainable variable; the layers are body, fc8"):
         SGD(0.1, multipliers={"fc9": 10}).build(network().trainable_variables)
-
-
-def test_poly_decay_is_constant_within_an_epoch():
-    rate = PolyDecay(1e-3, 20, 330)
-    found = [float(rate(330 * e + s)) for e in range(20) for s in (0, 329)]
-    np.testing.assert_allclose(found, np.repeat(1e-3 * (1 - np.arange(20) / 20) ** 0.9, 2), rtol=2e-6)
-    assert float(rate(6600)) == 0 and float(rate(10_000)) == 0
-    smooth = PolyDecay(1e-3, 20, 330, every_step=True)
-    np.testing.assert_allclose(float(smooth(165)), 1e-3 * (1 - 0.5 / 20) ** 0.9, rtol=2e-6)

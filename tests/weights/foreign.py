@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tests import psa
+from tests.support import psa
 from tests.weights.formats.test_caffe import blob, layer
 from tests.weights.formats.test_mxnet import V2, one_array, params
 from tests.weights.formats.test_torch import Storage, pickled, tensor, write_zip

@@ -17,11 +17,11 @@ from typing import Any
 from tfwsss.artefacts.files import write_atomically
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.runs.stages import Stage
+from tfwsss.runs.stage import Context, Stage
 
 
-def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | None = None, redo: Sequence[str] = (),
-        until: str | None = None,
+def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(),  # noqa: B008  a value, no state
+        given: Mapping[str, Path] | None = None, redo: Sequence[str] = (), until: str | None = None,
         finished: Callable[[Stage, Path], None] = lambda stage, output: None) -> dict[str, str]:
     """Runs what is not yet finished.
 
@@ -31,6 +31,7 @@ def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | No
     Args:
         stages: in an order in which each comes after those it needs.
         folder: the run's folder; each stage writes `folder/<name>`.
+        context: the run's seed, workers, devices and precision.
         given: stage name to a folder that stands for that stage's artefact.
         redo: stages to make again, with all that depends on them.
         until: last stage to run.
@@ -60,17 +61,24 @@ def run(stages: Sequence[Stage], folder: Path, *, given: Mapping[str, Path] | No
             continue
         output = outputs[stage.name] = folder / stage.name
         record = {"name": stage.name, "kind": stage.kind, "needs": {name: prints[name] for name in stage.needs},
-                  "settings": dict(stage.settings)}
+                  "settings": _facts(stage, context)}
         prints[stage.name] = record["fingerprint"] = _hash(record)
         record["split"] = stage.split                # says how it is judged, not what it is
-        faults |= _bring(stage, record, {name: outputs[name] for name in stage.needs}, output)
+        faults |= _bring(stage, context, record, {name: outputs[name] for name in stage.needs}, output)
         finished(stage, output)
         if stage.name == until:
             break
     return faults
 
 
-def _bring(stage: Stage, record: dict[str, Any], inputs: Mapping[str, Path], output: Path) -> dict[str, str]:
+def _facts(stage: Stage, context: Context) -> dict[str, Any]:
+    """Returns all that changes a stage's result: its own settings, the seed, and of a model the precision."""
+    mixed = {"mixed": context.mixed_precision} if stage.kind == "model" else {}
+    return {**stage.settings, "seed": context.seed, **mixed}
+
+
+def _bring(stage: Stage, context: Context, record: dict[str, Any], inputs: Mapping[str, Path],
+           output: Path) -> dict[str, str]:
     """Makes sure that a stage's artefact is there and made as the record says."""
     before = _read(output / "stage.json") or _read(output / "started.json")
     if before and "finished" not in before and not _begun(output):
@@ -83,7 +91,7 @@ def _bring(stage: Stage, record: dict[str, Any], inputs: Mapping[str, Path], out
     LOG.info("%s: %s", stage.name, "goes on" if before else "starts")
     write_atomically(output / "started.json", _json(record))
     start = time.monotonic()
-    faults = dict(stage.work(inputs, output))
+    faults = dict(stage.work(context, inputs, output))
     seconds = round(time.monotonic() - start + (before or {}).get("seconds", 0.0), 1)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     write_atomically(output / "stage.json", _json({**record, "seconds": seconds, "finished": now, "faults": faults}))
@@ -179,13 +187,20 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path,
     old, new = _flat(before["settings"]), _flat(now["settings"])
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
-            what = "other images or labels" if key == "images" else f"{section}.{key} = {old.get(key)!r}"
-            then = "" if key == "images" else f", now {new.get(key)!r}"
-            return f"{output} was made with {what}{then}; {cure}"
+            return f"{output} was made with {_change(key, old, new, section)}; {cure}"
     for need, print_ in now["needs"].items():
         if before["needs"].get(need) != print_:
             return f"{output} was made from another '{need}'; {cure}"
     return f"{output} was made as another kind of stage; {cure}"
+
+
+def _change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], section: str) -> str:
+    """Says what a stage was made with, and what it would be made with now."""
+    if key == "images":
+        return "other images or labels"
+    if key.startswith("versions."):                              # a record without it: the first version
+        return f"{key.removeprefix('versions.')} version {old.get(key, 1)}, now {new.get(key, 1)}"
+    return f"{section}.{key} = {old.get(key)!r}, now {new.get(key)!r}"
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

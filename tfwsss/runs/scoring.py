@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from tfwsss.artefacts.masks import read_mask
-
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError

@@ -9,7 +9,7 @@ from aiohttp import web
 from google.protobuf import json_format
 
 from tfwsss.logs import LOG
-from tfwsss.serve import replies
+from tfwsss.server import replies
 from tfwsss.server.json_form import read_request, write_answer
 from tfwsss.server.library import Lease, Wanted
 from tfwsss.server.refusal import HTTP, Code, Refusal, invalid

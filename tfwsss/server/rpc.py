@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.serve import replies
+from tfwsss.server import replies
 from tfwsss.server.library import Lease, Library, Wanted
 from tfwsss.server.messages import arrays_of, message_of
 from tfwsss.server.model_configs import ModelConfig, from_message

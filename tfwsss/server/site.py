@@ -4,7 +4,7 @@ import importlib.resources
 
 from aiohttp import web
 
-from tfwsss.serve import metrics
+from tfwsss.server import metrics
 from tfwsss.server.library import AVAILABLE, Library, Wanted
 from tfwsss.server.refusal import Refusal
 from tfwsss.server.requests import Predictor

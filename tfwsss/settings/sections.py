@@ -1,17 +1,35 @@
 """What can be set: sections that every method has, and those that several share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
-_STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
+from tfwsss.backbones.facts import BackboneName, facts_of
 
 
 class Settings(pydantic.BaseModel):
-    """Base of all settings: immutable, typed, and unknown keys are refused."""
+    """Base of all settings: immutable, typed, and unknown keys are refused.
+
+    `ADDED` names keys that came after runs had been made without them: left at their default they are no part of
+    `facts`, so that those runs stay what they are.
+    """
+
+    ADDED: ClassVar[tuple[str, ...]] = ()
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns all that changes a result, as JSON values: every key but added ones that are at their default."""
+        found = self.model_dump(mode="json")
+        added = {key for kind in type(self).__mro__ for key in vars(kind).get("ADDED", ())}
+        for key, field in type(self).model_fields.items():
+            value = getattr(self, key)
+            if key in added and value == field.get_default(call_default_factory=True):
+                del found[key]
+            elif isinstance(value, Settings):
+                found[key] = value.facts()
+        return found
 
 
 class DataSettings(Settings):
@@ -91,8 +109,7 @@ class BackboneSettings(Settings):
         width: factor of all channels; 1 wherever weights are loaded.
     """
 
-    name: Literal["vgg16", "resnet50", "resnet50_keras", "resnet101", "resnet101_keras", "resnet38", "mobilenet_v2",
-                  "small"] = "vgg16"
+    name: BackboneName = "vgg16"
     initial: Path | None = Path("imagenet")
     output_stride: Literal[8, 16, 32] = 16
     tap: str = "block_16_project_BN"
@@ -102,7 +119,7 @@ class BackboneSettings(Settings):
     @property
     def stride(self) -> int:
         """Pixels between positions of the network's maps; some networks leave no choice."""
-        return _STRIDES.get(self.name, self.output_stride)
+        return facts_of(self.name).output_stride(self.output_stride)
 
 
 class RunSettings(Settings):

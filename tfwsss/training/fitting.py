@@ -1,6 +1,6 @@
-"""What all trained stages share: settings of a fit, its augmentation, optimiser and watchers."""
+"""What all trained stages share: settings of a fit, its augmentation, optimiser and callbacks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -8,17 +8,15 @@ import keras
 import pydantic
 
 from tfwsss.artefacts.files import finished
+from tfwsss.backbones.facts import GREY
 from tfwsss.batches.augment import Augmentation
 from tfwsss.data.image_set import ImageSet
-from tfwsss.runs.stages import Inputs
-from tfwsss.settings.sections import BackboneSettings, RunSettings, Settings
-from tfwsss.training.optimizers import DECAYED, SGD, Adam, PolyDecay
+from tfwsss.runs.stage import Context, Inputs
+from tfwsss.settings.sections import BackboneSettings, Settings
+from tfwsss.training.optimizers import DECAYED, SGD, Adam
 from tfwsss.training.progress import TrainingProgress
+from tfwsss.training.schedules import PolyDecay
 from tfwsss.training.tensorboard import Panel, Panels, TensorBoardLogs
-
-GREY = 127.0
-"""Colour round images smaller than the crop, and of the rest of a canvas."""
-
 
 PANEL_THRESHOLD = 0.3
 """Share of a class map's maximum from which panels show it as object."""
@@ -28,7 +26,7 @@ class FitSettings(Settings):
     """Network, optimiser and augmentation of a trained stage.
 
     Args:
-        backbone: see `settings.BackboneSettings`.
+        backbone: see `settings.sections.BackboneSettings`.
         epochs, batch_size: of training; the batch is that of all devices together.
         crop: side in pixels of what the network sees.
         scales: factors, one drawn for each image. longer_side: smallest and largest length to which the longer
@@ -74,21 +72,6 @@ class FitSettings(Settings):
                             self.scatter)
 
 
-BLACK = (0.0, 0.0, 0.0)
-MEANS = {"vgg16": (122.675, 116.669, 104.008), "resnet38": (123.675, 116.28, 103.53), "resnet50": BLACK,
-         "resnet101": BLACK}
-"""Colours that the published programs put round images: those that their backbones take for zero, but in CIAN's."""
-
-
-def mean_colour(backbone: str) -> tuple[float, float, float]:
-    """Returns the red, green and blue that a backbone's normalisation turns to about zero.
-
-    Args:
-        backbone: its name.
-    """
-    return MEANS.get(backbone, (GREY, GREY, GREY))
-
-
 def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads: tuple[str, ...],
                    decayed: tuple[str, ...] = DECAYED) -> keras.optimizers.Optimizer:
     """Makes the optimiser that the settings describe.
@@ -101,7 +84,7 @@ def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads:
         decayed: names of the variables that decay.
 
     Returns:
-        `optim.SGD` or `optim.Adam` with polynomial decay.
+        `optimizers.SGD` or `optimizers.Adam` with polynomial decay.
     """
     rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
     factors = dict.fromkeys(heads, settings.head_factor)
@@ -114,26 +97,25 @@ def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads:
                decayed=decayed)
 
 
-def watchers(name: str, config: RunSettings, settings: FitSettings, run: Path, images: ImageSet,
-             panel: Callable[[ImageSet, str], Panel] | None = None) -> list[keras.callbacks.Callback]:
-    """Returns what watches a training: progress, and TensorBoard with panels of fixed images.
+def fit_callbacks(name: str, context: Context, settings: FitSettings, run: Path, images: ImageSet,
+                  panel: Callable[[ImageSet, str], Panel] | None = None) -> list[keras.callbacks.Callback]:
+    """Returns what shows a training: progress on the terminal, and TensorBoard with panels of fixed images.
 
     Args:
         name: of the stage.
-        config: the run's settings.
+        context: of the run: what is written for TensorBoard, and the configuration that it shows.
         settings: of the fit.
         run: the run's folder.
         images: the usable training images.
-        panel: image set and name to maps and masks by title; nothing for no panels.
+        panel: image set and name to maps and masks by title; None for no panels.
 
     Returns:
         Keras callbacks.
     """
-    board, logs = config.tensorboard, run / "tensorboard" / name
+    board, logs = context.tensorboard, run / "tensorboard" / name
     found: list[keras.callbacks.Callback] = [TrainingProgress(name, settings.images_per_batch)]
     if board.enabled:
-        values: Mapping = config.model_dump(mode="json")
-        found.append(TensorBoardLogs(logs, settings.images_per_batch, values, profile=board.profile))
+        found.append(TensorBoardLogs(logs, settings.images_per_batch, context.values, profile=board.profile))
     if board.enabled and board.panels and panel:
         step = max(1, len(images.names) // board.panels)
         fixed = images.subset(images.names[::step][: board.panels])
@@ -141,8 +123,8 @@ def watchers(name: str, config: RunSettings, settings: FitSettings, run: Path, i
     return found
 
 
-def having(source: str, kind: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
-    """Returns what finds the images that can be trained on: those of which an earlier stage made a file.
+def finished_names(source: str, kind: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
+    """Returns the rule by which images can be trained on: an earlier stage has made a file of them.
 
     Args:
         source: the stage.
@@ -150,6 +132,6 @@ def having(source: str, kind: str, images: ImageSet) -> Callable[[Inputs], set[s
         images: the training images.
 
     Returns:
-        Function of a stage's inputs to names.
+        Function of a stage's inputs to names, as `runs.stage.train` takes it.
     """
     return lambda inputs: finished(inputs[source], kind, images.names)
