@@ -53,8 +53,9 @@ def _train(options: argparse.Namespace) -> int:
 
     with logs.quiet_loading():
         from tfwsss.methods import run  # loads TensorFlow: not for --help
+        from tfwsss.reports.page import write_report
     result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
-                                    options.until)
+                               options.until, report=write_report)
     code = cli.list_faults(faults)
     print(json.dumps(result, ensure_ascii=False))
     return code

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tfwsss.inference.answers import answer
 from tfwsss.inference.served import Canvas, Decision, Picture, Served
+
 from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.settings.sections import CRFSettings
 from tfwsss.steps.crf import sharpen

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tfwsss.inference.served import Canvas, Windows
 from tfwsss.serving import looking
+from tfwsss.steps.viewing import SegmentSettings, Viewer, look
 
 from tests.support.fake_run import image_set
-from tfwsss.inference.served import Canvas, Windows
 from tfwsss.methods import maps
-from tfwsss.steps.viewing import SegmentSettings, Viewer, look
 
 COLOUR = (100.0, 120.0, 90.0)
 

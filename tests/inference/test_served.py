@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from tfwsss.artefacts.scores import Scores
 from tfwsss.inference.served import Picture, decide_by_probability, likely_by_logits, likely_somewhere
-from tfwsss.refine.upsample import strongest, upsample
+
+from tests.support.oracles.upsample import strongest, upsample
+from tfwsss.artefacts.scores import Scores
 from tfwsss.steps.class_maps import likely
 
 IMAGE = tf.zeros((17, 23, 3), tf.uint8)

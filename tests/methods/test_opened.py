@@ -25,7 +25,7 @@ def written(base: Path, root: Path | None, **data) -> Path:
     folder = base / "run"
     folder.mkdir()
     record = {"method": "icd", "config": settings.model_dump(mode="json"), "classes": []}
-    (folder / "reading.json").write_text(json.dumps(record), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
 
 
@@ -64,20 +64,20 @@ def test_data_that_are_no_longer_there(run, tmp_path):
 @pytest.mark.parametrize("contents", [None, b"{", b"[1]", b"{}", b'{"config": {}}', b'{"config": null}', b"\xff"])
 def test_folders_that_are_no_run(tmp_path, contents):
     if contents is not None:
-        (tmp_path / "reading.json").write_bytes(contents)
-    with pytest.raises(UserError, match=f"{tmp_path.name} is no run folder: it has no readable reading.json; name the "
+        (tmp_path / "config.json").write_bytes(contents)
+    with pytest.raises(UserError, match=f"{tmp_path.name} is no run folder: it has no readable config.json; name the "
                                         "folder that python -m tfwsss.train printed"):
         load_run(tmp_path)
 
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"method": "icdd"}, "unknown method 'icdd'; did you mean 'icd'"),
-    ({"sed": 1}, "reading.json: unknown key 'sed'; did you mean 'seed'"),
-    ({"seed": "x"}, "reading.json: 'seed' is 'x': input should be a valid integer")])
+    ({"sed": 1}, "config.json: unknown key 'sed'; did you mean 'seed'"),
+    ({"seed": "x"}, "config.json: 'seed' is 'x': input should be a valid integer")])
 def test_runs_of_another_version(run, change, words):
-    record = json.loads((run / "reading.json").read_text())
+    record = json.loads((run / "config.json").read_text())
     record["config"] |= change
-    (run / "reading.json").write_text(json.dumps(record))
+    (run / "config.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match=words):
         load_run(run)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_maps
+from tests.support.oracles.seeds import decide_cam
+from tests.support.oracles.upsample import upsample
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.refine.seeds import decide_cam
 from tfwsss.refine.thresholds import ThresholdSearch
-from tfwsss.refine.upsample import upsample
 from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.cam_masks import ThresholdSettings, threshold_masks, threshold_of, threshold_stage
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set
+from tests.support.oracles.upsample import upsample
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.batches.streams import canvas_batches
 from tfwsss.errors import UserError
 from tfwsss.methods import maps
-from tfwsss.refine.upsample import upsample
 from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.class_maps import (
     MapSettings,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_maps
+from tests.support.oracles.background import normalise, with_background
+from tests.support.oracles.upsample import upsample
 from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, read_scores
@@ -12,8 +14,6 @@ from tfwsss.errors import UserError
 from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.methods import labelling
 from tfwsss.methods.affinitynet.stages import Config
-from tfwsss.refine.background import normalise, with_background
-from tfwsss.refine.upsample import upsample
 from tfwsss.settings import reading
 from tfwsss.settings.sections import CRFSettings
 from tfwsss.steps.cam_masks import ThresholdSettings

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from tfwsss.inference.served import Canvas
 from tfwsss.runs.stages import Stage
 
 from tests.support.fake_run import image_set
 from tests.support.untrained import untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.errors import UserError
-from tfwsss.inference.served import Canvas
 from tfwsss.methods import affinitynet, cian, icd, plain
 from tfwsss.methods.opened import load_run
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_maps
+from tests.support.oracles.background import normalise, with_background
+from tests.support.oracles.seeds import resize_maps
+from tests.support.oracles.upsample import upsample
 from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.models import write_model
@@ -16,9 +19,7 @@ from tfwsss.methods.affinitynet.stages import Config, WalkSettings
 from tfwsss.models.affinity import AffinityNet, affinities
 from tfwsss.ops.offsets import half_disc
 from tfwsss.ops.random_walk import random_walk
-from tfwsss.refine.background import background_power, normalise, with_background
-from tfwsss.refine.seeds import resize_maps
-from tfwsss.refine.upsample import upsample
+from tfwsss.refine.background import background_power
 from tfwsss.settings import reading
 from tfwsss.steps.random_walk import build_walker, walk_stage, walked
 

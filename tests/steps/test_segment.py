@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
+from tfwsss.steps.viewing import SegmentSettings, View, look
 
 from tests.support.fake_run import image_set
+from tests.support.oracles.upsample import strongest, upsample
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.backbones.small import small
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.segmenter import Segmenter
-from tfwsss.refine.upsample import strongest, upsample
 from tfwsss.settings.sections import CRFSettings, RunSettings
 from tfwsss.steps.segment import decide, keep_labels, load_viewer, mask_stage, segment
-from tfwsss.steps.viewing import SegmentSettings, View, look
 
 RANDOM = np.random.default_rng(0)
 CRF = CRFSettings(iterations=2, position_deviation=9.0)

@@ -4,22 +4,22 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfwsss.inference.served import Canvas, Picture, Windows
+from tfwsss.steps.served import decide_by_icd, decide_by_threshold, decide_by_walk, from_maps, from_viewer
+from tfwsss.steps.viewing import Viewer
 
+from tests.support.oracles.icd import seeds_of_scores
+from tests.support.oracles.seeds import decide_cam
+from tests.support.oracles.upsample import upsample
 from tests.support.untrained import NETWORKS, untrained_run
 from tfwsss.artefacts.scores import Scores
-from tfwsss.inference.served import Canvas, Picture, Windows
 from tfwsss.methods import affinitynet, icd, walking
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.retrain.stages import Config
-from tfwsss.refine.icd import seeds_of_scores
-from tfwsss.refine.seeds import decide_cam
-from tfwsss.refine.upsample import upsample
 from tfwsss.settings.reading import build
 from tfwsss.settings.sections import CRFSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.crf import UNSURE
-from tfwsss.steps.served import decide_by_icd, decide_by_threshold, decide_by_walk, from_maps, from_viewer
-from tfwsss.steps.viewing import Viewer
 
 RANDOM = np.random.default_rng(4)
 SIZES = [(33, 47), (1, 30), (48, 1), (16, 16), (1, 1)]

@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
+from tfwsss.steps.viewing import SegmentSettings, Viewer, look, prepare, softmax, window_starts
 
 from tfwsss.data.images import scale_image
 from tfwsss.methods import viewing
 from tfwsss.ops.resize import resize
-from tfwsss.steps.viewing import SegmentSettings, Viewer, look, prepare, softmax, window_starts
 
 STRIDE, IDS = 4, 3
 KERNEL = np.random.default_rng(0).normal(size=(1, 1, 3, IDS)).astype(np.float32) / 80

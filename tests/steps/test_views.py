@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tfwsss.steps.served import from_maps
+from tfwsss.steps.views import at_own_size
 
 from tests.steps.test_class_maps import KERNELS, network
 from tests.support.fake_run import image_set
+from tests.support.oracles.seeds import resize_maps
+from tests.support.oracles.upsample import upsample
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.errors import UserError
 from tfwsss.methods import maps
-from tfwsss.refine.seeds import resize_maps
-from tfwsss.refine.upsample import upsample
 from tfwsss.settings.sections import CRFSettings, RunSettings
 from tfwsss.steps.class_maps import MapSettings, likely, map_stage, score_images
-from tfwsss.steps.served import from_maps
-from tfwsss.steps.views import at_own_size
 
 IMAGE = np.random.default_rng(5).integers(0, 256, (24, 33, 3)).astype(np.uint8)
 OWN = MapSettings(canvas=None, scales=(1.0, 0.5, 1.5), mirror=True)

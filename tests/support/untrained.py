@@ -34,7 +34,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
         model.save(folder / stage / "model.keras")
     record = {"method": method, "config": settings.model_dump(mode="json"), "classes": list(CLASSES),
               "images": {"training": 8, "pseudo": 4}, "versions": {"keras": keras.__version__}}
-    (folder / "reading.json").write_text(json.dumps(record), "utf-8")
+    (folder / "config.json").write_text(json.dumps(record), "utf-8")
     (folder / "metrics.json").write_text(json.dumps({"pseudo": {"kind": "masks", "miou": 0.5}}), "utf-8")
     return folder
 

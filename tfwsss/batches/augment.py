@@ -43,7 +43,8 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
     """Scales, mirrors (or first mirrors), recolours, pads and crops an element, in this order.
 
     Args:
-        x: "image" uint8 `(row, column, 3)`, and optionally "mask" and "regions", int32 `(row, column)`.
+        x: "image" uint8 `(row, column, 3)`, and optionally "mask" and "regions", int32 `(row, column)`, and
+            "marginals", float32 `(row, column, plane)`.
         draws: float32 `(DRAWS,)` in [0, 1).
         how: what to do.
 
@@ -54,13 +55,14 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
         x = _mirrored(x, draws[1])
     size = _size(tf.shape(x["image"])[:2], draws[0], how)
     scale = graph.scale_image_smoothly if how.longer_side else graph.scale_image
-    x = {key: scale(value, size) if key == "image" else graph.scale_ids(value, size) for key, value in x.items()}
+    rules = {"image": scale, "marginals": lambda planes, size: tf.image.resize(planes, size, method="bilinear")}
+    x = {key: rules.get(key, graph.scale_ids)(value, size) for key, value in x.items()}
     if how.mirror and not how.mirror_first:
         x = _mirrored(x, draws[1])
     x["image"] = tf.cast(x["image"], tf.float32)
     if how.jitter:
         x["image"] = jitter(x["image"], draws[6:10], draws[10:14], how.jitter)
-    fills = {"image": colour(how.pad_value), "mask": how.pad_id,
+    fills = {"image": colour(how.pad_value), "mask": how.pad_id, "marginals": 0.0,
              "regions": graph.next_id(x["regions"]) if "regions" in x else 0}
     corner = draws[4:6] if how.scatter else tf.zeros(2)
     x = {key: graph.pad(value, how.rows, how.columns, fills[key], corner) for key, value in x.items()}

@@ -140,7 +140,7 @@ def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augment
     if alone := count - len(images.names):
         _LOG.warning("%s: %d of %d images share no class with another; they are not trained on", images.root, alone,
                      count)
-    check(images, batch_size * group, how.scales, None, masks)
+    check(images, batch_size * group, how.scales, masks=masks)
     table = _table(images, batch_size, group, seed, epochs)[initial_epoch:]
     rows = table[0].size if len(table) else 0
     places = (table.ravel(), np.repeat(np.arange(initial_epoch, epochs), rows), np.tile(np.arange(rows), len(table)))

@@ -1,4 +1,4 @@
-"""Batches for training and inference; every random draw is a function of seed, epoch and place."""
+"""Batches for training; every random draw is a function of seed, epoch and place."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.artefacts.files import finished, path_of
-from tfwsss.batches.augment import DRAWS, Augmentation, augment, colour
+from tfwsss.batches.augment import DRAWS, Augmentation, augment
+from tfwsss.batches.sure_cells import decode_marginals, sure_cells
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.inference.canvas import on_canvas
 
 _LOG = logging.getLogger("tfwsss")
 _ORDER, _AUGMENTATION = 0, 1
@@ -32,7 +32,7 @@ def steps_per_epoch(images: ImageSet, batch_size: int, drop_remainder: bool = Tr
 
 def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, seed: int = 0, epochs: int = 1,
                      initial_epoch: int = 0, regions: Path | None = None, masks: Path | None = None,
-                     drop_remainder: bool = True) -> tf.data.Dataset:
+                     marginals: Path | None = None, cell: int = 8, drop_remainder: bool = True) -> tf.data.Dataset:
     """Yields shuffled, scaled, mirrored, padded and cropped batches of the epochs asked for, one after another.
 
     The order of an epoch depends on (seed, epoch), the augmentation of an
@@ -49,19 +49,22 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         initial_epoch: number of the first epoch.
         regions: folder of superpixels, or None.
         masks: folder of masks to learn from, or None.
+        marginals: folder of marginals whose means over cells decide what to learn from, or None.
+        cell: side of those cells in pixels.
         drop_remainder: whether the last partial batch is left out; needed under several devices.
 
     Returns:
         Dataset of pairs ({"image": float32 (batch, row, column, 3) in 0-255, "labels": float32 (batch, class)
-        and "regions": int32 (batch, row, column)}, {"labels" and "mask": int32 (batch, row, column)}).
+        and "regions": int32 (batch, row, column)}, {"labels" and "mask": int32 (batch, row, column), of marginals one
+        for each cell}).
 
     Raises:
         UserError: no images, or regions or masks of some are missing.
     """
-    check(images, batch_size, how.scales, regions, masks)
+    check(images, batch_size, how.scales, regions=regions, masks=masks, marginals=marginals)
     count, steps = len(images.names), steps_per_epoch(images, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
-    element = reader(images, how, seed, regions, masks)
+    element = reader(images, how, seed, regions, masks, marginals, cell)
 
     def places(epoch):
         order = tf.tile(epoch_order(count, seed, epoch), [-(-per_epoch // count)])[:per_epoch]
@@ -91,8 +94,8 @@ def epoch_order(count: int, seed: int, epoch):
     return tf.argsort(tf.random.stateless_uniform([count], _key(seed, _ORDER, epoch)), stable=True)
 
 
-def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None = None,
-           masks: Path | None = None) -> Callable:
+def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None = None, masks: Path | None = None,
+           marginals: Path | None = None, cell: int = 8) -> Callable:
     """Makes what reads and augments one image in the graph.
 
     Args:
@@ -101,67 +104,37 @@ def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None 
         seed: any whole number.
         regions: folder of superpixels, or None.
         masks: folder of masks to learn from, or None.
+        marginals: folder of marginals to learn from, or None.
+        cell: side of the cells over which marginals are averaged, in pixels.
 
     Returns:
         Function of the image's index, the epoch and the place in the epoch to an element of `training_batches`.
     """
-    files, labels = _files(images, images.names, regions, masks), _labels(images)
+    files, labels = _files(images, regions=regions, masks=masks, marginals=marginals), _labels(images)
 
     def element(index, epoch, place):
         draws = tf.random.stateless_uniform([DRAWS], _key(seed, _AUGMENTATION, epoch, place))
         x = augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette), draws, how)
         tags = tf.gather(labels, index)
-        y = {"labels": tags, **({"mask": x.pop("mask")} if masks else {})}
+        if marginals:
+            x["mask"] = sure_cells(x.pop("marginals"), tags, cell)
+        y = {"labels": tags, **({"mask": x.pop("mask")} if "mask" in x else {})}
         return {**x, "labels": tags}, y
 
     return element
 
 
-def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side: int, base: int,
-                   pad_value: float | Sequence[float] = 127.0) -> tf.data.Dataset:
-    """Yields whole images in the order of their names, at the upper left of a square canvas.
-
-    An image whose longer side exceeds `base` is reduced to it; then every image is
-    scaled by (side - 1) / (base - 1), so that canvases of several sides show the
-    same scene. The last batch is filled up by repeating its last image: every
-    batch is whole, and the caller knows from `len(names)` how many results to keep.
-
-    Args:
-        images: data set; JPEG and PNG files (`survey` converts others).
-        names: names to read.
-        batch_size: images in a batch over all devices together.
-        side: pixels of the canvas.
-        base: pixels of the canvas at scale 1.
-        pad_value: grey 0-255 or red, green, blue of the rest of the canvas.
-
-    Returns:
-        Dataset of float32 (batch, side, side, 3) in 0-255.
-    """
-    names = list(names)
-    names += names[-1:] * (-len(names) % batch_size)
-    grey = colour(pad_value)
-
-    def element(file):
-        return on_canvas(graph.decode_image(tf.io.read_file(file["image"])), side, base, grey)
-
-    dataset = tf.data.Dataset.from_tensor_slices(_files(images, names, None, None))
-    dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
-
-
-def check(images: ImageSet, batch_size: int, scales: Sequence[float], regions: Path | None,
-          masks: Path | None) -> None:
+def check(images: ImageSet, batch_size: int, scales: Sequence[float], **folders: Path | None) -> None:
     """Refuses what cannot be trained on, and says where images will be repeated.
 
     Args:
         images: data set.
         batch_size: images in a batch over all devices together.
         scales: factors of `Augmentation`.
-        regions: folder of superpixels, or None.
-        masks: folder of masks, or None.
+        **folders: of files by their kind, `regions`, `masks`, `marginals`, or None.
 
     Raises:
-        UserError: no images, or regions or masks of some are missing.
+        UserError: no images, or files of some are missing.
     """
     if not images.names:
         raise UserError(f"{images.root}: no usable image; see the list of faults")
@@ -170,19 +143,19 @@ def check(images: ImageSet, batch_size: int, scales: Sequence[float], regions: P
     if len(images.names) < batch_size:
         _LOG.warning("%s: %d images are fewer than one batch of %d; some are repeated in it", images.root,
                      len(images.names), batch_size)
-    for kind, folder in (("regions", regions), ("masks", masks)):
+    for kind, folder in folders.items():
         missing = set(images.names) - finished(folder, kind, images.names) if folder else ()
         if missing:
             raise UserError(f"{folder}: {kind} of {len(missing)} images are missing, such as {min(missing)!r}; "
                             f"run the stage that makes them, or give a folder that has {min(missing)}.png")
 
 
-def _files(images: ImageSet, names: Sequence[str], regions: Path | None, masks: Path | None) -> dict[str, tf.Tensor]:
-    files = {"image": [str(images.images[name]) for name in names]}
-    if regions:
-        files["regions"] = [str(path_of(regions, "regions", name)) for name in names]
-    if masks:
-        files["mask"] = [str(path_of(masks, "masks", name)) for name in names]
+def _files(images: ImageSet, **folders: Path | None) -> dict[str, tf.Tensor]:
+    files = {"image": [str(images.images[name]) for name in images.names]}
+    keys = {"masks": "mask"}
+    for kind, folder in folders.items():
+        if folder:
+            files[keys.get(kind, kind)] = [str(path_of(folder, kind, name)) for name in images.names]
     return {key: tf.constant(paths, tf.string) for key, paths in files.items()}
 
 
@@ -198,14 +171,16 @@ def _key(seed: int, *numbers):
 
 
 def _load(files: dict, palette: np.ndarray) -> dict:
-    """Reads an element: image uint8 (row, column, 3), regions and mask int32 (row, column)."""
+    """Reads an element: image uint8 (row, column, 3), regions and mask int32 (row, column), marginals."""
     decoders = {"image": graph.decode_image, "regions": graph.decode_regions,
                 "mask": lambda contents: graph.decode_mask(contents, palette)}
-    x = {key: decoders[key](tf.io.read_file(path)) for key, path in files.items()}
+    x = {key: decoders[key](tf.io.read_file(path)) for key, path in files.items() if key != "marginals"}
     size = tf.shape(x["image"])[:2]
+    if "marginals" in files:
+        x["marginals"] = decode_marginals(tf.io.read_file(files["marginals"]), size)
     for key in x.keys() - {"image"}:
-        same = tf.reduce_all(tf.shape(x[key]) == size)
-        message = [files[key], "has rows and columns", tf.shape(x[key]), "but its image", files["image"], "has", size]
+        same = tf.reduce_all(tf.shape(x[key])[:2] == size)
+        message = [files[key], "has rows and columns", tf.shape(x[key])[:2], "but its image", files["image"], "has", size]
         with tf.control_dependencies([tf.debugging.Assert(same, message)]):
             x[key] = tf.identity(x[key])
     return x

@@ -2,8 +2,7 @@
 
 from typing import Any, NamedTuple
 
-GREY = (127.0, 127.0, 127.0)
-"""Colour round images where a backbone has none of its own."""
+from tfwsss.backbones.facts import GREY
 
 
 class Canvas(NamedTuple):
@@ -20,7 +19,7 @@ class Canvas(NamedTuple):
     side: int
     scales: tuple[float, ...] = (1.0,)
     mirror: bool = False
-    colour: tuple[float, float, float] = GREY
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
     batch_size: int = 4
 
 
@@ -52,7 +51,7 @@ class Windows(NamedTuple):
     side: int
     scales: tuple[float, ...] = (1.0,)
     mirror: bool = False
-    colour: tuple[float, float, float] = GREY
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
     average: str = "probabilities"
     batch_size: int = 4
 

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
-from tfwsss.report import write_report
 from tfwsss.runs import devices, runner, scoring
-from tfwsss.runs.stages import Stage
+from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading
 from tfwsss.settings.sections import RunSettings
 
@@ -28,16 +27,18 @@ _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-p
 
 
 def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequence[str] = (),
-          redo: Sequence[str] = (), until: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+          redo: Sequence[str] = (), until: str | None = None, *,
+          report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
     """Runs a method and scores, reports and lists what came of it.
 
     Args:
-        method: its name; nothing takes the file's, or else ICD.
-        file: YAML of settings, or nothing.
-        folder: of the run, or nothing.
+        method: its name; None: the file's, or else ICD.
+        file: YAML of settings, or None.
+        folder: of the run, or None.
         sets: single settings, `section.key=value`.
         redo: stages to make again.
         until: last stage to run.
+        report: writes the page of a run folder, and says where.
 
     Returns:
         `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used.
@@ -57,22 +58,22 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
         _forget(folder, stages, redo)
-        faults = faults | runner.run(stages, folder, given=settings.given, redo=redo, until=until,
-                                     finished=lambda stage, output: _score(folder, stage, output, splits))
+        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
+                                     until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
-        report = write_report(folder)
+        page = report(folder)
     metrics = _metrics(folder)
     miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
-    LOG.info("report: %s", report)
-    return {"run": str(folder), "report": str(report), "miou": miou}, faults
+    LOG.info("report: %s", page)
+    return {"run": str(folder), "report": str(page), "miou": miou}, faults
 
 
 def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) -> RunSettings:
     """Returns a method's settings: defaults, or those of the built-in data set, then the file, then single ones.
 
     Args:
-        method: its name; nothing takes the file's, or else ICD.
-        file: YAML, or nothing.
+        method: its name; None: the file's, or else ICD.
+        file: YAML, or None.
         sets: texts `section.key=value`.
 
     Raises:
@@ -80,15 +81,15 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
     """
     values = reading.read_yaml(file) if file else {}
     method = method or str(values.get("method") or methods.METHODS[0])
-    module = methods.get(method)
+    own = methods.get(method)
     single = reading.parse_sets(sets)
     if values.get("method", method) != method:
         raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
     chosen = reading.merge(values, single)
     data = chosen.get("data") or {}
-    base = module.DEMO if isinstance(data, Mapping) and data.get("kind", "demo") == "demo" else {}
+    base = own.demo if isinstance(data, Mapping) and data.get("kind", "demo") == "demo" else {}
     origin = " and ".join(filter(None, [str(file) if file else "", "--set" if sets else ""])) or "defaults"
-    return reading.build(module.Config, reading.merge(base, chosen) | {"method": method}, origin)
+    return reading.build(own.config, reading.merge(base, chosen) | {"method": method}, origin)
 
 
 def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
@@ -120,7 +121,7 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
               "classes": list(splits.training.classes),
               "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
-    write_atomically(folder / "reading.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
+    write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def _histories(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, tupl
 def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Returns, for each round, how sure the network is, how far it follows its labels, and where it does least."""
     with logs.quiet_loading():
-        from tfwsss.methods.retrain.stages import REVIEW
+        from tfwsss.steps.rounds import REVIEW
 
     found = {}
     for stage in stages:

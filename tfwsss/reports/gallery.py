@@ -15,9 +15,8 @@ from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
+from tfwsss.inference.kept import strongest
 from tfwsss.metrics.iou import confusion_matrix, mean_iou
-from tfwsss.refine.seeds import strongest_class
-from tfwsss.refine.upsample import upsample
 
 SIDE = 300
 """Pixels of a picture's longer side."""
@@ -152,8 +151,7 @@ def _drawer(kind: str) -> Callable[..., np.ndarray]:
 
 
 def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
-    scores = read_scores(folder, name)
-    winner, strength = strongest_class(upsample(scores.scores, scores.size, scores.covers), scores.classes)
+    winner, strength = strongest(read_scores(folder, name))
     return class_heat(small, winner, strength, images.palette)
 
 

@@ -14,7 +14,6 @@ from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, mean_iou, threshold_sweep
-from tfwsss.refine.upsample import upsample
 
 THRESHOLDS = tuple(step / 100 for step in range(5, 100, 5))
 """Background thresholds that a scores artefact is tried with."""
@@ -86,13 +85,13 @@ def score_scores(folder: Path, images: ImageSet, names: Sequence[str] | None = N
     steps = np.unique([*thresholds, *([] if chosen is None else [chosen])])
 
     def count(name: str) -> np.ndarray:
-        from tfwsss.refine.seeds import strongest_class  # OpenCV: not loaded for --help
+        from tfwsss.inference.kept import strongest  # TensorFlow: not loaded for --help
 
         truth, maps = images.read_mask(name), read_scores(folder, name)
         _same_size(name, maps.size, truth.shape)
         if not np.isfinite(maps.scores).all():
             raise ImageFault(f"{name}: its scores are not finite; run the stage that wrote them again")
-        ids, strength = strongest_class(upsample(maps.scores, maps.size, maps.covers), maps.classes)
+        ids, strength = strongest(maps)
         return _checked(name, threshold_sweep, truth, ids, strength, steps, num_ids)
 
     matrices, done, faults = _scan(_with_truth(images, names), count, progress, workers)

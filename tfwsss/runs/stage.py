@@ -12,6 +12,7 @@ import numpy as np
 
 from tfwsss import logs
 from tfwsss.artefacts.files import finished, write_atomically
+from tfwsss.artefacts.marginals import write_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions, write_regions
 from tfwsss.artefacts.scores import read_scores, write_scores
@@ -60,7 +61,7 @@ class Stage:
 
     Args:
         name: artefact folder.
-        kind: `model`, `scores`, `masks` or `regions`.
+        kind: `model`, `scores`, `masks`, `regions` or `marginals`.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
@@ -142,7 +143,7 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
     Args:
         name: of the stage.
         images: what to make files of.
-        kind: `scores`, `masks` or `regions`.
+        kind: `scores`, `masks`, `regions` or `marginals`.
         settings: of this stage.
         needs: stages to read.
         predict: inputs (with this stage's own folder under its name) and the names still missing to pairs of
@@ -229,7 +230,8 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
     if kind == "masks":
         write_mask(folder, name, value, palette)
     else:
-        {"scores": write_scores, "regions": write_regions}[kind](folder, name, value)
+        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals}
+        writers[kind](folder, name, value)
 
 
 def _facts(settings: Settings, images: ImageSet, versions: Mapping[str, int] | None) -> dict[str, Any]:

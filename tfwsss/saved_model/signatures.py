@@ -104,9 +104,11 @@ class Signatures:
 
         masker, maps = self._masker, {}
         if isinstance(masker.view, Canvas):                     # the network sees all images at once
-            maps = see_on_canvases(self._network, masker.stride, masker.view, lambda side: tf.map_fn(
-                lambda place: on_canvas(picture_of(place), side, self.side, masker.view.colour), tf.range(tf.size(height)),
-                fn_output_signature=tf.TensorSpec((side, side, 3))))
+            def canvases(side: int):
+                return tf.map_fn(lambda place: on_canvas(picture_of(place), side, self.side, masker.view.colour),
+                                 tf.range(tf.size(height)), fn_output_signature=tf.TensorSpec((side, side, 3)))
+
+            maps = see_on_canvases(self._network, masker.stride, masker.view, canvases)
 
         def one(place):
             own = picture_of(place)

@@ -9,17 +9,16 @@ import numpy as np
 import pydantic
 
 from tfwsss.artefacts.scores import Scores
+from tfwsss.backbones.facts import GREY
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import GREY, Canvas, OwnSize
+from tfwsss.inference.views import Canvas, OwnSize
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
+from tfwsss.training.fitting import PANEL_THRESHOLD
 from tfwsss.training.tensorboard import Panel
-
-PANEL_THRESHOLD = 0.3
-"""Share of a class map's maximum from which panels show it as object."""
 
 
 class MapSettings(Settings):
@@ -64,7 +63,7 @@ class ClassMapNetwork(NamedTuple):
     """
 
     network: keras.Model
-    colour: tuple[float, float, float] = GREY
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
     logits: str = "position_logits"
 
 

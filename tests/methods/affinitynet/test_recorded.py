@@ -3,8 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from tfwsss.steps.views import at_own_size
 
 from tests.support.arrays import recorded
+from tests.support.oracles.affinity_labels import cell_means
+from tests.support.oracles.background import normalise, with_background
+from tests.support.oracles.seeds import resize_maps
 from tests.support.psa import fill, worst
 from tests.support.shared import shared_file
 from tfwsss.artefacts.scores import Scores
@@ -14,11 +18,7 @@ from tfwsss.methods import labelling, walking
 from tfwsss.methods.affinitynet.stages import WalkSettings
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier, class_maps
-from tfwsss.refine.affinity_labels import cell_means
-from tfwsss.refine.background import normalise, with_background
-from tfwsss.refine.seeds import resize_maps
 from tfwsss.settings.sections import CRFSettings
-from tfwsss.steps.views import at_own_size
 
 LOGARITHMS = (0, 2, 4, 8)          # of the recorded walks' steps
 

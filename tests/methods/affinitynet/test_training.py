@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.fake_run import image_set, write_pseudo
+from tests.support.oracles.affinity_labels import affinity_labels
 from tests.support.shared import shared_file
 from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.masks import read_mask
@@ -13,7 +14,6 @@ from tfwsss.errors import UserError
 from tfwsss.methods.affinitynet.stages import Config
 from tfwsss.methods.affinitynet.training import AffinitySettings, batches, build, callbacks
 from tfwsss.models.affinity import AffinityNet
-from tfwsss.refine.affinity_labels import affinity_labels
 from tfwsss.settings import reading
 from tfwsss.settings.reading import merge
 from tfwsss.training.fitting import having

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tfwsss.steps.viewing import SegmentSettings, look
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import CIAN as TINY
@@ -9,7 +10,6 @@ from tfwsss.models.cian import CIAN
 from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.segment import load_viewer
-from tfwsss.steps.viewing import SegmentSettings, look
 
 RUN = RunSettings(method="none", tensorboard={"panels": 1})
 

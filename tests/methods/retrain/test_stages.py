@@ -3,8 +3,10 @@ import shutil
 
 import numpy as np
 import pytest
+from tfwsss.steps.viewing import SegmentSettings
 
 from tests.support.fake_run import image_set, write_pseudo
+from tests.support.oracles.upsample import upsample
 from tfwsss.artefacts.files import path_of
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.backbones.small import small
@@ -13,11 +15,9 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.methods import retrain
 from tfwsss.methods.retrain.stages import REVIEW, Config, network_of, predict
 from tfwsss.models.segmenter import Segmenter
-from tfwsss.refine.upsample import upsample
 from tfwsss.runs import journal
 from tfwsss.settings import reading
 from tfwsss.steps.segment import load_viewer, segment
-from tfwsss.steps.viewing import SegmentSettings
 
 
 @pytest.fixture(scope="module")

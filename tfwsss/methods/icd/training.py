@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from tfwsss.artefacts.regions import read_regions
 from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import GREY
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.canvas import on_canvas
 from tfwsss.inference.kept import KeptRule
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import GREY, OwnSize
+from tfwsss.inference.views import OwnSize
 from tfwsss.logs import LOG
 from tfwsss.methods.icd.config import Config, ICDSettings, MergeWith
 from tfwsss.methods.icd.masker import KEYS, rule
@@ -123,7 +124,7 @@ def merged_regions(settings: MergeWith, images: ImageSet, inputs: Inputs,
         Name and merged regions int32 `(row, column)`, or a fault.
     """
     backbone = build_backbone(**settings.backbone.model_dump())
-    shift = 0.0 if settings.subtract_mean else GREY[0]     # undoes the subtraction inside the network
+    shift = 0.0 if settings.subtract_mean else GREY     # undoes the subtraction inside the network
     network = keras.Model(backbone.input, backbone.output["features"])
     side = settings.canvas
     for name in names:
@@ -132,7 +133,7 @@ def merged_regions(settings: MergeWith, images: ImageSet, inputs: Inputs,
         except ImageFault as fault:
             yield name, fault
             continue
-        canvas = on_canvas(tf.constant(image), side, side, GREY)
+        canvas = on_canvas(tf.constant(image), side, side, (GREY, GREY, GREY))
         features = keras.ops.convert_to_numpy(network(canvas[None] + shift, training=False))[0]
         cover = max(side, *regions.shape)
         yield name, merge_regions(regions, features, canvas=(cover, cover), max_regions=settings.max_regions)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfwsss.refine.seeds import decide_icd, icd_seeds
-from tfwsss.refine.upsample import upsample
+from tests.support.oracles.seeds import decide_icd, icd_seeds
+from tests.support.oracles.upsample import upsample
 
 
 def seeds_of_scores(scores, cam, saliency: np.ndarray | None = None, *, corners_aligned: bool = False) -> np.ndarray:
