@@ -180,7 +180,7 @@ def _load(files: dict, palette: np.ndarray) -> dict:
         x["marginals"] = decode_marginals(tf.io.read_file(files["marginals"]), size)
     for key in x.keys() - {"image"}:
         same = tf.reduce_all(tf.shape(x[key])[:2] == size)
-        message = [files[key], "has rows and columns", tf.shape(x[key])[:2], "but its image", files["image"], "has", size]
+        message = [files[key], "has size", tf.shape(x[key])[:2], "but its image", files["image"], "has", size]
         with tf.control_dependencies([tf.debugging.Assert(same, message)]):
             x[key] = tf.identity(x[key])
     return x

@@ -92,7 +92,7 @@ def scale_image(image, size):
         size: int32 `(2,)`, rows and columns of the result.
 
     Returns:
-        uint8 `(rows, columns, channel)`, or a batch of them, rounded to the nearest; unchanged where the size is the same.
+        uint8 `(rows, columns, channel)`, or a batch of them, rounded to the nearest; the same size changes nothing.
     """
     resized = tf.image.resize(image, size, method="bilinear", antialias=False)
     return tf.cast(tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0), tf.uint8)
