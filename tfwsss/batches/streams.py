@@ -1,4 +1,4 @@
-"""Batches for training and inference; every random draw is a function of seed, epoch and place."""
+"""Batches for training; every random draw is a function of seed, epoch and place."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,11 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.artefacts.files import finished, path_of
-from tfwsss.batches.augment import DRAWS, Augmentation, augment, colour
+from tfwsss.batches.augment import DRAWS, Augmentation, augment
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.inference.canvas import on_canvas
 
 _LOG = logging.getLogger("tfwsss")
 _ORDER, _AUGMENTATION = 0, 1
@@ -115,38 +114,6 @@ def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None 
         return {**x, "labels": tags}, y
 
     return element
-
-
-def canvas_batches(images: ImageSet, names: Sequence[str], batch_size: int, side: int, base: int,
-                   pad_value: float | Sequence[float] = 127.0) -> tf.data.Dataset:
-    """Yields whole images in the order of their names, at the upper left of a square canvas.
-
-    An image whose longer side exceeds `base` is reduced to it; then every image is
-    scaled by (side - 1) / (base - 1), so that canvases of several sides show the
-    same scene. The last batch is filled up by repeating its last image: every
-    batch is whole, and the caller knows from `len(names)` how many results to keep.
-
-    Args:
-        images: data set; JPEG and PNG files (`survey` converts others).
-        names: names to read.
-        batch_size: images in a batch over all devices together.
-        side: pixels of the canvas.
-        base: pixels of the canvas at scale 1.
-        pad_value: grey 0-255 or red, green, blue of the rest of the canvas.
-
-    Returns:
-        Dataset of float32 (batch, side, side, 3) in 0-255.
-    """
-    names = list(names)
-    names += names[-1:] * (-len(names) % batch_size)
-    grey = colour(pad_value)
-
-    def element(file):
-        return on_canvas(graph.decode_image(tf.io.read_file(file["image"])), side, base, grey)
-
-    dataset = tf.data.Dataset.from_tensor_slices(_files(images, names, None, None))
-    dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
 
 
 def check(images: ImageSet, batch_size: int, scales: Sequence[float], regions: Path | None,

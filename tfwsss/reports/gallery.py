@@ -15,9 +15,10 @@ from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.metrics.iou import confusion_matrix, mean_iou
+from tfwsss.metrics.iou import iou
 from tfwsss.refine.seeds import strongest_class
 from tfwsss.refine.upsample import upsample
+from tfwsss.runs.scoring import count_mask
 
 SIDE = 300
 """Pixels of a picture's longer side."""
@@ -182,10 +183,10 @@ def _image_iou(folder: Path, images: ImageSet, name: str) -> float | None:
     if name not in images.masks:
         return None
     try:
-        counts = confusion_matrix(images.read_mask(name), read_mask(folder, name), len(images.classes))
-    except (ImageFault, ValueError):               # another size or other classes: the scoring lists it
+        counts = count_mask(images, name, read_mask(folder, name))
+    except ImageFault:                             # another size or other classes: the scoring lists it
         return None
-    score = mean_iou(counts, ignore_as_error=True)
+    score = iou(counts, ignore_as_error=True, reduction="mean")
     return None if np.isnan(score) else score
 
 

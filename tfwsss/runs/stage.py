@@ -156,7 +156,8 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
     return Stage(name, kind, tuple(needs), _facts(settings, images, versions), work)
 
 
-def _infer(name, images: ImageSet, kind: str, predict, context: Context, inputs: Inputs, output: Path) -> dict[str, str]:
+def _infer(name, images: ImageSet, kind: str, predict, context: Context, inputs: Inputs,
+           output: Path) -> dict[str, str]:
     missing = _missing(images, kind, output)
     faults = {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
@@ -233,6 +234,6 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
 
 
 def _facts(settings: Settings, images: ImageSet, versions: Mapping[str, int] | None) -> dict[str, Any]:
-    """Returns all of a stage's own that changes its result; a layer's first version is what a record without it means."""
+    """Returns all of a stage's own that changes its result; a record without a layer's version means the first."""
     later = {layer: version for layer, version in (versions or {}).items() if version > 1}
     return {**settings.facts(), "images": images.fingerprint(), **({"versions": later} if later else {})}
