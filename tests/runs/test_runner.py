@@ -220,8 +220,7 @@ def test_a_record_that_is_torn(finished, contents):
 LOCK = """
 import sys, pathlib
 from tfwsss.runs import runner
-with runner.locked(pathlib.Path(sys.argv[1])):
-    print('inside')
+with runner.locked(pathlib.Path(sys.argv[1])): print('inside')
 """
 
 
