@@ -65,7 +65,7 @@ class Stage:
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
             call was killed; returns a message for each image that could not be used.
-        section: of the configuration, for messages; nothing means the name.
+        section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
     """
 
@@ -93,7 +93,7 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
         needs: stages to read.
         build: context, inputs and usable images to a compiled model; called inside the strategy's scope.
         batches: context, inputs, usable images and first epoch to one continuous `tf.data` stream of batches.
-        usable: inputs to the names that have all that training needs; nothing means every name.
+        usable: inputs to the names that have all that training needs; None: every name.
         callbacks: context, run folder, model and images to further callbacks.
         versions: numerical layer to its version, of all that the result depends on.
 

@@ -17,7 +17,7 @@ from tfwsss.runs.scoring import count_mask
 from tfwsss.training.progress import Throughput
 
 Panel = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]
-"""Maps and masks of one image by title, as `drawing.draw_panel` takes them."""
+"""Maps and masks of one image by title, as `artefacts.drawing.draw_panel` takes them."""
 
 
 class TensorBoardLogs(keras.callbacks.TensorBoard):
@@ -98,7 +98,7 @@ class Panels(keras.callbacks.Callback):
     Args:
         log_dir: folder of the stage; panels go to its sub-folder `panels`.
         images: image set whose names are the fixed images.
-        predict: takes a name, returns maps by title and masks by title (see `drawing.draw_panel`).
+        predict: takes a name, returns maps by title and masks by title (see `artefacts.drawing.draw_panel`).
         every: epochs between two drawings.
     """
 
