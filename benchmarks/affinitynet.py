@@ -22,7 +22,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from tfwsss.artefacts.files import Scores  # noqa: E402
+from tfwsss.artefacts.scores import Scores  # noqa: E402
 from tfwsss.backbones.build import build_backbone  # noqa: E402
 from tfwsss.layers.random_walk import RandomWalk  # noqa: E402
 from tfwsss.methods.affinitynet.stages import WalkSettings  # noqa: E402

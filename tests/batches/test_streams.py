@@ -10,7 +10,7 @@ from PIL import Image
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.artefacts.regions import write_regions
 from tfwsss.batches.augment import Augmentation
-from tfwsss.batches.streams import canvas_batches, steps_per_epoch, training_batches
+from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.palette import voc_palette
@@ -151,27 +151,3 @@ def test_missing_and_wrong_maps_are_told(images, tmp_path):
             training_batches(images, **settings(images, **changes))
     with pytest.raises(UserError, match="no usable image"):
         training_batches(images.subset([]), **settings(images))
-
-
-def test_canvases_keep_order_and_fill_the_last_batch(images):
-    names = images.names[::-1]
-    batches = [batch.numpy() for batch in canvas_batches(images, names, 4, side=50, base=50, pad_value=PAD)]
-    assert [batch.shape for batch in batches] == [(4, 50, 50, 3)] * 2
-    for name, image in zip([*names, names[-1]], np.concatenate(batches), strict=True):
-        pixels = images.read_image(name)
-        rows, columns = pixels.shape[:2]
-        assert image.dtype == np.float32 and (image[:rows, :columns] == pixels).all()
-        assert (image[rows:] == PAD).all() and (image[:, columns:] == PAD).all()
-
-
-def test_canvases_of_several_sides_show_the_same_scene(images):
-    (large,), (small,) = (next(iter(canvas_batches(images, ["n 6"], 1, side=side, base=45))).numpy()
-                          for side in (89, 45))
-    assert (small[:44, :22] == images.read_image("n 6")).all()
-    assert (large[:88, :44, 2] == 106).all() and (large[88:] == 127).all() and (large[:, 44:] == 127).all()
-
-
-def test_larger_images_are_reduced_to_the_canvas(images):
-    (image,) = next(iter(canvas_batches(images, ["n 6"], 1, side=22, base=22))).numpy()
-    assert (image[:, :11, 2] == 106).all() and (image[:, 11:] == 127).all()
-    assert np.abs(image[:, 0, 0] - (2 * np.arange(22) + 0.5)).max() <= 0.5

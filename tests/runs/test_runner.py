@@ -217,7 +217,11 @@ def test_a_record_that_is_torn(finished, contents):
         finished.run()
 
 
-LOCK = "import sys, pathlib\nfrom tfwsss.runs import runner\nwith runner.locked(pathlib.Path(sys.argv[1])): print('inside')"
+LOCK = """
+import sys, pathlib
+from tfwsss.runs import runner
+with runner.locked(pathlib.Path(sys.argv[1])): print('inside')
+"""
 
 
 def test_a_second_process_is_refused(tmp_path):

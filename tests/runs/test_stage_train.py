@@ -54,11 +54,11 @@ def weights(folder) -> list[np.ndarray]:
 
 def test_train_leaves_a_model_and_its_history(images, output):
     heard = []
-    stage = training(images, callbacks=lambda context, run, model, usable: heard.append((context, run, usable.names)) or [])
+    stage = training(images, callbacks=lambda context, run, model, usable: heard.append((run, usable.names)) or [])
     assert (stage.kind, stage.needs) == ("model", ("regions",))
     assert stage.work(Context(), {}, output) == {}
     history = json.loads((output / "history.json").read_text())
-    assert [set(logs) for logs in history] == [{"loss"}] * 3 and heard == [(Context(), output.parent, images.names)]
+    assert [set(logs) for logs in history] == [{"loss"}] * 3 and heard == [(output.parent, images.names)]
     assert sorted(path.name for path in output.iterdir()) == ["history.json", "model.keras"]
 
 

@@ -1,6 +1,9 @@
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 
-from tfwsss.settings.sections import BackboneSettings, RunSettings, TensorBoardSettings
+from tfwsss.settings.sections import BackboneSettings, RunSettings, Settings, TensorBoardSettings
 
 
 def test_settings_do_not_change():
@@ -25,3 +28,35 @@ def test_a_profile_begins_before_it_ends():
                                               ("resnet101", 32)])
 def test_some_networks_leave_no_choice_of_stride(name, stride):
     assert BackboneSettings(name=name, output_stride=32).stride == stride
+
+
+class Inner(Settings):
+    """A section to which a key came later."""
+
+    ADDED: ClassVar[tuple[str, ...]] = ("late",)
+
+    early: int = 1
+    late: tuple[int, ...] = (1, 2)
+
+
+class Outer(Inner):
+    """A section around it, with a later key of its own."""
+
+    ADDED: ClassVar[tuple[str, ...]] = ("later",)
+
+    inner: Inner = Inner()
+    later: Path | None = None
+
+
+def test_facts_hold_added_keys_only_where_they_are_set():
+    """So that runs made before there was the key stay what they are; also in sections inside, and of a base."""
+    assert Outer().facts() == {"early": 1, "inner": {"early": 1}}
+    changed = Outer(early=2, late=(3,), later=Path("x"), inner=Inner(late=(1,)))
+    assert changed.facts() == changed.model_dump(mode="json") == {
+        "early": 2, "late": [3], "later": "x", "inner": {"early": 1, "late": [1]}}
+    assert Outer.model_validate({"late": [1, 2]}).facts() == Outer().facts()
+
+
+def test_facts_without_added_keys_are_all_values():
+    settings = RunSettings(method="none", devices=("CPU:0",), given={"a": Path("b")})
+    assert settings.facts() == settings.model_dump(mode="json")

@@ -70,10 +70,15 @@ def write_stage(run: Path, name: str, minute: int, **further) -> None:
     (run / name / "stage.json").write_text(json.dumps(record), encoding="utf-8")
 
 
+def scored(*arguments, **options) -> dict:
+    """Returns what the runner notes of a stage."""
+    from tfwsss.runs.scoring import evaluate
+
+    return dict(evaluate(*arguments, **options))
+
+
 def fake_run(root: Path, with_masks: bool = True) -> tuple[Path, ImageSet]:
     """Makes a finished run of five stages; its metrics come from the scorers, as the runner's do."""
-    from tfwsss.runs.scoring import score_masks, score_scores
-
     images, run = image_set(root / "data", with_masks=with_masks), root / "run 1"
     write_maps(run / "cam", images)
     write_maps(run / "scores", images)
@@ -86,8 +91,8 @@ def fake_run(root: Path, with_masks: bool = True) -> tuple[Path, ImageSet]:
     (run / "icd" / "history.json").write_text(json.dumps(history), encoding="utf-8")
     (run / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     metrics = {} if not with_masks else {
-        "cam": score_scores(run / "cam", images, chosen=0.3), "scores": score_scores(run / "scores", images),
-        "pseudo": score_masks(run / "pseudo", images)}
+        "cam": scored("scores", run / "cam", images, chosen=0.3), "scores": scored("scores", run / "scores", images),
+        "pseudo": scored("masks", run / "pseudo", images)}
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     (run / "faults.json").write_text(json.dumps({"broken <b>": "no image & no cure"}), encoding="utf-8")
     return run, images
@@ -95,18 +100,16 @@ def fake_run(root: Path, with_masks: bool = True) -> tuple[Path, ImageSet]:
 
 def add_ending(run: Path, images: ImageSet) -> ImageSet:
     """Adds an ending's masks, of the second round those without tags; returns the images that these were made of."""
-    from tfwsss.runs.scoring import score_masks
-
     others = image_set(run.parent / "others", 3)
     write_pseudo(run / "relabel", images)
     write_stage(run, "relabel", 21, split="pseudo")
-    metrics = json.loads((run / "metrics.json").read_text()) | {"relabel": score_masks(run / "relabel", images)}
+    metrics = json.loads((run / "metrics.json").read_text()) | {"relabel": scored("masks", run / "relabel", images)}
     for place, name in enumerate(("masks", "masks_2")):
         write_pseudo(run / name, others)
         for image in list(others.masks)[:place]:                         # the second round is better
             write_mask(run / name, image, others.read_mask(image), others.palette)
         write_stage(run, name, 22 + place, split="val")
-        metrics[name] = score_masks(run / name, others)
+        metrics[name] = scored("masks", run / name, others)
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return others
 

@@ -59,7 +59,7 @@ def commands() -> list[str]:
     """Returns the modules that are commands: those with a function `build_parser`."""
     with_parser = [path for path in python_files("tfwsss") if "build_parser" in {f.name for f in tree(path).body
                    if isinstance(f, ast.FunctionDef)}]
-    return [module_name(path).removesuffix(".__main__") for path in with_parser]
+    return [module_name(path) for path in with_parser]
 
 
 def place(path: Path) -> str:

@@ -146,6 +146,14 @@ def call(command: str, *arguments) -> Answer:
     return Answer(code, out.getvalue(), err.getvalue())
 
 
+def refused(answer: Answer, words: str) -> str:
+    """Asserts that a command ended with one error, whose first line holds these words; returns all that it said."""
+    assert answer.code == 2 and answer.out == "" and "Traceback" not in answer.err, answer.err
+    (error,) = answer.errors
+    assert words in error, answer.err
+    return answer.err
+
+
 def start(*arguments, command: str = "tfwsss.train") -> subprocess.Popen:
     """Starts a command in a process group of its own."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tfwsss import logs
 from tfwsss.artefacts.files import finished
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.evaluate import SCORERS, images_of_run
 from tfwsss.palette import IGNORE
+from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import journal
-from tfwsss.runs.scoring import dominant_class
+from tfwsss.runs.scoring import KINDS, dominant_class
 
 PICTURES, WORST, SAMPLE = 12, 6, 300
 """Images shown, worst images shown, masks read to find them."""
@@ -86,7 +85,7 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 def _shown(run: Path, stages: Sequence[Mapping[str, Any]]) -> _Shown:
     found: dict[str, dict[str, tuple[str, Path]]] = {}
     for stage in stages:
-        if stage["kind"] in SCORERS:
+        if stage["kind"] in KINDS:
             found.setdefault(stage["split"], {})[stage["name"]] = stage["kind"], run / stage["name"]
     return found
 
@@ -200,12 +199,9 @@ def _histories(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, tupl
 
 def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Returns, for each round, how sure the network is, how far it follows its labels, and where it does least."""
-    with logs.quiet_loading():
-        from tfwsss.steps.rounds import REVIEW
-
     found = {}
     for stage in stages:
-        records = list(journal.read(run / stage["name"] / REVIEW).values()) if stage["finished"] else []
+        records = list(journal.read(run / stage["name"] / journal.REVIEW).values()) if stage["finished"] else []
         if records:
             followed = sorted((record for record in records if record["agreement"] is not None),
                               key=lambda record: (record["agreement"], record["name"]))

@@ -16,7 +16,8 @@ from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
-from tfwsss.metrics.iou import confusion_matrix, mean_iou
+from tfwsss.metrics.iou import iou
+from tfwsss.runs.scoring import count_mask
 
 SIDE = 300
 """Pixels of a picture's longer side."""
@@ -180,10 +181,10 @@ def _image_iou(folder: Path, images: ImageSet, name: str) -> float | None:
     if name not in images.masks:
         return None
     try:
-        counts = confusion_matrix(images.read_mask(name), read_mask(folder, name), len(images.classes))
-    except (ImageFault, ValueError):               # another size or other classes: the scoring lists it
+        counts = count_mask(images, name, read_mask(folder, name))
+    except ImageFault:                             # another size or other classes: the scoring lists it
         return None
-    score = mean_iou(counts, ignore_as_error=True)
+    score = iou(counts, ignore_as_error=True, reduction="mean")
     return None if np.isnan(score) else score
 
 

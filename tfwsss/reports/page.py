@@ -27,9 +27,9 @@ def write_report(run: Path) -> Path:
     run = Path(run)
     if not (run / "config.json").is_file():
         raise UserError(f"{run}: is no run, it has no config.json; name the folder that `tfwsss.train` printed")
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True, loader=loader)
+                                     lstrip_blocks=True, loader=templates)
     environment.filters.update(percent=_percent, points=_points, duration=_duration, moment=_moment)
     page = environment.get_template("report.html").render(gather(run))
     write_atomically(run / "report.html", page.encode())

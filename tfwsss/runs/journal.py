@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+REVIEW = "review.jsonl"
+"""Journal beside relabelled masks: how sure the network is, and how far it follows its labels."""
+
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
     """Adds a record.

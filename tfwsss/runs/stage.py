@@ -66,7 +66,7 @@ class Stage:
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
             call was killed; returns a message for each image that could not be used.
-        section: of the configuration, for messages; nothing means the name.
+        section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
     """
 
@@ -94,7 +94,7 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
         needs: stages to read.
         build: context, inputs and usable images to a compiled model; called inside the strategy's scope.
         batches: context, inputs, usable images and first epoch to one continuous `tf.data` stream of batches.
-        usable: inputs to the names that have all that training needs; nothing means every name.
+        usable: inputs to the names that have all that training needs; None: every name.
         callbacks: context, run folder, model and images to further callbacks.
         versions: numerical layer to its version, of all that the result depends on.
 
@@ -157,7 +157,8 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
     return Stage(name, kind, tuple(needs), _facts(settings, images, versions), work)
 
 
-def _infer(name, images: ImageSet, kind: str, predict, context: Context, inputs: Inputs, output: Path) -> dict[str, str]:
+def _infer(name, images: ImageSet, kind: str, predict, context: Context, inputs: Inputs,
+           output: Path) -> dict[str, str]:
     missing = _missing(images, kind, output)
     faults = {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
@@ -235,6 +236,6 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
 
 
 def _facts(settings: Settings, images: ImageSet, versions: Mapping[str, int] | None) -> dict[str, Any]:
-    """Returns all of a stage's own that changes its result; a layer's first version is what a record without it means."""
+    """Returns all of a stage's own that changes its result; a record without a layer's version means the first."""
     later = {layer: version for layer, version in (versions or {}).items() if version > 1}
     return {**settings.facts(), "images": images.fingerprint(), **({"versions": later} if later else {})}

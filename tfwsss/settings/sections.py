@@ -37,7 +37,7 @@ class DataSettings(Settings):
 
     Args:
         kind: `demo` (the built-in set), `voc` (VOC 2012's folders) or `folder` (images and `labels.csv`).
-        root: folder of the data; nothing for `demo`.
+        root: folder of the data; None for `demo`.
         split: list of names to train on; `None` means every image.
         pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
         val_split: list of names that the segmentation network sees without tags; `None` for none.
@@ -102,7 +102,7 @@ class BackboneSettings(Settings):
     Args:
         name: `vgg16`, `resnet38`, `resnet50` or `resnet101` (of MXNet; those of Keras are `resnet50_keras` and
             `resnet101_keras`), `mobilenet_v2`, or `small` (for the built-in set).
-        initial: a weights file, `imagenet` (Keras' own download), or nothing.
+        initial: a weights file, `imagenet` (Keras' own download), or None for random weights.
         output_stride: pixels between positions of the maps of `mobilenet_v2` and of ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is the feature map.
         learning_norm: which batch normalisations of `mobilenet_v2` learn; `after_tap`: those that features do not pass.

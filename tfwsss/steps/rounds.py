@@ -23,10 +23,6 @@ from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.segment import SegmentSettings, load_segmentation_network, segment_stage, segmentation_masker
 from tfwsss.steps.segmenter import SegmenterSettings, segmenter_stage
 
-REVIEW = "review.jsonl"
-"""Journal beside relabelled masks: how sure the network is, and how far it follows its labels."""
-
-
 class RelabelSettings(SegmentSettings):
     """How a trained network labels its own training images, for the report and for the next round.
 
@@ -117,7 +113,7 @@ def _relabelled(name: str, images: ImageSet, settings: RelabelSettings, network:
             yield image, found
             continue
         known = read_mask(inputs[labels], image) if image in labelled else None
-        journal.append(inputs[name] / REVIEW, {"name": image, **review(found.mask, known, found.certainty)})
+        journal.append(inputs[name] / journal.REVIEW, {"name": image, **review(found.mask, known, found.certainty)})
         yield image, np.where(found.certainty < settings.certain, np.uint8(IGNORE), found.mask)
 
 

@@ -12,11 +12,12 @@ import tensorflow as tf
 
 from tfwsss.artefacts.drawing import draw_panel
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.metrics.iou import Confusion, confusion_matrix, mean_iou
+from tfwsss.metrics.iou import Confusion, iou
+from tfwsss.runs.scoring import count_mask
 from tfwsss.training.progress import Throughput
 
 Panel = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]
-"""Maps and masks of one image by title, as `drawing.draw_panel` takes them."""
+"""Maps and masks of one image by title, as `artefacts.drawing.draw_panel` takes them."""
 
 
 class TensorBoardLogs(keras.callbacks.TensorBoard):
@@ -97,7 +98,7 @@ class Panels(keras.callbacks.Callback):
     Args:
         log_dir: folder of the stage; panels go to its sub-folder `panels`.
         images: image set whose names are the fixed images.
-        predict: takes a name, returns maps by title and masks by title (see `drawing.draw_panel`).
+        predict: takes a name, returns maps by title and masks by title (see `artefacts.drawing.draw_panel`).
         every: epochs between two drawings.
     """
 
@@ -120,7 +121,7 @@ class Panels(keras.callbacks.Callback):
                     continue                       # the runner lists it among the faults
                 tf.summary.image(f"panel/{name}", panel[None], step=epoch)
             for title, count in counts.items():
-                if not np.isnan(score := mean_iou(count)):
+                if not np.isnan(score := iou(count, reduction="mean")):
                     tf.summary.scalar(f"miou/{title}", score, step=epoch)
             self._writer.flush()
 
@@ -133,15 +134,14 @@ class Panels(keras.callbacks.Callback):
     def _panel(self, name: str, counts: dict[str, Confusion]) -> np.ndarray:
         """Draws one image and adds its masks to the counts."""
         images = self._images
-        image, num_ids = images.read_image(name), len(images.classes)
+        image = images.read_image(name)
         maps, masks = self._predict(name)
         if name in images.masks:
-            truth = images.read_mask(name)
             for title, mask in masks.items():
-                if mask.shape == truth.shape:      # the scoring of the stage lists those that differ
-                    count = confusion_matrix(truth, mask, num_ids)
-                    counts[title] = counts.get(title, Confusion.zeros(num_ids)) + count
-            masks = {**masks, "truth": truth}
+                with contextlib.suppress(ImageFault):      # of another size: the scoring of the stage lists it
+                    counts[title] = counts.get(title, Confusion.zeros(len(images.classes))) + count_mask(images, name,
+                                                                                                        mask)
+            masks = {**masks, "truth": images.read_mask(name)}
         return draw_panel(image, maps, masks, images.palette, images.classes)
 
 

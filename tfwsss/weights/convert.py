@@ -1,4 +1,4 @@
-"""What `python -m tfwsss.convert` does: the network that a foreign file fills, filled and saved for Keras."""
+"""The Keras network that a foreign file fills, filled and saved."""
 
 import dataclasses
 import functools

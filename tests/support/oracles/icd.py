@@ -14,8 +14,8 @@ def seeds_of_scores(scores, cam, saliency: np.ndarray | None = None, *, corners_
     up to 4 pixels, at stride 16 by up to 8.
 
     Args:
-        scores: `artefacts.Scores`, raw logits of the intra-class discriminator.
-        cam: `artefacts.Scores` of the same classes, raw class maps.
+        scores: `artefacts.scores.Scores`, raw logits of the intra-class discriminator.
+        cam: `artefacts.scores.Scores` of the same classes, raw class maps.
         saliency: uint8 `(row, column)`, or none.
         corners_aligned: resize corners on corners instead of as published.
 
@@ -24,7 +24,7 @@ def seeds_of_scores(scores, cam, saliency: np.ndarray | None = None, *, corners_
 
     Example:
 
-    >>> from tfwsss.artefacts.files import Scores
+    >>> from tfwsss.artefacts.scores import Scores
     >>> one = Scores(np.array([2]), np.array([[[1.0, -1.0]]]), (1, 2), (1, 2))
     >>> seeds_of_scores(one, one).tolist()
     [[3, 0]]
