@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.errors import UserError
+from tfwsss.layers.batch_normalization import BatchNormalization
 
 MERGES = ("max", "mean")
 """How a position's messages from several images become one."""
@@ -82,9 +83,8 @@ class CrossImageAffinity(keras.layers.Layer):
             getattr(self, f"conv_embed_{part}").build(flat)
         self.conv_out = _conv(channels, "conv_out", self.dtype_policy)
         self.conv_out.build((*flat[:3], self.filters))
-        synchronized = keras.backend.backend() == "tensorflow"     # the other backends see the whole batch anyway
-        self.bn_out = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, gamma_initializer="zeros",
-                                                synchronized=synchronized, name="bn_out", dtype=self.dtype_policy)
+        self.bn_out = BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer="zeros", name="bn_out",
+                                         dtype=self.dtype_policy)
         self.bn_out.build(flat)
 
     def call(self, x, training=False):
