@@ -1,6 +1,8 @@
+from typing import Annotated
+
 import pytest
 
-from tfwsss.settings import BackboneSettings, RunSettings, TensorBoardSettings
+from tfwsss.settings import ADDED, BackboneSettings, RunSettings, Settings, TensorBoardSettings
 
 
 def test_settings_do_not_change():
@@ -19,6 +21,23 @@ def test_settings_survive_json():
 def test_a_profile_begins_before_it_ends():
     with pytest.raises(ValueError, match="the first step comes after the last"):
         TensorBoardSettings(profile=[9, 3])
+
+
+class Inner(Settings):
+    old: int = 1
+    new: Annotated[int, ADDED] = 2
+
+
+class Outer(Inner):
+    inner: Inner = Inner()
+    later: Annotated[Inner, ADDED] = Inner()
+
+
+def test_facts_are_all_settings_but_those_added_later_and_left_at_their_default():
+    assert Outer().facts() == {"old": 1, "inner": {"old": 1}}
+    assert Outer(new=3, inner={"new": 4}).facts() == {"old": 1, "new": 3, "inner": {"old": 1, "new": 4}}
+    assert Outer(later={"old": 5}).facts() == {"old": 1, "inner": {"old": 1}, "later": {"old": 5}}
+    assert BackboneSettings().facts() == BackboneSettings().model_dump(mode="json")
 
 
 @pytest.mark.parametrize(("name", "stride"), [("vgg16", 8), ("resnet38", 8), ("small", 4), ("mobilenet_v2", 32),

@@ -1,9 +1,12 @@
 """What can be set: sections that every method has, and those that several share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
+
+ADDED = "added later"
+"""Marks a setting that earlier versions did not have, `Annotated[bool, ADDED]`; its default is what they did."""
 
 _STRIDES = {"vgg16": 8, "resnet38": 8, "small": 4}
 
@@ -12,6 +15,21 @@ class Settings(pydantic.BaseModel):
     """Base of all settings: immutable, typed, and unknown keys are refused."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def facts(self) -> dict[str, Any]:
+        """Says what a result depends on; what was finished before a setting was added, at its default, has the same.
+
+        Returns:
+            JSON values by name, without the settings marked `ADDED` that have their default.
+        """
+        facts = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if ADDED in field.metadata and value == field.default:
+                del facts[name]
+            elif isinstance(value, Settings):
+                facts[name] = value.facts()
+        return facts
 
 
 class DataSettings(Settings):

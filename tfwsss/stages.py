@@ -246,4 +246,4 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
 
 def _facts(settings: Settings, images: ImageSet, config: RunSettings, **further: Any) -> dict[str, Any]:
     """Returns all that changes a stage's result, as JSON values."""
-    return {**settings.model_dump(mode="json"), "images": images.fingerprint(), "seed": config.seed, **further}
+    return {**settings.facts(), "images": images.fingerprint(), "seed": config.seed, **further}

@@ -1,7 +1,7 @@
 """What the training of CIAN does with its network: build, and feed with groups of images that share a class."""
 
 import functools
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -14,7 +14,7 @@ from tfwsss.methods.fitting import FitSettings, make_optimizer, mean_colour
 from tfwsss.methods.segmenter_training import network_stage
 from tfwsss.models.cian import CIAN, HEADS, self_network
 from tfwsss.palette import IGNORE
-from tfwsss.settings import BackboneSettings, RunSettings
+from tfwsss.settings import ADDED, BackboneSettings, RunSettings
 from tfwsss.stages import Inputs
 
 
@@ -28,6 +28,7 @@ class CIANSettings(FitSettings):
         merge: how messages of several images become one. merge_self: whether an image's own is among them.
         similarity: `dot` or `cosine`.
         cross: whether images read from each other; without it is the control, see `models.cian`.
+        downsample: whether keys and values are pooled, so that a quarter as many positions are read.
         label_shrink: from masks to the network's grid: `stride`, or `bilinear_ids` of a later release.
         padding: what lies outside of an image is `background`, or `open`.
         continued: later rounds begin with the weights of the round before.
@@ -45,6 +46,7 @@ class CIANSettings(FitSettings):
     merge_self: bool = True
     similarity: Literal["dot", "cosine"] = "dot"
     cross: bool = True
+    downsample: Annotated[bool, ADDED] = True
     label_shrink: Literal["stride", "bilinear_ids"] = "stride"
     padding: Literal["background", "open"] = "background"
     continued: bool = True
@@ -59,7 +61,8 @@ def _build(config: RunSettings, settings: CIANSettings, before: str | None, inpu
     if before:
         model = maps.load_model(inputs[before], CIAN)
     else:
-        own = settings.model_dump(include={"group", "filters", "merge", "merge_self", "similarity", "cross"})
+        own = settings.model_dump(include={"group", "filters", "merge", "merge_self", "similarity", "cross",
+                                           "downsample"})
         model = CIAN(build_backbone(**settings.backbone.model_dump()), len(images.classes), **own)
     steps = group_steps(images, settings.batch_size, settings.group, config.seed, settings.epochs)
     optimizer = make_optimizer(settings, model, steps, HEADS, decayed=("kernel", "gamma"))
