@@ -143,6 +143,17 @@ def test_control_reads_from_itself_only():
     np.testing.assert_allclose(result["loss"], float(expected), rtol=1e-5)
 
 
+def test_without_the_pool_all_positions_are_read_and_files_from_before_the_switch_pool():
+    whole, data = tiny(downsample=False), batch()
+    config = whole.get_config()
+    assert config.pop("downsample") is False and not whole.get_layer("affinity").downsample
+    before = CIAN.from_config(config)
+    before.set_weights(whole.get_weights())
+    assert before.get_layer("affinity").downsample and before.get_config()["downsample"] is True
+    for key, value in whole(data).items():
+        assert np.abs(np.asarray(value - before(data)[key])).max() > 1e-3
+
+
 @pytest.mark.parametrize("cross", [True, False])
 def test_self_network_is_the_self_version_at_any_size(cross):
     model, data = tiny(cross=cross), batch()

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.small import small
+from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 from tfwsss.layers.dense_crf import DenseCRF
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
@@ -84,6 +85,7 @@ def cian() -> CIAN:
 
 
 GOLDENS = {
+    "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
     "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
     "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
     "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),

@@ -23,6 +23,7 @@ from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.segment import SegmentSettings, load_segmentation_network, segment_stage, segmentation_masker
 from tfwsss.steps.segmenter import SegmenterSettings, segmenter_stage
 
+
 class RelabelSettings(SegmentSettings):
     """How a trained network labels its own training images, for the report and for the next round.
 

@@ -35,7 +35,8 @@ def build(images, **values) -> CIAN:
 
 
 def test_the_network_is_compiled_as_the_settings_say(images):
-    own = {"filters": 6, "merge": "mean", "merge_self": False, "similarity": "cosine", "cross": False, "group": 3}
+    own = {"filters": 6, "merge": "mean", "merge_self": False, "similarity": "cosine", "cross": False, "group": 3,
+           "downsample": False}
     model = build(images, **own, optimizer="sgd", head_factor=7.0, weight_decay=0.25)
     assert {key: model.get_config()[key] for key in own} == own and model.get_config()["num_ids"] == 4
     optimizer = model.optimizer.get_config()
@@ -59,6 +60,12 @@ def test_batches_are_groups_with_labels_on_the_networks_grid(images, labels, pad
 
 def test_a_step_sees_all_members_of_its_groups():
     assert settings(batch_size=3, group=4).images_per_batch == 12
+
+
+def test_what_was_trained_before_the_switch_of_the_pool_is_still_finished():
+    """A setting added later, at its default, is none of the facts that a finished stage is compared by."""
+    assert "downsample" not in settings().facts() and settings().downsample is True
+    assert settings(downsample=False).facts() == {**settings().facts(), "downsample": False}
 
 
 def test_as_many_steps_as_there_are_batches(images, labels):

@@ -24,10 +24,13 @@ class CIANSettings(FitSettings):
         merge: how messages of several images become one. merge_self: whether an image's own is among them.
         similarity: `dot` or `cosine`.
         cross: whether images read from each other; without it is the control, see `models.cian`.
+        downsample: whether keys and values are pooled, so that a quarter as many positions are read.
         label_shrink: from masks to the network's grid: `stride`, or `bilinear_ids` of a later release.
         padding: what lies outside of an image is `background`, or `open`.
         continued: later rounds begin with the weights of the round before.
     """
+
+    ADDED = ("downsample",)
 
     backbone: BackboneSettings = BackboneSettings(name="resnet101", output_stride=8)
     epochs: pydantic.PositiveInt = 20
@@ -41,6 +44,7 @@ class CIANSettings(FitSettings):
     merge_self: bool = True
     similarity: Literal["dot", "cosine"] = "dot"
     cross: bool = True
+    downsample: bool = True
     label_shrink: Literal["stride", "bilinear_ids"] = "stride"
     padding: Literal["background", "open"] = "background"
     continued: bool = True

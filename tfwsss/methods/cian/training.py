@@ -16,7 +16,7 @@ from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.segmenter import network_stage
 from tfwsss.training.fitting import make_optimizer
 
-_OWN = {"group", "filters", "merge", "merge_self", "similarity", "cross"}      # settings that the network knows by name
+_OWN = {"group", "filters", "merge", "merge_self", "similarity", "cross", "downsample"}     # as the network calls them
 
 
 def _build(settings: CIANSettings, before: str | None, context: Context, inputs: Inputs, images: ImageSet) -> CIAN:
