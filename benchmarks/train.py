@@ -56,7 +56,7 @@ def forms(row, model, batch):
     @tf.function
     def bare():
         with tf.GradientTape() as tape:
-            outputs = network(x["image"], training=True)
+            outputs = network(x["image"], training=True).values()
             loss = sum(tf.reduce_mean(tf.cast(output, tf.float32)) for output in outputs)
         return loss, [g for g in tape.gradient(loss, learning) if g is not None]
 

@@ -98,7 +98,7 @@ def handed_to_fit(row, settings, images, folders, root):
 
 def bare_network(row, model):
     """Returns backbone and head as one network."""
-    return keras.Model(model.input["image"], [model.output[key] for key in OUTPUTS[row]])
+    return keras.Model(model.input["image"], {key: model.output[key] for key in OUTPUTS[row]})
 
 
 def files(images, folders, kinds):
