@@ -185,8 +185,13 @@ def _band(framed, row, span):
 def _row_and_neighbours(framed, row, offsets, columns):
     span = reach(offsets)
     band = _band(framed, row, span)
-    others = [band[:, span + dy, span + dx : span + dx + columns] for dy, dx in offsets]
-    return band[:, span, span : span + columns], ops.stack(others, axis=2)      # (batch, column, [offset,] channel)
+    batch, rows, width, channels = ops.shape(band)
+    down, right = (ops.convert_to_tensor([span + step for step in steps], "int32")
+                   for steps in zip(*offsets, strict=True))
+    places = down * width + right + ops.arange(columns, dtype="int32")[:, None]             # (column, offset)
+    # one gather writes all neighbours at once; slices that are stacked write them twice
+    others = ops.take(ops.reshape(band, (batch, rows * width, channels)), places, axis=1)
+    return band[:, span, span : span + columns], others                         # (batch, column, [offset,] channel)
 
 
 def _for_rows(one_row, rows, template):
