@@ -50,8 +50,9 @@ JOURNEYS = {
 }
 """AffinityNet's is made on two replicas: logical devices in a fresh process, which share the batch."""
 
-LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ loss .*")
-"""All that a command says without a terminal: the log, and a line an epoch."""
+LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
+                  r"(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
+"""All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 
 
 def make(base: Path, method: str) -> Path:
