@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.errors import UserError
+from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.segmentation import SegmentationLoss, labelled
 from tfwsss.models.on_backbone import OnBackbone
 from tfwsss.ops.resize import resize
@@ -168,8 +169,7 @@ def _hidden(x, width: int, kernel: int, dilation: int, dropout: float, name: str
 def _score(x, num_ids: int, name: str, kernel: int = 1, dilation: int = 1, initial=None):
     """Adds a convolution to the ids, small at first."""
     initial = initial or keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Conv2D(num_ids, kernel, padding="same", dilation_rate=dilation, kernel_initializer=initial,
-                         name=name)(x)
+    return Conv2D(num_ids, kernel, dilation, kernel_initializer=initial, name=name)(x)
 
 
 def logit_maps(model: Segmenter) -> keras.Model:
