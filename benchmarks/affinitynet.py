@@ -22,15 +22,15 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from tfwsss.artefacts import Scores  # noqa: E402
+from tfwsss.artefacts.scores import Scores  # noqa: E402
 from tfwsss.backbones.build import build_backbone  # noqa: E402
 from tfwsss.layers.random_walk import RandomWalk  # noqa: E402
-from tfwsss.methods.affinitynet import WalkSettings  # noqa: E402
-from tfwsss.methods.labelling import sure_labels  # noqa: E402
-from tfwsss.methods.walking import build_walker, walked  # noqa: E402
+from tfwsss.methods.affinitynet.stages import WalkSettings  # noqa: E402
 from tfwsss.models.affinity import AffinityNet  # noqa: E402
 from tfwsss.models.classifier import Classifier, class_maps  # noqa: E402
-from tfwsss.settings import CRFSettings  # noqa: E402
+from tfwsss.settings.sections import CRFSettings  # noqa: E402
+from tfwsss.steps.confident_labels import sure_labels  # noqa: E402
+from tfwsss.steps.random_walk import build_walker, walked  # noqa: E402
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 DENSE_WALK = 2.31                                               # seconds, original program, 56 x 56 positions

@@ -21,9 +21,9 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="session")
 def strategy():
     """One MirroredStrategy for all tests, also for those that ask by name: a second one in the process clashes."""
-    from tfwsss import distribute
+    from tfwsss.runs import devices
 
-    return distribute.strategy(2)
+    return devices.strategy(2)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def finished_run(tmp_path_factory):
     """A function of a method's name to the folder of `journeys.make`, which the tests of all files share."""
     import functools
 
-    from tests import journeys
+    from tests.support import journeys
 
     return functools.cache(lambda method: journeys.make(tmp_path_factory.mktemp("my photos"), method))
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.data.files import encoded, odd_images
 from tests.data.test_reading import header_of
-from tests.tiny_run import draw_tiny_folder, train, write_config
+from tests.support.tiny_run import draw_tiny_folder, train, write_config
 
 STAGES = ["regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"]
 UNUSUAL = {"grey": "cat", "cmyk": "dog", "16 bits": "sheep", "alpha": "cat", "exif 6": "dog", "1x1": "sheep",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sources import ROOT, relative
+from tests.support.sources import ROOT, relative
 
 HEADER = ("data", "expected", "hardware", "command")
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -50,12 +50,13 @@ def test_header_states_the_claim(path):
 
 @EACH
 def test_config_loads_and_differs_from_the_defaults(path):
-    from tfwsss import config, methods
+    from tfwsss import methods
+    from tfwsss.settings import reading
 
-    values = config.read_yaml(path)
+    values = reading.read_yaml(path)
     kind = methods.get(values["method"]).Config
-    loaded = config.build(kind, values, relative(path)).model_dump(mode="json")
-    default = config.build(kind, {"method": values["method"]}, "defaults").model_dump(mode="json")
+    loaded = reading.build(kind, values, relative(path)).model_dump(mode="json")
+    default = reading.build(kind, {"method": values["method"]}, "defaults").model_dump(mode="json")
     same = []
     for keys, _ in leaves(values):
         ours, theirs = loaded, default

@@ -10,9 +10,9 @@ import pytest
 from keras import ops, tree
 
 import tfwsss
-from tests.goldens import GOLDENS
+from tests.support.goldens import GOLDENS
 
-ROOMS = ("layers", "losses", "metrics", "models", "backbones", "optim")
+ROOMS = ("layers", "losses", "metrics", "models", "backbones", "training.optimizers", "training.schedules")
 
 
 def registered() -> dict:

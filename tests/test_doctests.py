@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-from tests.sources import module_name, python_files
+from tests.support.sources import module_name, python_files
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 WITH_EXAMPLE = [module_name(path) for path in python_files("tfwsss") if ">>>" in path.read_text(encoding="utf-8")]

@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.fake_run import CLASSES, add_ending, fake_run, loads, write_stage
-from tfwsss.artefacts import write_mask
+from tests.support.fake_run import CLASSES, add_ending, fake_run, loads, write_stage
+from tfwsss.artefacts.masks import write_mask
 from tfwsss.evaluate import main
 
 

@@ -13,14 +13,14 @@ import pytest
 import tensorflow as tf
 
 import tfwsss
-from tests.served import ask
-from tests.tiny_run import Answer, ended, start
-from tests.untrained import CLASSES, untrained_run
-from tfwsss import export, exporting
+from tests.support.served import ask
+from tests.support.tiny_run import Answer, ended, start
+from tests.support.untrained import CLASSES, untrained_run
+from tfwsss import export
 from tfwsss.methods import icd
-from tfwsss.runs import load_run
-from tfwsss.serving import saved
-from tfwsss.serving.sample import sample_image
+from tfwsss.methods.opened import load_run
+from tfwsss.saved_model import export, saved
+from tfwsss.saved_model.sample import sample_image
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def call(capsys):
 @pytest.fixture
 def untried(monkeypatch):
     """Leaves out the trial in another process, for what others test."""
-    monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
+    monkeypatch.setattr(saved_model_export, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
 
 
 def refused(answer, words: str) -> None:
@@ -91,7 +91,7 @@ def test_options_change_how_it_looks(call, run, tmp_path, untried):
                                                                (0, True, 10), (3, True, 3)])
 def test_the_crf_is_the_runs_or_the_published_one(tmp_path, iterations, option, expected):
     folder = untrained_run(tmp_path / "run", "icd", pseudo={"iterations": iterations})
-    served = exporting._changed(icd.served(load_run(folder).config, folder), option, None, None)
+    served = export._changed(icd.served(load_run(folder).config, folder), option, None, None)
     assert served.crf["iterations"] == expected and served.look.scales == (1.0,)
 
 
@@ -145,10 +145,10 @@ def test_a_network_that_has_diverged_is_no_version(call, run, tmp_path):
 
 
 def test_without_the_extra_it_says_what_is_missing(run, tmp_path, untried, monkeypatch, caplog):
-    monkeypatch.setattr(exporting, "write_warm_up", lambda *arguments: 0)
-    monkeypatch.setattr(exporting.logs, "open_log", lambda: None)
+    monkeypatch.setattr(saved_model_export, "write_warm_up", lambda *arguments: 0)
+    monkeypatch.setattr(export.logs, "open_log", lambda: None)
     with caplog.at_level("WARNING", "tfwsss"):
-        assert exporting.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
+        assert export.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
     assert "no requests for warming up" in caplog.text and "pip install 'tfwsss[serve]'" in caplog.text
 
 

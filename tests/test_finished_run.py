@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, times, train, write_config
+from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, times, train, write_config
 from tfwsss.errors import UserError
+from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
-from tfwsss.prediction import predict
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Who may import whom: the table of the architecture, read against the syntax trees."""
+"""Who may import whom: the rooms in their order, read against the syntax trees."""
 
 import ast
 import functools
@@ -8,82 +8,82 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources import PACKAGE, imports, place, python_files, relative, tree
+from tests.support.sources import PACKAGE, imports, place, python_files, relative, tree
 
-BOTTOM = {"errors", "palette", "logs"}  # every file may import these
+BOTTOM = ("errors", "logs", "palette", "cli")  # every file may import these
 
-# Room or file (the longest that matches counts): what it may import of ours, what of others.
-# A room may import itself; TensorFlow stands only where it may be used. "*": everything.
-TABLE = {
-    "__init__":            ("", ""),
-    "errors":              ("", ""),
-    "logs":                ("", "rich"),
-    "commands":            ("", ""),
-    "palette":             ("", "numpy"),
-    "optim":               ("", "numpy keras"),
-    "ops":                 ("", "numpy keras"),
-    "ops/permutohedral":   ("", "numpy keras tensorflow"),
-    "ops/lattice_filter":  ("", "numpy keras tensorflow"),
-    "ops/mean_field":      ("", "numpy keras tensorflow"),
-    "ops/replicas":        ("", "keras tensorflow"),
-    "ops/sparse_product":  ("", "numpy keras tensorflow"),
-    "settings":            ("", "pydantic"),
-    "config":              ("settings", "pydantic yaml"),
-    "layers":              ("ops", "keras numpy"),
-    "layers/dense_crf":    ("ops", "keras numpy pydensecrf"),
-    "losses":              ("ops", "keras numpy"),
-    "metrics":             ("ops", "keras numpy"),
-    "backbones":           ("layers ops", "keras numpy"),
-    "backbones/initial":   ("layers ops", "keras numpy h5py"),
-    "models":              ("backbones layers losses metrics ops", "keras numpy"),
-    "refine":              ("", "numpy scipy cv2 skimage"),
-    "convert":             ("", "numpy keras safetensors"),
-    "artefacts":           ("", "numpy PIL"),
-    "journal":             ("", ""),
-    "drawing":             ("", "numpy PIL cv2"),
-    "curves":              ("", "numpy matplotlib"),
-    "data":                ("artefacts", "tensorflow numpy PIL cv2"),
-    "data/sources":        ("artefacts settings", "numpy"),
-    "distribute":          ("", "keras tensorflow"),
-    "progress":            ("", "keras rich"),
-    "stages":              ("settings artefacts optim distribute checkpoint data/image_set", "keras numpy rich cv2"),
-    "runner":              ("settings artefacts optim distribute stages", "keras numpy rich"),
-    "callbacks":           ("settings artefacts optim distribute drawing progress metrics/iou",
-                            "keras numpy rich tensorflow"),
-    "checkpoint":          ("settings artefacts optim distribute", "keras numpy rich tensorflow"),
-    "serving":             ("models layers ops data/images data/canvas data/png",
-                            "tensorflow keras numpy tensorflow_serving"),
-    "serve":               ("commands", "tensorflow numpy PIL grpc aiohttp tensorflow_serving google"),
-    "methods":             ("optim ops journal settings layers losses metrics backbones models refine convert "
-                            "artefacts drawing data distribute stages runner callbacks progress checkpoint",
-                            "numpy keras pydantic"),
-    "runs":                ("config settings artefacts data methods", "numpy"),
-    "scoring":             ("artefacts data metrics refine", "numpy"),
-    "gallery":             ("artefacts data drawing metrics refine", "numpy PIL"),
-    "training":            ("*", "numpy keras rich"),
-    "prediction":          ("*", "numpy keras rich PIL"),
-    "conversion":          ("*", "numpy keras"),
-    "train":               ("*", "numpy keras rich"),
-    "evaluate":            ("*", "numpy keras rich"),
-    "predict":             ("*", "numpy keras rich PIL"),
-    "export":              ("*", "numpy keras"),
-    "exporting":           ("*", "numpy keras"),
-    "report":              ("*", "jinja2"),
-    "report_facts":        ("*", "numpy"),
-    "convert/__main__":    ("*", "numpy keras rich"),
+# Rooms from the bottom to the top, and what of others they may import. A room may import itself and the rooms that
+# stand before it in this list, of methods/ none another method; TensorFlow stands only where it may be used.
+ROOMS = {
+    "ops":             "numpy keras",
+    "layers":          "numpy keras",
+    "losses":          "numpy keras",
+    "metrics":         "numpy",
+    "backbones":       "numpy keras",
+    "models":          "numpy keras",
+    "settings":        "pydantic yaml",
+    "artefacts":       "numpy PIL",
+    "data":            "numpy PIL cv2 tensorflow",
+    "batches":         "numpy tensorflow",
+    "inference":       "numpy keras tensorflow",
+    "refine":          "numpy scipy cv2 skimage",
+    "runs":            "numpy",
+    "training":        "numpy keras pydantic",
+    "steps":           "numpy keras pydantic tensorflow",
+    "methods":         "numpy keras pydantic tensorflow",
+    "annotations":     "numpy PIL",
+    "reports":         "numpy PIL jinja2 matplotlib",
+    "saved_model":     "numpy keras tensorflow tensorflow_serving",
+    "server":          "numpy PIL tensorflow tensorflow_serving grpc aiohttp google",
+    "weights/formats": "numpy",
+    "weights":         "numpy keras safetensors",
+    "scale":           "numpy",
 }
-# what the commands are made of counts as one room at the top of the chain
-COMMANDS = {"train", "training", "evaluate", "predict", "prediction", "report", "report_facts", "export", "runs",
-            "scoring", "gallery", "curves", "serve", "conversion", "exporting"}
-SHARED = {"retrain"}  # a method that is also the ending of the others
-LONGEST_CHAIN = 7  # rooms one above the other, the bottom ones not counted
+TO_COME = {"annotations", "scale"}
+
+# Rooms that may import less of ours than stands above them.
+LESS = {
+    "backbones": "layers ops",
+    "artefacts": "",
+    "data": "artefacts settings",
+    "refine": "",                   # one image's arrays
+    "annotations": "",              # arrays
+    "server": "",                   # saved files
+    "weights/formats": "",
+    "weights": "weights/formats backbones models",
+}
+# Files that may import other packages than their room, in place of those.
+FILES = {
+    "errors": "", "palette": "numpy", "logs": "rich", "cli": "",
+    "ops/lattice_filter": "numpy keras tensorflow", "ops/mean_field": "numpy keras tensorflow",
+    "ops/permutohedral": "numpy keras tensorflow", "ops/random_walk": "numpy keras tensorflow",
+    "ops/replicas": "keras tensorflow", "ops/sparse_product": "numpy keras tensorflow",
+    "layers/dense_crf": "numpy keras pydensecrf",
+    "backbones/facts": "", "backbones/initial": "numpy keras h5py", "backbones/thinning": "numpy",
+    "settings/sections": "pydantic",
+    "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
+    "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
+    "runs/workers": "cv2",
+    "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",
+    "methods/predict": "numpy PIL",
+    # doors: the command line, and what they print
+    "__init__": "", "train": "", "predict": "", "export": "", "serve": "", "report": "", "evaluate": "rich",
+    "convert": "numpy",
+}
+LONGEST_CHAIN = 14  # rooms one above the other, doors included, the bottom files not
 
 
-def row(where: str) -> str | None:
-    """Returns the table's key for a place: the longest prefix that it knows."""
+def room_of(where: str) -> str:
+    """Returns a place's room: the longest prefix that is one, or the file itself at the top."""
     parts = where.split("/")
-    keys = ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    return next((key for key in keys if key in TABLE), None)
+    found = ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((name for name in found if name in ROOMS), parts[0])
+
+
+def packages(where: str) -> list[str] | None:
+    """Returns what of others a place may import, or None where neither it nor its room is in the table."""
+    found = FILES.get(where, ROOMS.get(room_of(where)))
+    return None if found is None else found.split()
 
 
 def target(module: str, name: str) -> str | None:
@@ -97,25 +97,30 @@ def target(module: str, name: str) -> str | None:
     return f"{where}/__init__" if (PACKAGE / where).is_dir() else where
 
 
+def may_import(room: str) -> set[str]:
+    """Returns the rooms that a room may import; a door may import anything but doors."""
+    if room in BOTTOM or room == "__init__":
+        return set()
+    if room not in ROOMS:
+        return set(ROOMS)
+    order = list(ROOMS)
+    return set(LESS[room].split()) if room in LESS else set(order[:order.index(room)])
+
+
 def allowed(here: str, there: str) -> bool:
     """Says whether a place of ours may import another."""
-    room, other = row(here), row(there)
-    ours = TABLE[room][0].split()
-    if there in BOTTOM | {"__init__"} or ours == ["*"]:
+    room, other = room_of(here), room_of(there)
+    if there == "__init__" or (other in BOTTOM and (room not in BOTTOM or other == "errors")):
         return True
-    if here.split("/")[0] == there.split("/")[0]:
-        return owner(there) in (None, owner(here))
-    return bool({other, there, there.split("/")[0]} & set(ours))
+    if room == other:
+        return method_of(there) in (None, method_of(here)) or method_of(here) is None
+    return other in may_import(room)
 
 
-@functools.cache
-def owner(where: str) -> str | None:
-    """Returns the method that a file of methods/ belongs to (`methods/icd`, `methods/icd_training`), None if shared."""
-    names = next(ast.literal_eval(node.value) for node in tree(PACKAGE / "methods" / "__init__.py").body
-                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHODS")
-    room, _, file = where.partition("/")
-    own = [name for name in names if name not in SHARED]
-    return next((name for name in own if room == "methods" and f"{file}_".startswith(f"{name}_")), None)
+def method_of(where: str) -> str | None:
+    """Returns the method that a file of methods/ belongs to, None if it is for all."""
+    parts = where.split("/")
+    return parts[1] if parts[0] == "methods" and len(parts) > 2 else None
 
 
 def third_party(module: str) -> str | None:
@@ -134,38 +139,55 @@ def graph() -> dict[str, set[str]]:
     return edges
 
 
-def room_of(where: str) -> str:
-    """Returns a place's room in the chain."""
-    room = where.split("/")[0]
-    return "commands" if room in COMMANDS or where == "convert/__main__" else room
+FILES_OF_OURS = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
 
 
-FILES = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
+def test_rooms_are_those_of_the_table():
+    folders = {room_of(place(path)) for path in python_files("tfwsss") if path.parent != PACKAGE}
+    assert folders == set(ROOMS) - {room for room in TO_COME if not (PACKAGE / room).is_dir()}
 
 
-@FILES
+def test_only_doors_and_four_files_lie_loose():
+    loose = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    doors = {"train", "evaluate", "predict", "export", "serve", "report", "convert"}
+    assert loose == doors | set(BOTTOM), "a file belongs into a room, unless it is a command"
+
+
+def test_every_method_is_a_folder_of_the_same_files():
+    folders = {path.name for path in (PACKAGE / "methods").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    listed = next(ast.literal_eval(node.value) for node in tree(PACKAGE / "methods" / "__init__.py").body
+                  if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHODS")
+    assert folders == set(listed)
+    kinds = {path.stem for name in folders for path in (PACKAGE / "methods" / name).glob("*.py")}
+    assert kinds <= {"__init__", "config", "stages", "training", "masker"}
+    assert all((PACKAGE / "methods" / name / "stages.py").is_file() for name in folders)
+
+
+@FILES_OF_OURS
 def test_every_file_has_a_row(path):
-    assert row(place(path)), f"{relative(path)} has no row in this test's table: decide what it may import"
+    assert packages(place(path)) is not None, \
+        f"{relative(path)} has no row in this test's tables: decide what it may import"
 
 
 def known(path: Path) -> str:
     """Returns a file's place, or skips: one test tells of a missing row, not three."""
-    if row(place(path)) is None:
+    if packages(place(path)) is None:
         pytest.skip("has no row in the table")
     return place(path)
 
 
-@FILES
-def test_imports_go_downwards(path):
+@FILES_OF_OURS
+def test_imports_go_upwards_in_the_list(path):
     here = known(path)
     wrong = [f"line {line}: {there}" for module, name, line in imports(path)
              if (there := target(module, name)) and not allowed(here, there)]
-    assert not wrong, f"{relative(path)} may import from {TABLE[row(here)][0] or 'nothing of ours'}, not {wrong}"
+    may = " ".join(room for room in ROOMS if room in may_import(room_of(here))) or "no other room"
+    assert not wrong, f"{relative(path)} may import {may}, not {wrong}"
 
 
-@FILES
+@FILES_OF_OURS
 def test_third_party_packages(path):
-    others = TABLE[row(known(path))][1].split()
+    others = packages(known(path))
     wrong = [f"line {line}: {module}" for module, _, line in imports(path)
              if (package := third_party(module)) and package not in others]
     assert not wrong, f"{relative(path)} may import {others}, not {wrong}"
@@ -181,7 +203,7 @@ def test_no_cycles():
 def test_chain_of_rooms_is_short():
     rooms: dict[str, set[str]] = {}
     for here, theirs in graph().items():
-        reached = {room_of(there) for there in theirs} - BOTTOM - {room_of(here), "__init__"}
+        reached = {room_of(there) for there in theirs} - {room_of(here), "__init__", *BOTTOM}
         rooms.setdefault(room_of(here), set()).update(reached)
 
     @functools.cache
@@ -192,7 +214,7 @@ def test_chain_of_rooms_is_short():
     assert len(longest) <= LONGEST_CHAIN, f"{len(longest)} rooms above each other: {' -> '.join(longest)}"
 
 
-@FILES
+@FILES_OF_OURS
 def test_no_work_at_import_time(path):
     quiet = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     loud = [node.lineno for node in tree(path).body

@@ -10,7 +10,7 @@ import venv
 
 import pytest
 
-from tests.sources import ROOT, commands
+from tests.support.sources import ROOT, commands
 
 FOUR = {"tfwsss.train", "tfwsss.evaluate", "tfwsss.predict", "tfwsss.report"}
 HELP = """

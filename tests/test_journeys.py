@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.journeys import JOURNEYS, LINE, Journey, losses, masks_of, result_of
-from tests.tiny_run import contents, times, train
+from tests.support.journeys import JOURNEYS, LINE, Journey, losses, masks_of, result_of
+from tests.support.tiny_run import contents, times, train
 from tfwsss import methods
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.journeys import JOURNEYS, masks_of
-from tests.tiny_run import call, contents, train
-from tfwsss.training import read_settings
+from tests.support.journeys import JOURNEYS, masks_of
+from tests.support.tiny_run import call, contents, train
+from tfwsss.methods.run import read_settings
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_run import ODD_NAMES, draw_tiny_folder, train, write_config
-from tfwsss.data.groups import make_groups
-from tfwsss.runs import load_run
+from tests.support.tiny_run import ODD_NAMES, draw_tiny_folder, train, write_config
+from tfwsss.batches.groups import make_groups
+from tfwsss.methods.opened import load_run
 
 TORN = ODD_NAMES[0]
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.journeys import JOURNEYS, LINE, losses, masks_of, result_of
-from tests.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, train
-from tests.tiny_run import write_config as write
-from tests.tiny_voc import draw_tiny_voc
-from tfwsss.training import read_settings
+from tests.support.journeys import JOURNEYS, LINE, losses, masks_of, result_of
+from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, train
+from tests.support.tiny_run import write_config as write
+from tests.support.tiny_voc import draw_tiny_voc
+from tfwsss.methods.run import read_settings
 
 SCORED = list(JOURNEYS["icd"].scored)
 

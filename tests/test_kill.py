@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys import JOURNEYS
-from tests.tiny_run import (
+from tests.support.journeys import JOURNEYS
+from tests.support.tiny_run import (
     SEGMENTER,
     call,
     contents,

@@ -1,13 +1,12 @@
 """The commands that README.md and the configs show can be typed as they stand."""
 
 import importlib
-import importlib.util
 import re
 import shlex
 
 import pytest
 
-from tests.sources import ROOT, relative
+from tests.support.sources import ROOT, relative
 from tests.test_configs import CONFIGS, header
 
 COMMAND = re.compile(r"python3?\s+-m\s+(tfwsss(?:\.\w+)*)((?:\\\n|[^`\n|>&;#])*)")
@@ -34,8 +33,7 @@ def test_the_readme_shows_commands():
 
 @pytest.mark.parametrize(("name", "module", "text"), shown())
 def test_commands_parse(name, module, text, capsys):
-    package = importlib.util.find_spec(module).submodule_search_locations is not None
-    parser = importlib.import_module(f"{module}.__main__" if package else module).build_parser()
+    parser = importlib.import_module(module).build_parser()
     try:
         parser.parse_args(arguments(text))
     except SystemExit as stop:

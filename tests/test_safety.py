@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from tests.sources import imports_in, place, python_files, relative, tree
+from tests.support.sources import imports_in, place, python_files, relative, tree
 
-NO_PYTHON_IN_GRAPH = {"ops", "layers", "losses", "backbones", "models", "serving"}
+NO_PYTHON_IN_GRAPH = {"ops", "layers", "losses", "backbones", "models", "inference", "saved_model"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 UNSAFE_KEYWORDS = {("allow_pickle", True), ("safe_mode", False), ("shell", True)}

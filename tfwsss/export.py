@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfwsss import commands
+from tfwsss import cli
 from tfwsss.errors import UserError
 
 
@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER",
                         help="folder of the model, such as export/models/NAME; the version becomes a folder in it")
-    commands.add_stage(parser)
+    cli.add_stage(parser)
     parser.add_argument("--crf", action=argparse.BooleanOptionalAction,
                         help="sharpen the masks by the dense CRF, or not; by default as the run")
     parser.add_argument("--scales", metavar="A,B", help="factors at which the network sees each image, such as "
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    return commands.finish(functools.partial(_export, options), "interrupted; no version was added")
+    return cli.finish(functools.partial(_export, options), "interrupted; no version was added")
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -48,8 +48,8 @@ def _export(options: argparse.Namespace) -> int:
 
     scales = None if options.scales is None else _numbers(options.scales)
     with logs.quiet_loading():
-        from tfwsss import exporting  # loads TensorFlow: not for --help
-    result = exporting.export(options.run, options.to, stage=options.stage, crf=options.crf, scales=scales,
+        from tfwsss.saved_model import export  # loads TensorFlow: not for --help
+    result = export.export(options.run, options.to, stage=options.stage, crf=options.crf, scales=scales,
                               mirror=options.mirror, version=options.version, max_pixels=options.max_pixels)
     print(json.dumps(result, ensure_ascii=False))
     return 0

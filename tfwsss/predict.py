@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfwsss import commands
+from tfwsss import cli
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/ and overlays/ go")
     parser.add_argument("--tags", metavar="A,B", help="classes that the images show; without them the network decides")
-    commands.add_stage(parser)
+    cli.add_stage(parser)
     return parser
 
 
@@ -31,17 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    return commands.finish(functools.partial(_predict, options), "interrupted; the same command goes on from here")
+    return cli.finish(functools.partial(_predict, options), "interrupted; the same command goes on from here")
 
 
 def _predict(options: argparse.Namespace) -> int:
     from tfwsss import logs
 
     with logs.quiet_loading():
-        from tfwsss import prediction  # loads TensorFlow: not for --help
+        from tfwsss.methods import predict  # loads TensorFlow: not for --help
     tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
-    done, faults = prediction.predict(options.images, options.run, options.out, tags, options.stage)
-    code = commands.list_faults(faults)
+    done, faults = predict.predict(options.images, options.run, options.out, tags, options.stage)
+    code = cli.list_faults(faults)
     print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
     return code
 

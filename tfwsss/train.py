@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfwsss import commands
+from tfwsss import cli
 
 _EXAMPLES = """examples:
   python -m tfwsss.train --method icd
@@ -45,17 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 if some images could not be used, 2 for a mistake of the user's, 130 after Ctrl-C.
     """
     options = build_parser().parse_args(arguments)
-    return commands.finish(functools.partial(_train, options), "interrupted; the same command goes on from here")
+    return cli.finish(functools.partial(_train, options), "interrupted; the same command goes on from here")
 
 
 def _train(options: argparse.Namespace) -> int:
     from tfwsss import logs
 
     with logs.quiet_loading():
-        from tfwsss import training  # loads TensorFlow: not for --help
-    result, faults = training.train(options.method, options.config, options.run, options.sets, options.redo,
-                                    options.until)
-    code = commands.list_faults(faults)
+        from tfwsss.methods import run  # loads TensorFlow: not for --help
+        from tfwsss.reports.page import write_report
+    result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
+                               options.until, report=write_report)
+    code = cli.list_faults(faults)
     print(json.dumps(result, ensure_ascii=False))
     return code
 

@@ -11,7 +11,7 @@ from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
-from tfwsss.settings import BackboneSettings
+from tfwsss.settings.sections import BackboneSettings
 
 NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1, "resnet50": 0.02, "resnet101_keras": 0.02}
 STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4, "resnet50": 16, "resnet101_keras": 16}
@@ -85,7 +85,7 @@ def test_without_weights_every_network_is_another():
     ({"name": "small", "initial": "no.weights.h5"}, "no.weights.h5: no such weight file"),
     ({"name": "small", "initial": "imagenet"}, "initial weights 'imagenet': none exist for backbone 'small'"),
     ({"name": "resnet50", "initial": "imagenet", "width": 0.02},
-     "none exist for backbone 'resnet50'; use one of mobilenet_v2, vgg16, resnet50_keras, resnet101_keras or leave"),
+     "none exist for backbone 'resnet50'; use one of vgg16, resnet50_keras, resnet101_keras, mobilenet_v2 or leave"),
     ({"name": "mobilenet_v2", "tap": "block_99", "width": 0.1}, "mobilenet_v2: no layer is named 'block_99'"),
     ({"name": "mobilenet_v2", "output_stride": 4, "width": 0.1}, "output_stride is 4; expected 8, 16 or 32")])
 def test_what_there_is_not(settings, words):

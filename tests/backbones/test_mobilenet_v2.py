@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.shared import shared_file
+from tests.support.shared import shared_file
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.errors import UserError

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import channels_last, recorded
 from tests.backbones.test_mobilenet_v2 import fill
+from tests.support.arrays import channels_last, recorded
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.resnet_v2 import resnet_v2
-from tfwsss.convert.assign import assign
 from tfwsss.errors import UserError
+from tfwsss.weights.assign import assign
 
 MODULE = 4 * 2048 * 1024 + 2 * 2048                            # CIAN's affinity module: four kernels, scale and offset
 CLASSIFIER = 21 * 2048 * 9

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import channels_last, recorded
+from tests.support.arrays import channels_last, recorded
 from tfwsss.backbones.vgg16 import MEAN, vgg16
 from tfwsss.errors import UserError
 

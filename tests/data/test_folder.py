@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.shared import shared_file
+from tests.support.shared import shared_file
 from tfwsss.data.folder import check_classes, index_images, read_folder, with_saliency
 from tfwsss.errors import UserError
 

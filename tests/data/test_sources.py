@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tiny_run import draw_tiny_folder
-from tests.tiny_voc import draw_tiny_voc
+from tests.support.tiny_run import draw_tiny_folder
+from tests.support.tiny_voc import draw_tiny_voc
 from tfwsss.data import sources
 from tfwsss.data.demo import demo_images
 from tfwsss.data.sources import open_images, open_splits
 from tfwsss.errors import UserError
-from tfwsss.settings import DataSettings
+from tfwsss.settings.sections import DataSettings
 
 
 @pytest.fixture(scope="module")

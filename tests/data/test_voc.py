@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.tiny_voc import annotation, draw_tiny_voc
+from tests.support.tiny_voc import annotation, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
 from tfwsss.errors import ImageFault, UserError
 

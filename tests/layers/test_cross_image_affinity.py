@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import gradient, recorded
+from tests.support.arrays import gradient, recorded
 from tfwsss.errors import UserError
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 
@@ -22,7 +22,7 @@ def released(data, **settings):
     """The layer with the recorded weights."""
     cfg = json.loads(str(data["cfg"]))
     layer = CrossImageAffinity(cfg["hidden"], {"max": "max", "avg": "mean"}[cfg["merge"]], cfg["merge_self"],
-                               cfg["sim"], **settings)
+                               cfg["sim"], cfg["downsample"], **settings)
     layer.build((None, cfg["group"], None, None, cfg["out"]))
     for name in SUBLAYERS[:4]:
         getattr(layer, name).kernel.assign(data[f"{name}_weight"].transpose(2, 3, 1, 0))
@@ -94,7 +94,10 @@ def slow(layer, x):
         messages = []
         for turn in range(x.shape[1]):
             other = x[batch, (own + turn) % x.shape[1]]
-            key, value = (pooled(other @ kernels[f"conv_embed_{part}"]).reshape(-1, layer.filters) for part in "kv")
+            key, value = (other @ kernels[f"conv_embed_{part}"] for part in "kv")
+            if layer.downsample:
+                key, value = pooled(key), pooled(value)
+            key, value = key.reshape(-1, layer.filters), value.reshape(-1, layer.filters)
             if layer.similarity == "cosine":
                 key = key / np.sqrt((key ** 2).sum(-1, keepdims=True) + 1e-10)
                 query = query / np.sqrt((query ** 2).sum() + 1e-10)
@@ -108,7 +111,8 @@ def slow(layer, x):
 
 
 @pytest.mark.parametrize("settings", [{}, {"merge": "mean"}, {"merge_self": False}, {"similarity": "cosine"},
-                                      {"merge": "mean", "merge_self": False, "similarity": "cosine"}])
+                                      {"merge": "mean", "merge_self": False, "similarity": "cosine"},
+                                      {"downsample": False}, {"downsample": False, "similarity": "cosine"}])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 2, 5, 4), (1, 4, 1, 3)])
 def test_against_the_equation(settings, shape):
     x = features(*shape)
@@ -117,6 +121,23 @@ def test_against_the_equation(settings, shape):
     assert np.abs(own - cross).max() > 0.01 and np.abs(own - x).max() > 0.01
     np.testing.assert_allclose(layer(x)[0], own, atol=1e-5)
     np.testing.assert_allclose(layer(x)[1], cross, atol=1e-5)
+
+
+def test_without_the_pool_every_position_is_read():
+    """The largest of 3x3 values hides the others; without it the order of the reference's positions does not matter."""
+    x = features(group=2)
+    whole, pooling = fresh(x, downsample=False), fresh(x)
+    moved = x.copy()
+    moved[:, 1] = x[:, 1, ::-1]
+    for layer, same in ((whole, True), (pooling, False)):
+        away = np.abs(ops.convert_to_numpy(layer(x)[1] - layer(moved)[1])[:, 0]).max()
+        assert (away < 1e-5) == same
+    assert np.abs(ops.convert_to_numpy(whole(x)[0] - pooling(x)[0])).max() > 1e-3
+
+
+def test_files_from_before_the_switch_pool():
+    config = CrossImageAffinity(4, downsample=False).get_config()
+    assert config.pop("downsample") is False and CrossImageAffinity.from_config(config).downsample is True
 
 
 def attended(columns, reference, turn):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.without_keras import answers_without_keras
+from tests.support.without_keras import answers_without_keras
 from tfwsss.errors import UserError
 from tfwsss.layers.dense_crf import DenseCRF, dense_crf, unary_from_labels
 from tfwsss.ops.mean_field import Settings

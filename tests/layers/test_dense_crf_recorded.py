@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from tests.arrays import recorded
 from tests.layers.test_dense_crf import ROUNDING, energies, layer, problem, softmax
+from tests.support.arrays import recorded
 from tfwsss.layers.dense_crf import dense_crf, unary_from_labels
 from tfwsss.ops.mean_field import Settings
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.support.arrays import channels_last, gradient, recorded
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
 from tfwsss.losses.intra_class import BottomUpLoss
 

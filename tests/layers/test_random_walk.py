@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import recorded
+from tests.support.arrays import recorded
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.ops.offsets import half_disc
 from tfwsss.ops.random_walk import random_walk

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, recorded
+from tests.support.arrays import channels_last, recorded
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement, region_samples, renumber
 from tfwsss.ops.resize import resize
 

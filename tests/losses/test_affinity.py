@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import gradient, recorded
-from tests.shared import shared_file
+from tests.support.arrays import gradient, recorded
+from tests.support.shared import shared_file
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.losses.affinity import AffinityLoss, pair_kinds
 from tfwsss.ops.offsets import half_disc, pair_mask

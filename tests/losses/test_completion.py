@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.support.arrays import channels_last, gradient, recorded
 from tfwsss.losses.completion import completion_labels
 from tfwsss.losses.segmentation import SegmentationLoss
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.support.arrays import channels_last, gradient, recorded
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 
 

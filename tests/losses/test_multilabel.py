@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tests.arrays import gradient, recorded
+from tests.support.arrays import gradient, recorded
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import gradient
+from tests.support.arrays import gradient
 from tfwsss.losses.per_image import PerImageLoss
 
 VALUES = np.array([1.0, 2.0, 4.0, 9.0], np.float32)

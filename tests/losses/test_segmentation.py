@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.arrays import channels_last, gradient, recorded
+from tests.support.arrays import channels_last, gradient, recorded
 from tfwsss.errors import UserError
 from tfwsss.losses.segmentation import SegmentationLoss, labelled
 

@@ -3,15 +3,16 @@
 import json
 
 import pytest
+from tfwsss.runs.stages import Stage
 
-from tests.fake_run import image_set
-from tfwsss import config, methods
-from tfwsss.config import merge
+from tests.support.fake_run import image_set
+from tfwsss import methods
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
-from tfwsss.settings import RunSettings
-from tfwsss.stages import Stage
+from tfwsss.settings import reading
+from tfwsss.settings.reading import merge
+from tfwsss.settings.sections import RunSettings
 
 UNMERGED = {"regions": {"max_regions": 0}}
 SALIENCY = {"data": {"saliency": "maps"}}
@@ -48,7 +49,7 @@ def images(tmp_path_factory) -> ImageSet:
 
 
 def built(method: str, values: dict) -> RunSettings:
-    return config.build(methods.get(method).Config, {"method": method, **values}, "test")
+    return reading.build(methods.get(method).Config, {"method": method, **values}, "test")
 
 
 def stages(method: str, values: dict, images: ImageSet, other: ImageSet | None = None) -> dict[str, Stage]:

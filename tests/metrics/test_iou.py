@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, mean_iou, threshold_sweep
+from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, threshold_sweep
 
 TRUTH = np.array([[0, 1, 2, 255], [1, 3, 0, 2]], np.uint8)
 PREDICTION = np.array([[0, 1, 1, 2], [2, 3, 255, 255]], np.uint8)
@@ -43,8 +43,8 @@ def test_hand_case():
     assert iou(counts)[:4].tolist() == [1.0, 1 / 3, 0.0, 1.0]
     assert np.isnan(iou(counts)[4])
     np.testing.assert_allclose(iou(counts, ignore_as_error=True)[:4], [1 / 2, 1 / 3, 0.0, 1.0])
-    assert mean_iou(counts) == pytest.approx((1 + 1 / 3 + 0 + 1) / 4)
-    assert mean_iou(counts, ignore_as_error=True) == pytest.approx((1 / 2 + 1 / 3 + 0 + 1) / 4)
+    assert iou(counts, reduction="mean") == pytest.approx((1 + 1 / 3 + 0 + 1) / 4)
+    assert iou(counts, ignore_as_error=True, reduction="mean") == pytest.approx((1 / 2 + 1 / 3 + 0 + 1) / 4)
     assert ignored_share(counts) == pytest.approx(2 / 7)
 
 
@@ -62,10 +62,10 @@ def test_a_class_only_under_ignore_is_absent_or_lost():
 
 def test_everything_ignored_or_unknown():
     unknown = confusion_matrix(np.full((2, 2), 255), np.zeros((2, 2), int), 3)
-    assert unknown.pixels == 0 and np.isnan(mean_iou(unknown)) and ignored_share(unknown) == 0.0
+    assert unknown.pixels == 0 and np.isnan(iou(unknown, reduction="mean")) and ignored_share(unknown) == 0.0
     ignored = confusion_matrix(np.zeros((2, 2), int), np.full((2, 2), 255), 3)
-    assert ignored_share(ignored) == 1.0 and np.isnan(mean_iou(ignored))
-    assert mean_iou(ignored, ignore_as_error=True) == 0.0
+    assert ignored_share(ignored) == 1.0 and np.isnan(iou(ignored, reduction="mean"))
+    assert iou(ignored, ignore_as_error=True, reduction="mean") == 0.0
 
 
 def test_counts_of_images_add_and_do_not_overflow():

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, gradient, recorded
 from tests.ops.test_affinity import dense
-from tests.psa import fill
-from tests.shared import shared_file
+from tests.support.arrays import assert_same_weights, gradient, recorded
+from tests.support.psa import fill
+from tests.support.shared import shared_file
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.resnet_v2 import resnet_v2
@@ -16,7 +16,7 @@ from tfwsss.errors import UserError
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.models.affinity import AffinityNet, affinities
 from tfwsss.ops.offsets import half_disc, pair_mask
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 MEAN = (122.675, 116.669, 104.008)
 

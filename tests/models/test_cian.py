@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tests.backbones.test_resnet_v2 import by_rule
+from tests.support.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.losses.completion import completion_labels
 from tfwsss.losses.segmentation import SegmentationLoss
 from tfwsss.models.cian import CIAN, HEADS, TERMS, self_network
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 KINDS = {"moving_mean": "moving_mean", "moving_var": "moving_variance", "weight": "kernel", "gamma": "gamma",
          "beta": "beta"}
@@ -141,6 +141,17 @@ def test_control_reads_from_itself_only():
     expected = SegmentationLoss("batch")(data["mask"].reshape(-1, 9, 9), ops.reshape(out["logits"], (-1, 9, 9, 3)))
     assert set(result) == {"loss"}
     np.testing.assert_allclose(result["loss"], float(expected), rtol=1e-5)
+
+
+def test_without_the_pool_all_positions_are_read_and_files_from_before_the_switch_pool():
+    whole, data = tiny(downsample=False), batch()
+    config = whole.get_config()
+    assert config.pop("downsample") is False and not whole.get_layer("affinity").downsample
+    before = CIAN.from_config(config)
+    before.set_weights(whole.get_weights())
+    assert before.get_layer("affinity").downsample and before.get_config()["downsample"] is True
+    for key, value in whole(data).items():
+        assert np.abs(np.asarray(value - before(data)[key])).max() > 1e-3
 
 
 @pytest.mark.parametrize("cross", [True, False])

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, channels_last, recorded
-from tests.psa import fill, worst
-from tests.shared import shared_file
+from tests.support.arrays import assert_same_weights, channels_last, recorded
+from tests.support.psa import fill, worst
+from tests.support.shared import shared_file
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.models.classifier import Classifier, class_maps
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 TAPS = {"conv4": "conv4_3", "conv5": "conv5_3", "conv5fc": "fc7"}
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, channels_last, gradient, moved, recorded
+from tests.support.arrays import assert_same_weights, channels_last, gradient, moved, recorded
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.models.icd import ICD, scorer
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 
 def rule(name, shape):

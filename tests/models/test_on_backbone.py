@@ -18,7 +18,7 @@ MODELS = {
     "Segmenter": lambda backbone: Segmenter(backbone, num_ids=3, head="aspp", loss_at="grid", normaliser="batch",
                                             width=4, dropout=0.1),
     "CIAN": lambda backbone: CIAN(backbone, num_ids=3, group=3, filters=4, merge="mean", merge_self=False,
-                                  similarity="cosine", cross=False),
+                                  similarity="cosine", cross=False, downsample=False),
 }
 IMAGE = np.random.default_rng(0).uniform(0, 255, (1, 17, 21, 3)).astype("float32")
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, gradient, recorded
-from tests.psa import fill, worst
-from tests.shared import shared_file
+from tests.support.arrays import channels_last, gradient, recorded
+from tests.support.psa import fill, worst
+from tests.support.shared import shared_file
 from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier

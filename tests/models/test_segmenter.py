@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import assert_same_weights, gradient
 from tests.losses.test_segmentation import slow
 from tests.ops.test_resize import slow as slow_resize
+from tests.support.arrays import assert_same_weights, gradient
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.resnet_v2 import resnet_v2
@@ -13,7 +13,7 @@ from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.models.segmenter import FIELD, HEADS, RATES, Segmenter, logit_maps, output_stride, scaled
-from tfwsss.optim import SGD
+from tfwsss.training.optimizers import SGD
 
 BACKBONES = {
     "vgg16": lambda: vgg16(width=1 / 16, head_channels=8, fc6_dilation=12), "resnet38": lambda: resnet38(width=1 / 64),

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tests.shared import shared_file
+from tests.support.shared import shared_file
 from tfwsss.ops.affinity import boundary_affinity, feature_affinity, feature_distance, path_affinity
 from tfwsss.ops.offsets import half_disc, half_disc_by_path, half_window, pair_mask, path, window
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from tests.shared import shared_file
+from tests.support.shared import shared_file
 from tfwsss.ops.affinity import boundary_affinity, feature_affinity
 from tfwsss.ops.offsets import half_disc, half_disc_by_path, half_window, pair_mask
 from tfwsss.ops.random_walk import _coefficients, random_walk, transition

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.ops.test_random_walk import random_case
-from tests.without_keras import answers_without_keras
+from tests.support.without_keras import answers_without_keras
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.offsets import half_disc, pair_mask
 from tfwsss.ops.random_walk import random_walk

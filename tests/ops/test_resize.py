@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.arrays import channels_last, recorded
+from tests.support.arrays import channels_last, recorded
+from tests.support.oracles.seeds import resize_maps
+from tests.support.oracles.upsample import upsample
 from tfwsss.ops.resize import interpolation_matrix, part_means, resize, resize_part
-from tfwsss.refine.seeds import resize_maps
-from tfwsss.refine.upsample import upsample
 
 
 def slow(x, rows, columns, align_corners):

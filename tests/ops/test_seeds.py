@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.oracles.seeds import decide_icd
 from tfwsss.ops.seeds import icd_seeds
-from tfwsss.refine.seeds import decide_icd
 
 
 def maps(count: int, seed: int, size=(11, 13)):

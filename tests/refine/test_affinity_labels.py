@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from tests.shared import shared_file
+from tests.support.oracles.affinity_labels import affinity_labels
+from tests.support.shared import shared_file
 from tfwsss.errors import UserError
 from tfwsss.layers.dense_crf import dense_crf
-from tfwsss.refine.affinity_labels import affinity_labels
 
 
 def test_worked_example():

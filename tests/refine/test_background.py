@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.support.oracles.background import normalise, with_background
 from tfwsss.errors import UserError
-from tfwsss.refine.background import background_power, normalise, with_background
+from tfwsss.refine.background import background_power
 
 POWERS = (4.0, 16.0, 24.0, 32.0)
 PRINTED = {0.0: (1, 1, 1, 1), 0.02: (.922368, .723798, .615781, .523883), 0.05: (.814506, .440127, .291989, .193711),

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from tfwsss.artefacts import Scores
+from tests.support.oracles.icd import seeds_of_scores
+from tests.support.oracles.seeds import decide_icd, icd_seeds
+from tests.support.oracles.upsample import upsample
+from tfwsss.artefacts.scores import Scores
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.refine.icd import seeds_of_scores
-from tfwsss.refine.seeds import decide_icd, icd_seeds
-from tfwsss.refine.upsample import upsample
 
 RANDOM = np.random.default_rng(0)
 

@@ -6,7 +6,7 @@ Recorded: `icd_sp_merge.npz` is the whole shared file fixtures/icd/sp_merge.npz.
 import numpy as np
 import pytest
 
-from tests.arrays import recorded
+from tests.support.arrays import recorded
 from tfwsss.errors import UserError
 from tfwsss.refine import merging
 from tfwsss.refine.merging import merge_by_likeness, merge_regions, region_features

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.arrays import recorded
-from tests.shared import shared_file
+from tests.support.arrays import recorded
+from tests.support.oracles.seeds import cam_seeds, decide_cam, decide_icd, icd_seeds, resize_maps, strongest_class
+from tests.support.shared import shared_file
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.refine.seeds import cam_seeds, decide_cam, decide_icd, icd_seeds, resize_maps, strongest_class
 
 
 def slow_decide_icd(icd, cam, classes, saliency=None):

@@ -6,8 +6,8 @@ Recorded: `icd_superpixels.npz` holds `coffee` and `blocks` of the shared file f
 import numpy as np
 import pytest
 
-from tests.arrays import recorded
-from tests.shared import shared_file
+from tests.support.arrays import recorded
+from tests.support.shared import shared_file
 from tfwsss.errors import UserError
 from tfwsss.refine.superpixels import KINDS, felzenszwalb, slic, superpixels
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.filters import threshold_otsu
 
+from tests.support.oracles.seeds import decide_cam
 from tfwsss.errors import UserError
-from tfwsss.refine.seeds import decide_cam
 from tfwsss.refine.thresholds import ThresholdSearch, choose_threshold, strength_histogram
 
 

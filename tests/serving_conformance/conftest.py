@@ -13,8 +13,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def target(tmp_path_factory):
-    from tests import local_server
     from tests.serving_conformance.target import Target
+    from tests.support import local_server
 
     rest, grpc = os.environ.get("TFWSSS_SERVING_REST"), os.environ.get("TFWSSS_SERVING_GRPC")
     model = os.environ.get("TFWSSS_SERVING_MODEL", "tiny")

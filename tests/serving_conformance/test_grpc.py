@@ -9,9 +9,9 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from tests.local_server import photo
 from tests.serving_conformance.target import coded, refused
 from tests.serving_conformance.test_rest import COLUMNS, ROWS, mask_of
+from tests.support.local_server import photo
 
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 

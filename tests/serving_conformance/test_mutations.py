@@ -10,8 +10,8 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from tests.local_server import call, photo
 from tests.serving_conformance.target import coded
+from tests.support.local_server import call, photo
 
 SHORT, LONG = 600, 10_000
 MAY_BE = {200, 400, 404, 413}

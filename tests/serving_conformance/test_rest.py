@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.local_server import photo
 from tests.serving_conformance.target import coded
+from tests.support.local_server import photo
 
 ROWS, COLUMNS = 40, 56
 

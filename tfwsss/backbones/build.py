@@ -20,7 +20,7 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
     Args:
         name: `vgg16` or `resnet38` (stride 8), `mobilenet_v2`, `small` (stride 4), or `resnet50` and `resnet101`
             in MXNet's form; `resnet50_keras` and `resnet101_keras` in Keras'.
-        initial: a weights file, `imagenet`, or nothing for random weights.
+        initial: a weights file, `imagenet`, or None for random weights.
         output_stride: of `mobilenet_v2` and the ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is "features".
         learning_norm: which batch normalisations of `mobilenet_v2` learn: `none`, `after_tap` or `all`.

@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 
+from tfwsss.backbones.facts import FACTS, facts_of
 from tfwsss.backbones.thinning import dense_as_convolutions
 from tfwsss.backbones.vgg16 import reads_bgr
 from tfwsss.errors import UserError
@@ -56,14 +57,14 @@ def _read_file(path: Path) -> Arrays:
 
 def _imagenet(backbone: keras.Model) -> Arrays:
     """Lets Keras fetch (or find in its cache) the ImageNet weights of a backbone."""
-    builders = {"mobilenet_v2": keras.applications.MobileNetV2, "vgg16": keras.applications.VGG16,
-                "resnet50_keras": keras.applications.ResNet50V2, "resnet101_keras": keras.applications.ResNet101V2}
-    if backbone.name not in builders:
+    facts = facts_of(backbone.name)
+    if facts.imagenet is None:
+        known = [name for name, each in FACTS.items() if each.imagenet]
         raise UserError(f"initial weights 'imagenet': none exist for backbone {backbone.name!r}; "
-                        f"use one of {', '.join(builders)} or leave the setting empty")
+                        f"use one of {', '.join(known)} or leave the setting empty")
     try:
-        model = builders[backbone.name](include_top=backbone.name == "vgg16", weights="imagenet",
-                                        input_shape=(224, 224, 3))
+        build = getattr(keras.applications, facts.imagenet)
+        model = build(include_top=bool(facts.heads), weights="imagenet", input_shape=(224, 224, 3))
     except Exception as error:                                 # Keras wraps every failed download in a bare Exception
         raise UserError(f"initial weights 'imagenet': Keras could not fetch them ({error}); "
                         "name a file with these weights instead") from error

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from tfwsss.errors import UserError
+from tfwsss.layers.batch_normalization import BatchNormalization
 
 GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 #          expansion, channels, blocks, stride of the first block
@@ -20,9 +21,7 @@ def _divisible(value: float) -> int:
 
 def _norm(x, name: str, trainable: bool):
     """Adds batch normalisation; frozen unless said otherwise."""
-    synchronized = trainable and keras.backend.backend() == "tensorflow"
-    return layers.BatchNormalization(epsilon=1e-3, momentum=0.999, trainable=trainable, synchronized=synchronized,
-                                     name=name)(x)
+    return BatchNormalization(momentum=0.999, epsilon=1e-3, trainable=trainable, name=name)(x)
 
 
 def _block(x, expansion: int, channels: int, stride: int, dilation: int, prefix: str, learning: bool):
@@ -106,5 +105,5 @@ def mobilenet_v2(*, output_stride: int = 16, width: float = 1.0, tap: str = "blo
     features = whole.get_layer(tap).output
     if learning_norm == "after_tap":
         for layer in keras.Model(image, features).layers:
-            layer.trainable &= not isinstance(layer, layers.BatchNormalization)
+            layer.trainable &= not isinstance(layer, BatchNormalization)
     return keras.Model(image, {"features": features, "classifier": x}, name=name)

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from tfwsss.layers.batch_normalization import BatchNormalization
+
 STAGES = ((32, 2, 1), (32, 1, 1), (64, 2, 1), (64, 1, 1), (96, 1, 1), (96, 1, 2))    # channels, stride, dilation
 TAP = 4                                                    # convolution whose output is "features"
 
@@ -36,11 +38,10 @@ def small(*, width: float = 1.0, name: str = "small") -> keras.Model:
     image = keras.Input((None, None, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
     features = None
-    synchronized = keras.backend.backend() == "tensorflow"     # the other backends see the whole batch anyway
     for i, (channels, stride, dilation) in enumerate(STAGES, start=1):
         x = layers.Conv2D(max(1, round(channels * width)), 3, stride, padding="same", dilation_rate=dilation,
                           use_bias=False, kernel_initializer="he_normal", name=f"conv{i}")(x)
-        x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, synchronized=synchronized, name=f"bn{i}")(x)
+        x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"bn{i}")(x)
         x = layers.ReLU(name=f"relu{i}")(x)
         features = x if i == TAP else features
     return keras.Model(image, {"features": features, "classifier": x}, name=name)

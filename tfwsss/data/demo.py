@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfwsss import artefacts
+from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.masks import write_mask
 from tfwsss.data.folder import read_folder
 from tfwsss.data.image_set import BACKGROUND, ImageSet
 from tfwsss.errors import UserError
@@ -81,13 +82,13 @@ def draw_demo(root: Path, num_images: int = 400, seed: int = 0) -> ImageSet:
         name = f"scene_{number:04d}"
         image, mask, shown = draw_scene(number, seed)
         buffer = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])[1]
-        artefacts.write_atomically(root / "images" / f"{name}.jpg", buffer.tobytes())
-        artefacts.write_mask(root / "masks", name, mask, voc_palette())
+        write_atomically(root / "images" / f"{name}.jpg", buffer.tobytes())
+        write_mask(root / "masks", name, mask, voc_palette())
         rows.append(f"{name},{' '.join(CLASSES[kind + 1] for kind in shown)}")
         splits["val" if number % 5 == 4 else "train"].append(name)
     for place, lines in (("labels.csv", rows), ("classes.txt", CLASSES), *((f"splits/{key}.txt", names)
                                                                          for key, names in splits.items())):
-        artefacts.write_atomically(root / place, ("\n".join(lines) + "\n").encode())
+        write_atomically(root / place, ("\n".join(lines) + "\n").encode())
     return read_folder(root)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.data import png
-from tfwsss.palette import IGNORE
 
 
 def decode_image(contents):
@@ -89,11 +88,11 @@ def scale_image(image, size):
     """Resizes an image by bilinear weights between pixel centres, the rule of OpenCV.
 
     Args:
-        image: uint8 `(row, column, channel)`.
+        image: uint8 `(row, column, channel)`, or a batch of them.
         size: int32 `(2,)`, rows and columns of the result.
 
     Returns:
-        uint8 `(rows, columns, channel)`, rounded to the nearest; unchanged where the size is the same.
+        uint8 `(rows, columns, channel)`, or a batch of them, rounded to the nearest; the same size changes nothing.
     """
     resized = tf.image.resize(image, size, method="bilinear", antialias=False)
     return tf.cast(tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0), tf.uint8)
@@ -103,14 +102,14 @@ def scale_image_smoothly(image, size):
     """Resizes an image by cubic weights that widen with the reduction, the rule of Pillow.
 
     Args:
-        image: uint8 `(row, column, channel)`.
+        image: uint8 `(row, column, channel)`, or a batch of them.
         size: int32 `(2,)`, rows and columns of the result.
 
     Returns:
-        uint8 `(rows, columns, channel)`.
+        uint8 `(rows, columns, channel)`, or a batch of them.
     """
     for axis in (1, 0):                                       # like there, columns first, rounded in between
-        part = tf.where(tf.range(2) == axis, size, tf.shape(image)[:2])
+        part = tf.where(tf.range(2) == axis, size, tf.shape(image)[-3:-1])
         image = tf.image.resize(image, part, method="bicubic", antialias=True)
         image = tf.cast(tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0), tf.uint8)
     return image
@@ -133,29 +132,6 @@ def scale_ids(ids, size):
         places = tf.cast(tf.floor(tf.range(new, dtype=tf.float64) * step), tf.int32)
         ids = tf.gather(ids, tf.minimum(places, old - 1), axis=axis)
     return ids
-
-
-def reduce_ids(ids, block: int, num_ids: int):
-    """Reduces masks to the commonest id of each cell, the lower of equals; ids beyond the last and the border are 255.
-
-    Args:
-        ids: int32 `(batch, row, column)`, 0 to num_ids - 1, or 255.
-        block: side of a cell in pixels.
-        num_ids: number of ids.
-
-    Returns:
-        int32 `(batch, ceil(row / block), ceil(column / block))`.
-
-    Example:
-    >>> reduce_ids(tf.constant([[[1, 1, 0], [1, 2, 255]]]), 2, 3).numpy().tolist()
-    [[[1, 255]]]
-    """
-    rows, columns = ids.shape[1] or tf.shape(ids)[1], ids.shape[2] or tf.shape(ids)[2]
-    full = tf.pad(tf.minimum(ids, num_ids), [[0, 0], [0, -rows % block], [0, -columns % block]],
-                  constant_values=num_ids)
-    counts = tf.nn.avg_pool2d(tf.one_hot(full, num_ids + 1), block, block, "VALID")       # of each id
-    common = tf.argmax(counts, axis=-1, output_type=tf.int32)
-    return tf.where(common == num_ids, IGNORE, common)
 
 
 def mirror(x, mirrored):
@@ -186,8 +162,7 @@ def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
         Same type and rank as `x`, at least `rows` by `columns`.
 
     Example:
-    >>> from tfwsss.palette import IGNORE
-    >>> pad(tf.constant([[7]]), 2, 2, IGNORE).numpy().tolist()
+    >>>     >>> pad(tf.constant([[7]]), 2, 2, IGNORE).numpy().tolist()
     [[7, 255], [255, 255]]
     """
     shape = tf.shape(x)
@@ -197,6 +172,28 @@ def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
     value = tf.cast(value, x.dtype)
     inside = tf.pad(tf.ones_like(x[..., :1] if x.shape.rank == 3 else x, tf.bool), margins)
     return tf.where(inside, tf.pad(x, margins), value)
+
+
+def fill(image, rows, columns, colour):
+    """Adds a colour below and on the right of an image, up to a size.
+
+    Args:
+        image: `(row, column, channel)`, or a batch of them, no larger than that size.
+        rows: of the result.
+        columns: of the result.
+        colour: one number for each channel.
+
+    Returns:
+        `(rows, columns, channel)`, or a batch of them, of the same type.
+
+    Example:
+    >>> fill(tf.constant([[[7]]]), 2, 1, [9]).numpy().ravel().tolist()
+    [7, 9]
+    """
+    shape = tf.shape(image)
+    margins = [[0, 0]] * (image.shape.rank - 3) + [[0, rows - shape[-3]], [0, columns - shape[-2]], [0, 0]]
+    inside = tf.pad(tf.ones_like(image[..., :1], tf.bool), margins)
+    return tf.where(inside, tf.pad(image, margins), tf.cast(colour, image.dtype))
 
 
 def next_id(regions):

@@ -8,7 +8,7 @@ from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.voc import read_voc
 from tfwsss.errors import UserError
-from tfwsss.settings import DataSettings
+from tfwsss.settings.sections import DataSettings
 
 
 def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:

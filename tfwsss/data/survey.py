@@ -11,7 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 from PIL import Image
 
-from tfwsss import artefacts
+from tfwsss.artefacts.files import path_of, write_atomically
 from tfwsss.data import reading
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
@@ -47,7 +47,7 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
         UserError: no image is usable, or the folder cannot be written.
     """
     memory = _Memory(Path(folder) / "survey.json")
-    copies = {name: artefacts.path_of(Path(folder) / "images", "images", name) for name in images.names}
+    copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
     done, faults, usable, maps = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
@@ -107,7 +107,7 @@ class _Memory:
 
     def keep(self) -> None:
         text = json.dumps({"version": _VERSION, "files": self.found}, ensure_ascii=False)
-        artefacts.write_atomically(self.file, text.encode())
+        write_atomically(self.file, text.encode())
 
 
 def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
@@ -121,7 +121,7 @@ def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
     pixels = reading.read_rgb(path, max_pixels)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)
-    artefacts.write_atomically(copy, buffer.getvalue())
+    write_atomically(copy, buffer.getvalue())
     return {"size": list(pixels.shape[:2]), "converted": True}
 
 

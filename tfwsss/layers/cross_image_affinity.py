@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.errors import UserError
+from tfwsss.layers.batch_normalization import BatchNormalization
 
 MERGES = ("max", "mean")
 """How a position's messages from several images become one."""
@@ -23,7 +24,7 @@ class CrossImageAffinity(keras.layers.Layer):
     message; the messages of the others and, if wanted, its own are merged to the
     cross message. Both pass the same projection.
 
-        M_ab = softmax_r(Q_a . K_b[r]) V_b,    K and V after a 3x3 max pool of stride 2
+        M_ab = softmax_r(Q_a . K_b[r]) V_b,    K and V after a 3x3 max pool of stride 2, if wanted
         self = X_a + bn_out(conv_out(M_aa)),   cross = X_a + bn_out(conv_out(merge_b M_ab))
 
     The references of member j are members j + 1, j + 2, ... round the group. In
@@ -35,13 +36,15 @@ class CrossImageAffinity(keras.layers.Layer):
     Cost: an image at 41x41 positions with 2048 channels and 1024 filters takes 10.6 G
     multiply-adds for the embeddings, then 1.5 G a reference and 3.5 G a version.
     Memory: positions times cells floats a reference, 3 MB there, 18 MB at 65x65; it
-    grows with the fourth power of the image's side.
+    grows with the fourth power of the image's side. Without the pool cells are
+    positions: four times the memory, and 6 G multiply-adds a reference.
 
     Args:
         filters: int. Width of the embeddings.
         merge: str. "max" of each channel, or "mean".
         merge_self: bool. Whether the cross message includes the self message.
         similarity: str. "dot", without scale, or "cosine".
+        downsample: bool. Whether keys and values are pooled, so that a quarter as many cells are read.
 
     Inputs:
         x: float, `(batch, group, row, column, channel)`; the group's size is known, at least 1.
@@ -63,12 +66,13 @@ class CrossImageAffinity(keras.layers.Layer):
     """
 
     def __init__(self, filters: int = 1024, merge: str = "max", merge_self: bool = True, similarity: str = "dot",
-                 **kwargs):
+                 downsample: bool = True, **kwargs):
         super().__init__(**kwargs)
         for word, value, known in (("merge", merge, MERGES), ("similarity", similarity, SIMILARITIES)):
             if value not in known:
                 raise UserError(f"{word} is {value!r}; expected {' or '.join(map(repr, known))}")
         self.filters, self.merge, self.merge_self, self.similarity = filters, merge, merge_self, similarity
+        self.downsample = downsample
 
     def build(self, input_shape):
         """Makes the three embeddings and the projection."""
@@ -82,9 +86,8 @@ class CrossImageAffinity(keras.layers.Layer):
             getattr(self, f"conv_embed_{part}").build(flat)
         self.conv_out = _conv(channels, "conv_out", self.dtype_policy)
         self.conv_out.build((*flat[:3], self.filters))
-        synchronized = keras.backend.backend() == "tensorflow"     # the other backends see the whole batch anyway
-        self.bn_out = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, gamma_initializer="zeros",
-                                                synchronized=synchronized, name="bn_out", dtype=self.dtype_policy)
+        self.bn_out = BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer="zeros", name="bn_out",
+                                         dtype=self.dtype_policy)
         self.bn_out.build(flat)
 
     def call(self, x, training=False):
@@ -92,8 +95,10 @@ class CrossImageAffinity(keras.layers.Layer):
         size = ops.shape(x)
         flat = ops.reshape(x, (-1, *size[2:]))                               # (batch * group, row, column, channel)
         query = self._cells(self.conv_embed_q(flat), x.shape[1])             # (batch, group, p, filters)
-        key = self._cells(_pool(self.conv_embed_k(flat)), x.shape[1])        # (batch, group, r, filters)
-        value = self._cells(_pool(self.conv_embed_v(flat)), x.shape[1])
+        key, value = self.conv_embed_k(flat), self.conv_embed_v(flat)
+        if self.downsample:
+            key, value = _pool(key), _pool(value)
+        key, value = (self._cells(part, x.shape[1]) for part in (key, value))    # (batch, group, r, filters)
         query, key = (self._comparable(part) for part in (query, key))
         own = self._message(query, key, value)
         others = [self._message(query, ops.roll(key, -turn, axis=1), ops.roll(value, -turn, axis=1))
@@ -138,7 +143,7 @@ class CrossImageAffinity(keras.layers.Layer):
     def get_config(self):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "filters": self.filters, "merge": self.merge, "merge_self": self.merge_self,
-                "similarity": self.similarity}
+                "similarity": self.similarity, "downsample": self.downsample}
 
 
 def _conv(filters: int, name: str, dtype) -> layers.Conv2D:

@@ -1,6 +1,7 @@
 """Counts pixels first, divides later: one confusion matrix serves every score."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
@@ -75,7 +76,8 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_ids: int) ->
     return Confusion(counts[:, :num_ids], counts[:, num_ids])
 
 
-def iou(confusion: Confusion, ignore_as_error: bool = False) -> np.ndarray:
+def iou(confusion: Confusion, ignore_as_error: bool = False,
+        reduction: Literal["none", "mean"] = "none") -> np.ndarray | float:
     """Divides the pixels on which truth and prediction agree by those on which either names the id.
 
         IoU_c = M_cc / (sum_j M_cj + sum_i M_ic - M_cc [+ ignored_c])
@@ -87,14 +89,18 @@ def iou(confusion: Confusion, ignore_as_error: bool = False) -> np.ndarray:
     Args:
         confusion: counts of one or many images.
         ignore_as_error: add the ignored pixels to the divisor.
+        reduction: "none" for every id's own, "mean" for the mean over the ids that occur, background included.
 
     Returns:
-        float64 `(num_ids,)` in 0–1; NaN for ids that occur on neither side.
+        float64 `(num_ids,)` in 0–1, NaN for ids that occur on neither side; or their mean, NaN where no pixel was
+        counted.
 
     Example:
     >>> counts = confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 255]), 3)
     >>> iou(counts).tolist(), iou(counts, ignore_as_error=True).round(3).tolist()
     ([0.5, 0.5, nan], [0.5, 0.333, nan])
+    >>> iou(counts, reduction="mean")
+    0.5
 
     Reference: Everingham et al., The PASCAL VOC challenge, IJCV 2010.
     """
@@ -102,26 +108,11 @@ def iou(confusion: Confusion, ignore_as_error: bool = False) -> np.ndarray:
     either = confusion.matrix.sum(0) + confusion.matrix.sum(1) - right
     if ignore_as_error:
         either = either + confusion.ignored
-    return np.divide(right, either, out=np.full(len(right), np.nan), where=either > 0)
-
-
-def mean_iou(confusion: Confusion, ignore_as_error: bool = False) -> float:
-    """Averages the IoU over the ids that occur.
-
-    Args:
-        confusion: counts of one or many images.
-        ignore_as_error: count predicted ignore as a miss.
-
-    Returns:
-        Mean in 0–1, background included; NaN where no pixel was counted.
-
-    Example:
-    >>> mean_iou(confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 3))
-    0.5833333333333333
-    """
-    values = iou(confusion, ignore_as_error)
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else float("nan")
+    values = np.divide(right, either, out=np.full(len(right), np.nan), where=either > 0)
+    if reduction == "none":
+        return values
+    occurring = values[either > 0]
+    return float(occurring.mean()) if occurring.size else float("nan")
 
 
 def ignored_share(confusion: Confusion) -> float:

@@ -5,19 +5,13 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from tfwsss.backbones.facts import FACTS, facts_of
 from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.models.on_backbone import OnBackbone
-
-_MXNET = ("stage4_unit1_relu1", "stage4_unit2_relu1", "relu1")
-_KERAS = ("conv5_block1_preact_relu", "conv5_block2_preact_relu", "post_relu")
-TAPS = {"resnet38": ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu"), "vgg16": ("conv4_3", "conv5_3", "fc7"),
-        "mobilenet_v2": ("block_9_add", "block_12_add", "out_relu"), "small": ("relu4", "relu5", "relu6"),
-        "resnet50": _MXNET, "resnet101": _MXNET, "resnet50_keras": _KERAS, "resnet101_keras": _KERAS}
-"""Layers of each backbone whose outputs AffinityNet reads, all of one size."""
 
 _PROBE = 64     # pixels of the square image by which the taps' sizes are compared
 
@@ -38,7 +32,7 @@ class AffinityNet(OnBackbone):
 
     Args:
         backbone: keras.Model. Image to "features" and "classifier".
-        taps: three names of the backbone's layers; () for those of `TAPS`.
+        taps: three names of the backbone's layers; () for those of `backbones.facts`.
         widths: three ints. Channels of f8_3, f8_4 and f8_5; f9 keeps their sum.
         group_norm: bool. Whether narrowed maps are normalised: True is published for VGG-16.
         radius: int. Pairs are nearer than this.
@@ -100,10 +94,11 @@ class AffinityNet(OnBackbone):
 
 def _own_taps(backbone: keras.Model) -> tuple[str, ...]:
     """Returns the taps that are known for a backbone."""
-    if backbone.name not in TAPS:
-        raise UserError(f"AffinityNet: no taps are known for backbone {backbone.name!r}, only for {', '.join(TAPS)}; "
+    taps = facts_of(backbone.name).taps
+    if not taps:
+        raise UserError(f"AffinityNet: no taps are known for backbone {backbone.name!r}, only for {', '.join(FACTS)}; "
                         "name three of its layers as taps, all of one size")
-    return TAPS[backbone.name]
+    return taps
 
 
 def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> None:

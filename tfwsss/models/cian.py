@@ -46,6 +46,7 @@ class CIAN(OnBackbone):
         merge_self: bool. Whether the self message is one of them.
         similarity: str. "dot" or "cosine".
         cross: bool. Whether images read from each other; False is the control.
+        downsample: bool. Whether keys and values are pooled.
 
     Inputs:
         A dictionary: "image" `(batch, group, row, column, 3)` RGB 0 to 255. Supervision
@@ -67,10 +68,11 @@ class CIAN(OnBackbone):
     """
 
     def __init__(self, backbone: keras.Model, num_ids: int, group: int = 2, filters: int = 1024, merge: str = "max",
-                 merge_self: bool = True, similarity: str = "dot", cross: bool = True, name: str = "cian", **kwargs):
+                 merge_self: bool = True, similarity: str = "dot", cross: bool = True, downsample: bool = True,
+                 name: str = "cian", **kwargs):
         image = keras.Input((group, None, None, 3), name="image")
         x = backbone(_members_behind_each_other(image, group))["classifier"]
-        affinity = CrossImageAffinity(filters, merge, merge_self, similarity, name="affinity")
+        affinity = CrossImageAffinity(filters, merge, merge_self, similarity, downsample, name="affinity")
         fc1 = Conv2D(num_ids, 3, scaled(FIELD, output_stride(backbone)), use_bias=False,
                      kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc1")
         versions = affinity(_members_in_groups(x, group)) if cross else affinity(ops.expand_dims(x, 1))[:1]
@@ -80,7 +82,7 @@ class CIAN(OnBackbone):
             logits = layers.Activation("linear", dtype="float32", name=key)(fc1(flat))
             outputs[key] = _members_in_groups(logits, group)
         settings = {"num_ids": num_ids, "group": group, "filters": filters, "merge": merge, "merge_self": merge_self,
-                    "similarity": similarity, "cross": cross}
+                    "similarity": similarity, "cross": cross, "downsample": downsample}
         super().__init__(backbone, settings, inputs={"image": image}, outputs=outputs, name=name, **kwargs)
         self._cross_entropy, self._reduce = SegmentationLoss("batch"), PerImageLoss()
         self._means = [keras.metrics.Mean(name=term) for term in (TERMS if cross else ())]

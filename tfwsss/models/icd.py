@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.errors import UserError
+from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
@@ -146,9 +147,7 @@ def _class_maps(x, num_classes: int, dropout: float) -> dict:
 
 def _normalise(features):
     """Adds batch normalisation without scale, whose statistics span all replicas."""
-    synchronized = keras.backend.backend() == "tensorflow"     # the other backends see the whole batch anyway
-    return layers.BatchNormalization(scale=False, epsilon=1e-5, momentum=0.9, synchronized=synchronized,
-                                     name="feat_bn")(features)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, scale=False, name="feat_bn")(features)
 
 
 def _position_classifier(x, num_classes: int, width: int):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from tfwsss.backbones.facts import facts_of
 from tfwsss.errors import UserError
 from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.segmentation import SegmentationLoss, labelled
@@ -137,8 +138,8 @@ def scaled(rate: int, stride: int) -> int:
 
 def _scores(backbone: keras.Model, head: str, stride: int, num_ids: int, width: int, dropout: float) -> list:
     """Adds a head; its logits are the sum of what this returns."""
-    x, released_vgg = backbone.output["classifier"], backbone.name == "vgg16"
-    if head == "largefov" and released_vgg:
+    x, own_head = backbone.output["classifier"], bool(facts_of(backbone.name).heads)
+    if head == "largefov" and own_head:
         return [_score(x, num_ids, "score")]
     if head == "largefov":
         for name, kernel, dilation in (("pyram_conv1", 3, scaled(FIELD, stride)), ("pyram_conv2", 1, 1)):
@@ -147,7 +148,7 @@ def _scores(backbone: keras.Model, head: str, stride: int, num_ids: int, width: 
         return [_score(x, num_ids, "score",
                        initial=keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal"))]
     rates = [(scaled(rate, stride), k) for k, rate in zip(_BRANCHES, RATES, strict=True)]
-    if head == "parallel" or not released_vgg:
+    if head == "parallel" or not own_head:
         return [_score(x, num_ids, f"score_{k}", 3, rate) for rate, k in rates]
     if "pool5" not in (layer.name for layer in backbone.layers):
         raise UserError("Segmenter: head 'aspp' reads pool5, which this form of vgg16 has not; build it as form 'icd', "

@@ -1,85 +1,114 @@
-"""Class maps: their positive part, their scale, several views of one image, the background."""
-
-from collections.abc import Sequence
+"""Class maps of one image: their positive part and scale, the strongest of them, the background, cells."""
 
 from keras import ops
 
-from tfwsss.ops.resize import resize
 
-
-def normalise_by_class(maps, smallest: float = 1e-5):
+def normalise_by_class(maps, smallest: float = 1e-5, added: bool = False):
     """Divides the positive part of every class map by its maximum over the image.
 
     A class whose map is nowhere above `smallest` keeps small values: nothing is
-    blown up to 1.
+    blown up to 1. AffinityNet's program adds the constant, others take it as the least divisor.
 
-        output = max(map, 0) / max(max_p map, smallest)
+        output = max(map, 0) / max(max_p map, smallest)      or, added,      max(map, 0) / (max_p map + smallest)
 
     Args:
-        maps: float, `(batch, row, column, class)`, raw.
-        smallest: float above 0. Least divisor.
+        maps: float, `(..., row, column, class)`, raw; the number of classes may be unknown, and 0.
+        smallest: float above 0.
+        added: bool. Whether it is added to the maximum.
 
     Returns:
-        Same shape, in `[0, 1]`. Scaling a map (with a maximum above `smallest`) changes nothing.
+        Same shape, in `[0, 1]`. Scaling a map (with a maximum far above `smallest`) changes nothing.
 
     Example:
 
-    >>> maps = ops.array([[[[4.0, 0.0], [2.0, -1.0]]]])
+    >>> maps = ops.array([[[4.0, 0.0], [2.0, -1.0]]])
     >>> ops.convert_to_numpy(normalise_by_class(maps)).tolist()
-    [[[[1.0, 0.0], [0.5, 0.0]]]]
+    [[[1.0, 0.0], [0.5, 0.0]]]
     """
     positive = ops.relu(maps)
-    return positive / ops.maximum(ops.max(positive, axis=(1, 2), keepdims=True), smallest)
+    largest = ops.max(positive, axis=(-3, -2), keepdims=True, initial=0.0)
+    return positive / (largest + smallest if added else ops.maximum(largest, smallest))
 
 
-def merge_views(views: Sequence, flipped: Sequence[bool], rows, columns, align_corners: bool = False):
-    """Averages maps of the same images seen at several scales and mirrored.
+def strongest_class(maps):
+    """Finds the strongest class of every pixel, and how strong it is.
 
-        output = mean over views of resize(unflip(view))
+    Any threshold's mask is one comparison: the class where its strength exceeds it, else background.
 
     Args:
-        views: list of float `(batch, row, column, class)`, sizes may differ.
-        flipped: list of bool, as long: which views are of the image mirrored left to right.
-        rows: int or integer scalar. Rows of the result.
-        columns: int or integer scalar. Columns of the result.
-        align_corners: bool. As in `resize`.
+        maps: float, `(row, column, class)`, raw; the number of classes may be unknown, and 0.
 
     Returns:
-        `(batch, rows, columns, class)`, within the range of the views. Their order does not matter.
-
-    Raises:
-        ValueError: no view, or not one flag for each.
+        int32 `(row, column)`: 1 for the first class and so on, the first of equals, 0 where no class is positive;
+        float32 `(row, column)`: its value in parts of its class' maximum, 0 to 1.
 
     Example:
 
-    >>> view = ops.array([[[[1.0], [2.0]]]])
-    >>> ops.convert_to_numpy(merge_views([view, view], [False, True], 1, 2)).ravel().tolist()
-    [1.5, 1.5]
+    >>> place, strength = strongest_class(ops.array([[[4.0, 0.0], [1.0, 2.0], [0.0, -1.0]]]))
+    >>> place.numpy().tolist(), strength.numpy().tolist()
+    ([[1, 2, 0]], [[1.0, 1.0, 0.0]])
     """
-    if not views or len(views) != len(flipped):
-        raise ValueError(f"merge_views: {len(views)} views and {len(flipped)} flags; expected one flag for each")
-    total = 0.0
-    for view, mirrored in zip(views, flipped, strict=True):
-        view = ops.flip(view, axis=2) if mirrored else view
-        total = total + resize(view, rows, columns, align_corners)
-    return total / len(views)
+    parts = normalise_by_class(ops.cast(maps, "float32"), smallest=1e-30)
+    strength = largest_of(parts)
+    place = ops.argmax(ops.pad(parts, ((0, 0), (0, 0), (1, 0)), constant_values=0.0), axis=-1)
+    return ops.cast(place, "int32"), strength[..., 0]
 
 
-def background_score(maps, power: float = 1.0):
-    """Scores the background where no class is strong.
-
-        output = (1 - max_c map)^power
+def largest_of(maps):
+    """Returns the largest of all classes, 0 where there is none.
 
     Args:
-        maps: float in `[0, 1]`, `(batch, row, column, class)`, at least one class.
+        maps: float at least 0, `(..., class)`.
+
+    Returns:
+        `(..., 1)`.
+
+    Example:
+
+    >>> largest_of(ops.array([[[0.25, 0.5]]])).numpy().tolist(), largest_of(ops.ones((1, 1, 0))).numpy().tolist()
+    ([[[0.5]]], [[[0.0]]])
+    """
+    return ops.max(maps, axis=-1, keepdims=True, initial=0.0)
+
+
+def with_background(maps, power: float):
+    """Puts the background before normalised class maps.
+
+        background = (1 - max_c map)^power
+
+    Args:
+        maps: float in `[0, 1]`, `(..., class)`; there may be no class.
         power: float above 0. A larger one leaves less background.
 
     Returns:
-        `(batch, row, column, 1)` in `[0, 1]`; never rises where a class map rises.
+        `(..., 1 + class)`, 0 to 1; the planes need not sum to 1. The background never rises where a class map does.
 
     Example:
 
-    >>> float(background_score(ops.array([[[[0.5, 0.25]]]]), power=2.0)[0, 0, 0, 0])
-    0.25
+    >>> with_background(ops.array([[[0.5, 0.25]]]), power=2.0).numpy().tolist()
+    [[[0.25, 0.5, 0.25]]]
+
+    Reference: Ahn and Kwak, AffinityNet, CVPR 2018.
     """
-    return (1.0 - ops.max(maps, axis=-1, keepdims=True)) ** power
+    return ops.concatenate([(1.0 - largest_of(maps)) ** power, maps], axis=-1)
+
+
+def cell_means(planes, side: int):
+    """Averages planes over square cells; cells that reach beyond the border are filled up with 0.
+
+    Args:
+        planes: float, `(row, column, plane)`, any sizes.
+        side: int. Of a cell.
+
+    Returns:
+        `(ceil(row / side), ceil(column / side), plane)`.
+
+    Example:
+
+    >>> cell_means(ops.ones((3, 2, 1)), 2)[..., 0].numpy().tolist()
+    [[1.0], [0.5]]
+    """
+    rows, columns, count = ops.shape(planes)
+    down, across = -(-rows // side), -(-columns // side)
+    full = ops.pad(planes, ((0, down * side - rows), (0, across * side - columns), (0, 0)))
+    return ops.mean(ops.reshape(full, (down, side, across, side, count)), axis=(1, 3))

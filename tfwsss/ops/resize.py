@@ -2,6 +2,9 @@
 
 from keras import ops
 
+BAND = 64
+"""Rows that `strongest_part` enlarges at a time."""
+
 
 def sample_positions(source, target, align_corners: bool):
     """Says between which two source samples each target sample lies, and how far.
@@ -165,3 +168,37 @@ def part_matrices(x, size, covers, align_corners: bool = False):
     """
     shape = ops.shape(x)
     return tuple(interpolation_matrix(shape[axis], covers[axis], align_corners)[:size[axis]] for axis in (0, 1))
+
+
+def strongest_part(x, size, covers, align_corners: bool = False):
+    """Says which channel of `resize_part` is the largest, a band of rows at a time: enlarged maps may be huge.
+
+    Memory: the maps, the result and a few bands of rows with all channels.
+
+    Args:
+        x: float `(row, column, channel)`, at least one channel.
+        size: rows and columns of the part.
+        covers: rows and columns of the canvas that the maps cover.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        int32 `(rows, columns)`, the first of the largest channels, and that channel's values, in x's dtype.
+
+    Example:
+
+    >>> ids, values = strongest_part(ops.array([[[0.0, 0.75], [1.0, 0.75]]]), (1, 3), (1, 3), align_corners=True)
+    >>> ids.numpy().tolist(), values.numpy().tolist()
+    ([[1, 1, 0]], [[0.75, 0.75, 1.0]])
+    """
+    down, across = part_matrices(x, size, covers, align_corners)
+    rows, columns = size[0], size[1]
+    bands = -(-rows // BAND)
+    down = ops.reshape(ops.pad(down, ((0, bands * BAND - rows), (0, 0))), (bands, BAND, ops.shape(x)[0]))
+    narrow = ops.einsum("sx,yxc->ysc", across, x)                            # (row, columns, channel)
+
+    def largest(weights):
+        wide = ops.einsum("ty,ysc->tsc", weights, narrow)                    # (BAND, columns, channel)
+        return ops.cast(ops.argmax(wide, axis=-1), "int32"), ops.max(wide, axis=-1)
+
+    ids, values = ops.map(largest, down)
+    return tuple(ops.reshape(found, (bands * BAND, columns))[:rows] for found in (ids, values))

@@ -1,4 +1,4 @@
-"""ICD's rule from scores to seeds inside a graph; `refine.seeds.decide_icd` is the same for arrays."""
+"""ICD's rule from scores and class maps to seeds."""
 
 from keras import ops
 
@@ -6,8 +6,11 @@ _INFINITY = float("inf")
 FLOOR = 1e-5
 """A maximum below it does not normalise, a score below it is no score."""
 
+SALIENT, SALIENT_SHARE = 3, 0.01
+"""From which byte a pixel is salient (3 / 255 is over 0.01), and which share of the image must be."""
 
-def icd_seeds(icd, cam, undecided: int = 255):
+
+def icd_seeds(icd, cam, saliency=None, undecided: int = 255):
     """Decides ICD's seeds from maps of the image's size.
 
         f_c  = positive(icd_c) / its maximum          claims: f_c > 1e-5
@@ -16,11 +19,14 @@ def icd_seeds(icd, cam, undecided: int = 255):
         seed = the claiming class; of several claims that of the largest m_c f_c
 
     Undecided are pixels both or neither object and background, and with several
-    classes object pixels where m_c f_c is the same for all to 1e-5.
+    classes object pixels where m_c f_c is the same for all to 1e-5. With a saliency
+    map, background is what is not salient; where less than 1 % of the image is
+    salient, ICD must agree. Cost: O(classes · pixels).
 
     Args:
         icd: float `(row, column, class)`, raw scores; the number of classes may be unknown, and 0.
         cam: float, same shape, raw class maps.
+        saliency: optional, bytes `(row, column)`, 255 = salient.
         undecided: int. Value of such pixels.
 
     Returns:
@@ -40,6 +46,8 @@ def icd_seeds(icd, cam, undecided: int = 255):
     negative = ops.minimum(icd, 0.0) / ops.min(icd, axis=(0, 1), keepdims=True, initial=-FLOOR)
     claims = positive > FLOOR
     objects, background = ops.any(claims, axis=-1), ops.all(negative > FLOOR, axis=-1)
+    if saliency is not None:
+        background = _not_salient(saliency, background)
     combined = _activation(cam) * positive
     count = ops.sum(ops.cast(claims, "int32"), axis=-1)
     chosen = ops.where(count > 1, _first_largest(combined), _first_largest(ops.cast(claims, "float32")))
@@ -53,6 +61,12 @@ def _activation(cam):
     positive = ops.maximum(cam, 0.0)
     positive = positive - ops.min(positive, initial=_INFINITY)
     return positive / ops.max(positive, initial=FLOOR)
+
+
+def _not_salient(saliency, background):
+    dark = ops.cast(saliency, "int32") < SALIENT
+    share = 1.0 - ops.mean(ops.cast(dark, "float32"))
+    return dark & (background | (share >= SALIENT_SHARE))
 
 
 def _first_largest(maps):

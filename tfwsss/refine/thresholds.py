@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from tfwsss.errors import UserError
-from tfwsss.refine.seeds import strongest_class
 
 BINS = 256
 SMOOTHING = 0.02  # deviation of the curve's Gaussian, in units of strength
@@ -50,7 +49,7 @@ class ThresholdSearch:
 
     >>> search = ThresholdSearch()
     >>> for _ in range(3):
-    ...     search.add(np.array([[[0.0, 0.0, 0.2, 2.0]]]))
+    ...     search.add(np.array([[0.0, 0.0, 0.1, 1.0]]))
     >>> 0.1 < search.threshold() < 1
     True
     """
@@ -58,16 +57,13 @@ class ThresholdSearch:
     def __init__(self, bins: int = BINS):
         self._total = np.zeros(bins)
 
-    def add(self, maps: np.ndarray) -> None:
-        """Adds one image.
+    def add(self, strength: np.ndarray) -> None:
+        """Adds one image; one without classes says nothing of the threshold.
 
         Args:
-            maps: float array `(class, row, column)` of any size; values below 0 count as 0. An image without classes
-                says nothing of the threshold and is left out.
+            strength: float array `(row, column)` in 0–1, as `inference.kept.strongest` gives it.
         """
-        if len(maps):
-            strength = strongest_class(maps, range(len(maps)))[1]
-            self._total += strength_histogram(strength, self._total.size)
+        self._total += strength_histogram(strength, self._total.size)
 
     def choice(self) -> Choice:
         """Returns the choice for the images added so far, as `choose_threshold` makes it."""
@@ -97,7 +93,7 @@ def strength_histogram(strength: np.ndarray, bins: int = BINS) -> np.ndarray:
 
     Args:
         strength: float array `(row, column)` in 0–1: the largest normalised score of each pixel, as
-            `refine.seeds.strongest_class` gives it.
+            `inference.kept.strongest` gives it.
         bins: how many equal bins 0–1 is cut into; 1 falls into the last.
 
     Returns:

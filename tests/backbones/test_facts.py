@@ -1,0 +1,29 @@
+import typing
+
+import pytest
+
+from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import FACTS, GREY, BackboneFacts, BackboneName, facts_of, mean_colour
+
+WIDTH = 1 / 32
+
+
+def test_settings_can_name_every_backbone_and_no_other():
+    assert typing.get_args(BackboneName) == tuple(FACTS)
+
+
+def test_an_unknown_network_has_no_facts_of_its_own():
+    assert facts_of("mine") == BackboneFacts() and mean_colour("mine") == (GREY, GREY, GREY)
+    assert facts_of("mine").output_stride(32) == 32
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_facts_are_those_of_the_network(name):
+    """Stride, taps and heads are looked up in the network itself."""
+    facts, network = facts_of(name), build_backbone(name, width=WIDTH, output_stride=8)
+    assert network.name == name
+    side = network.compute_output_shape((1, 257, 257, 3))["features"][1]
+    assert facts.output_stride(asked=8) == 256 // (side - 1)
+    layers = {layer.name: layer for layer in network.layers}
+    assert len(facts.taps) == 3 and set(facts.taps) <= set(layers) and set(facts.heads) <= set(layers)
+    assert facts.normalised == any(type(layer).__name__ == "BatchNormalization" for layer in layers.values())

@@ -1,0 +1,91 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.fake_run import image_set
+from tests.support.untrained import CLASSES, untrained_run
+from tfwsss.artefacts.masks import read_mask
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import UserError
+from tfwsss.methods import icd, retrain
+from tfwsss.methods.opened import load_run
+from tfwsss.methods.predict import predict
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> ImageSet:
+    return image_set(tmp_path_factory.mktemp("photographs"), 2)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of ICD that ends with a segmentation network."""
+    base = tmp_path_factory.mktemp("runs")
+    run = untrained_run(base / "icd", "icd", rounds=1, masks={"window": 65}, pseudo={"iterations": 0})
+    shutil.copytree(untrained_run(base / "retrain", "retrain", seed=1) / "segmenter", run / "segmenter")
+    return run
+
+
+def expected(module, run, images, tags) -> dict[str, np.ndarray]:
+    labels = tuple(range(3)) if tags is None else tuple(CLASSES.index(tag) - 1 for tag in tags)
+    known = ImageSet(images.names, images.root, CLASSES, images.palette, images.images,
+                     dict.fromkeys(images.names, labels), {})
+    return dict(module.predict(load_run(run).config, run, known, tags is not None))
+
+
+def equal(found: dict, other: dict) -> bool:
+    return all(np.array_equal(found[name], other[name]) for name in other)
+
+
+@pytest.mark.parametrize("tags", [None, ["dog"]])
+def test_a_segmentation_network_is_used_where_there_is_one(run, images, tmp_path, tags):
+    """Else the method's own way from class maps to masks; the masks are not the same."""
+    shutil.copytree(run, tmp_path / "without", ignore=shutil.ignore_patterns("segmenter"))
+    own, last = expected(icd, run, images, tags), expected(retrain, run, images, tags)
+    assert not equal(own, last)
+    for folder, masks in ((run, last), (tmp_path / "without", own)):
+        out = tmp_path / f"out of {folder.name}"
+        assert predict(images.root / "images", folder, out, tags) == (2, {})
+        assert equal({name: read_mask(out / "masks", name) for name in images.names}, masks)
+
+
+def test_a_run_that_was_to_end_with_pseudo_labels(run, images, tmp_path):
+    """A network that lies there, but that the settings do not name, is not used."""
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "config.json").read_text())
+    record["config"]["rounds"] = 0
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    photograph = images.images["image 1"]
+    assert predict(photograph, tmp_path / "run", tmp_path / "out", ["cat"]) == (1, {})
+    own = expected(icd, tmp_path / "run", images.subset(["image 1"]), ["cat"])
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "masks", "image 1"), own["image 1"])
+    assert Image.open(tmp_path / "out" / "overlays" / "image 1.png").size == (32, 24)
+
+
+def test_the_masks_of_a_stage(run, images, tmp_path):
+    """Each of the run's ways can be asked for; another one makes the masks anew."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "cam_masks").mkdir()
+    (tmp_path / "run" / "cam_masks" / "threshold.json").write_text('{"threshold": 0.4}')
+    found = {}
+    for stage in ("masks", "pseudo", "cam_masks"):
+        assert predict(images.root / "images", tmp_path / "run", tmp_path / "out", ["dog"], stage) == (2, {})
+        found[stage] = {name: read_mask(tmp_path / "out" / "masks", name) for name in images.names}
+    assert equal(found["masks"], expected(retrain, run, images, ["dog"]))
+    assert equal(found["pseudo"], expected(icd, run, images, ["dog"]))
+    assert not equal(found["cam_masks"], found["pseudo"]) and not equal(found["cam_masks"], found["masks"])
+
+
+def test_a_stage_that_the_run_has_not(run, images, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("segmenter"))
+    with pytest.raises(UserError, match="--stage masks: .*run makes no such masks; it has pseudo and cam_masks"):
+        predict(images.root / "images", tmp_path / "run", tmp_path / "out", None, "masks")
+    last = untrained_run(tmp_path / "retrain", "retrain")
+    with pytest.raises(UserError, match="--stage pseudo: .* it has masks$"):
+        predict(images.root / "images", last, tmp_path / "out", None, "pseudo")
+    shutil.rmtree(last / "segmenter")
+    with pytest.raises(UserError, match="it has none yet"):
+        predict(images.root / "images", last, tmp_path / "out", None, "pseudo")

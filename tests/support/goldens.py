@@ -1,0 +1,111 @@
+"""One tiny example of every class registered under "tfwsss": how to make it and what to feed it.
+
+A new class needs one line here, or `test_conformance.py` fails. `inputs` are the
+positional arguments of a call: of a layer or model its tensors, of a loss y_true
+and y_pred, of a metric the arguments of `update_state`; the first axis is the batch.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfwsss.backbones.small import small
+from tfwsss.layers.batch_normalization import BatchNormalization
+from tfwsss.layers.cross_image_affinity import CrossImageAffinity
+from tfwsss.layers.dense_crf import DenseCRF
+from tfwsss.layers.intra_class import ClassDirections, SignCorrection
+from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.layers.path_affinity import PathAffinity
+from tfwsss.layers.random_walk import RandomWalk
+from tfwsss.layers.superpixel_pool import SuperpixelRefinement
+from tfwsss.losses.affinity import AffinityLoss
+from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
+from tfwsss.losses.multilabel import MultilabelLoss
+from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.losses.segmentation import SegmentationLoss
+from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.cian import CIAN
+from tfwsss.models.classifier import Classifier
+from tfwsss.models.icd import ICD
+from tfwsss.models.segmenter import Segmenter
+from tfwsss.training import optimizers, schedules
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """How to make one object, and the positional arguments to call it with."""
+
+    build: Callable[[], Any]
+    inputs: tuple = ()
+    half_precision: float = 0.05        # largest share by which float16 may differ from float32
+    over_batch: bool = False            # of a loss whose normaliser is the whole batch: images depend on each other
+
+
+RANDOM = np.random.default_rng(0)
+SIGNED = RANDOM.normal(size=(4, 5, 6, 3)).astype("float32")
+OTHER = RANDOM.normal(size=(4, 5, 6, 3)).astype("float32")
+LABELS = np.array([[1, 0, 0], [0, 1, 1], [0, 1, 0], [1, 1, 1]], "float32")
+LOGITS = RANDOM.normal(size=(4, 3)).astype("float32")
+REGIONS = RANDOM.integers(0, 7, (4, 9, 11)).astype("int32")
+IMAGES = RANDOM.uniform(0, 255, (4, 9, 11, 3)).astype("float32")
+SMALL_IMAGES = RANDOM.uniform(0, 255, (4, 5, 6, 3)).astype("float32")
+AFFINITY = RANDOM.uniform(0, 1, (4, 5, 6, 4)).astype("float32")
+MASKS = RANDOM.choice([0, 1, 2, 255], (4, 5, 6)).astype("int32")
+PAIRS = RANDOM.normal(size=(4, 2, 5, 6, 3)).astype("float32")
+PAIRS_OF_IMAGES = RANDOM.uniform(0, 255, (4, 2, 9, 11, 3)).astype("float32")
+
+
+def cross_image_affinity() -> CrossImageAffinity:
+    layer = CrossImageAffinity(filters=4)
+    layer.build((None, *PAIRS.shape[1:]))
+    layer.bn_out.gamma.assign(np.ones(3))       # 0 at first: nothing would be added
+    return layer
+
+
+def icd() -> ICD:
+    keras.utils.set_random_seed(0)
+    return ICD(small(width=0.1), num_classes=3, head_width=4, warm_up_steps=3)
+
+
+def classifier() -> Classifier:
+    return Classifier(small(width=0.1), num_classes=3, dropout=0.0, root=True)
+
+
+def affinity_net() -> AffinityNet:
+    return AffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2, border="full")
+
+
+def cian() -> CIAN:
+    model = CIAN(small(width=0.1), num_ids=3, filters=4)
+    model.get_layer("affinity").bn_out.gamma.assign(np.ones(10))    # 0 at first: nothing would be added
+    return model
+
+
+GOLDENS = {
+    "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
+    "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
+    "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
+    "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),
+    "RandomWalk": Golden(lambda: RandomWalk(radius=2, steps=3), (SIGNED, AFFINITY)),
+    "CrossImageAffinity": Golden(cross_image_affinity, (PAIRS,)),
+    "DenseCRF": Golden(lambda: DenseCRF(iterations=2), (SIGNED, SMALL_IMAGES)),
+    "PairwiseAffinity": Golden(lambda: PairwiseAffinity(radius=2, border="full"), (SIGNED,)),
+    "PathAffinity": Golden(lambda: PathAffinity(radius=3), (SIGNED,)),
+    "MultilabelLoss": Golden(lambda: MultilabelLoss(mean_over_classes=True), (LABELS, LOGITS)),
+    "BottomUpLoss": Golden(lambda: BottomUpLoss(scale=3.0), (LABELS, SIGNED)),
+    "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
+    "AffinityLoss": Golden(lambda: AffinityLoss(2, "full"), (MASKS, AFFINITY), over_batch=True),
+    "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
+    "SegmentationLoss": Golden(lambda: SegmentationLoss("batch"), (MASKS, SIGNED), over_batch=True),
+    "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
+    "CIAN": Golden(cian, ({"image": PAIRS_OF_IMAGES},)),
+    "Classifier": Golden(classifier, ({"image": IMAGES},)),
+    "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
+    "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
+    "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
+    "Adam": Golden(lambda: optimizers.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
+    "PolyDecay": Golden(lambda: schedules.PolyDecay(0.1, 3, 5, every_step=True)),
+}

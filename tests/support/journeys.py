@@ -1,0 +1,82 @@
+"""Whole runs in a process of their own, each made once for all tests, and how to read what they leave."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tests.support.tiny_run import ODD_NAMES, draw_tiny_folder, ended, start, write_config
+
+
+class Journey(NamedTuple):
+    """What a method's run consists of, and how the one that tests share is made."""
+
+    stages: tuple[str, ...]
+    scored: tuple[str, ...]           # those whose mean IoU is printed
+    trained: dict[str, int]           # stages that learn, with their epochs
+    options: tuple[str, ...]          # of the command line
+    redo: str                         # stage to make again
+    sections: dict                    # of the config file
+    lists: dict[str, tuple[str, ...]] = {"training": ODD_NAMES, "pseudo": ODD_NAMES}     # images by use
+
+    @property
+    def masks(self) -> list[str]:
+        """Stages that leave masks."""
+        return [stage for stage in self.scored if stage not in ("cam", "scores")]
+
+    def names(self, stage: str) -> tuple[str, ...]:
+        """Returns the images that a stage makes masks of."""
+        return self.lists["val" if stage.partition("_")[0] == "masks" else "pseudo"]
+
+
+JOURNEYS = {
+    "icd": Journey(("regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"),
+                   ("cam", "cam_masks", "scores", "seeds", "pseudo"), {"icd": 4}, (), "seeds",
+                   {"icd": {"epochs": 4}, "tensorboard": {"profile": [2, 3]}}),
+    "affinitynet": Journey(("classifier", "cam", "cam_masks", "labels", "affinity", "walk", "pseudo", "segmenter",
+                            "relabel"),
+                           ("cam", "cam_masks", "labels", "walk", "pseudo", "relabel"),
+                           {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "walk", {}),
+    "cian": Journey(("classifier", "cam", "cam_masks", "seeds", "segmenter", "pseudo", "segmenter_2", "pseudo_2"),
+                    ("cam", "cam_masks", "seeds", "pseudo", "pseudo_2"),
+                    {"classifier": 2, "segmenter": 2, "segmenter_2": 2}, (), "segmenter_2", {}),
+    "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
+                       ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
+                       "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
+                       {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
+}
+"""AffinityNet's is made on two replicas: logical devices in a fresh process, which share the batch."""
+
+LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ loss .*")
+"""All that a command says without a terminal: the log, and a line an epoch."""
+
+
+def make(base: Path, method: str) -> Path:
+    """Makes data/ under odd names, config.yaml, "run 1", and what was printed as out.txt and err.txt."""
+    journey = JOURNEYS[method]
+    write_config(base / "config.yaml", draw_tiny_folder(base / "data", ODD_NAMES), method, **journey.sections)
+    answer = ended(start("--method", method, "--config", base / "config.yaml", "--run", base / "run 1",
+                         *journey.options))
+    assert answer.code == 0, answer.err
+    (base / "out.txt").write_text(answer.out, "utf-8")
+    (base / "err.txt").write_text(answer.err, "utf-8")
+    return base
+
+
+def result_of(base: Path) -> dict:
+    """Returns the JSON that the first run printed."""
+    return json.loads((base / "out.txt").read_text("utf-8"))
+
+
+def masks_of(folder: Path) -> dict[str, np.ndarray]:
+    """Returns the masks of a folder by name."""
+    return {path.relative_to(folder).with_suffix("").as_posix(): np.array(Image.open(path))
+            for path in folder.rglob("*.png")}
+
+
+def losses(run: Path, stage: str) -> list[float]:
+    """Returns the loss of each epoch."""
+    return [epoch["loss"] for epoch in json.loads((run / stage / "history.json").read_text())]

@@ -1,0 +1,90 @@
+"""Runs as training would leave them, made in a second: networks of random weights, and the files beside them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tests.support.tiny_run import AFFINITYNET, SETTINGS
+
+CLASSES = ("background", "cat", "dog", "sheep")
+CRF = {"iterations": 3, "position_deviation": 12.0}
+HEADS = ("fc8", "conv_ft", "score")
+SEGMENTER: dict[str, Any] = {"masks": {"window": 65, "scales": [1.0, 0.75], "mirror": True, "crf": CRF}}
+
+
+def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
+    """Makes a finished run of a method; `sections` are laid over its tiny settings."""
+    from tfwsss import methods
+    from tfwsss.settings import reading
+
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "retrain": SEGMENTER}[method]
+    values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
+    settings = reading.build(methods.get(method).Config, values, "test")
+    keras.utils.set_random_seed(seed)
+    for stage, build in NETWORKS[method].items():
+        (folder / stage).mkdir(parents=True)
+        model = build()
+        for variable in model.trainable_variables:          # large enough that no map is all but flat
+            if variable.path.split("/")[-2] in HEADS:
+                variable.assign(variable * 30.0)
+        model.save(folder / stage / "model.keras")
+    record = {"method": method, "config": settings.model_dump(mode="json"), "classes": list(CLASSES),
+              "images": {"training": 8, "pseudo": 4}, "versions": {"keras": keras.__version__}}
+    (folder / "config.json").write_text(json.dumps(record), "utf-8")
+    (folder / "metrics.json").write_text(json.dumps({"pseudo": {"kind": "masks", "miou": 0.5}}), "utf-8")
+    return folder
+
+
+def _small():
+    from tfwsss.backbones.small import small
+
+    return small(width=0.25)
+
+
+def _icd() -> keras.Model:
+    from tfwsss.models.icd import ICD
+
+    return ICD(_small(), len(CLASSES) - 1, head_width=8)
+
+
+def _classifier() -> keras.Model:
+    from tfwsss.models.classifier import Classifier
+
+    return Classifier(_small(), len(CLASSES) - 1, 0.0)
+
+
+def _affinity() -> keras.Model:
+    from tfwsss.models.affinity import AffinityNet
+
+    return AffinityNet(_small(), widths=(8, 8, 8), radius=3)
+
+
+def _segmenter() -> keras.Model:
+    from tfwsss.models.segmenter import Segmenter
+
+    return Segmenter(_small(), len(CLASSES), width=8)
+
+
+NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
+    "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity},
+    "retrain": {"segmenter": _segmenter}}
+
+
+def photographs(folder: Path) -> Path:
+    """Writes pictures of all kinds that are served: several sizes, grey, alpha, EXIF, one pixel wide."""
+    from tests.data.files import encoded, odd_images
+
+    folder.mkdir()
+    random = np.random.default_rng(11)
+    for rows, columns in ((48, 64), (65, 65), (1, 40), (90, 1), (1, 1), (130, 70), (33, 150)):
+        grid = random.integers(0, 256, (rows // 12 + 2, columns // 12 + 2, 3))
+        smooth = grid.repeat(12, 0).repeat(12, 1)[:rows, :columns]
+        pixels = np.clip(smooth + random.normal(0, 9, smooth.shape), 0, 255).astype(np.uint8)
+        (folder / f"{rows}x{columns}.jpg").write_bytes(encoded(pixels, "JPEG", quality=95))
+    for kind in ("grey", "alpha", "exif 6", "palette", "a transparent colour", "16 bits"):
+        (folder / f"{kind}.png").write_bytes(odd_images()[kind][1])
+    return folder

@@ -1,0 +1,1 @@
+"""Files that stages leave behind, a reader and a writer for each kind."""

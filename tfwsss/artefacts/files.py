@@ -1,0 +1,132 @@
+"""Where the files of a stage lie, one an image, and how they appear whole."""
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from tfwsss.errors import ImageFault, UserError
+
+EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
+              "images": ".png"}                  # kinds of one file an image
+_CURES = {
+    errno.ENOSPC: "free space on that disk and start again: finished files are kept",
+    errno.EROFS: "name a folder on a disk that can be written",
+    errno.EACCES: "name a folder in which you may write",
+    errno.ENAMETOOLONG: "give the image a shorter name",
+}
+_UNREADABLE = (OSError, SyntaxError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile,
+               Image.DecompressionBombError)
+
+
+def path_of(folder: Path, kind: str, name: str) -> Path:
+    """Returns the file that holds one image's artefact.
+
+    Args:
+        folder: folder of the stage.
+        kind: "scores", "masks", "regions", or "images" for converted copies.
+        name: name of the image; "/" in it makes sub-folders.
+
+    Returns:
+        Path inside `folder`; it need not exist.
+
+    Raises:
+        UserError: the name would lead out of the folder.
+
+    Example:
+    >>> path_of(Path("run/seeds"), "masks", "farm/cow 1").as_posix()
+    'run/seeds/farm/cow 1.png'
+    """
+    pure = PurePosixPath(name)
+    if not name or "\0" in name or "\\" in name or pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise UserError(f"image name {name!r}: leads out of its folder; names are relative, without '..' and '\\'")
+    return Path(folder) / f"{pure}{EXTENSIONS[kind]}"
+
+
+def finished(folder: Path, kind: str, names: Collection[str]) -> set[str]:
+    """Returns those of the names whose file exists: files appear whole, so existing is being finished.
+
+    Args:
+        folder: folder of the stage; may be missing.
+        kind: as in `path_of`.
+        names: names of images.
+    """
+    return {name for name in names if path_of(folder, kind, name).is_file()}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file aside and renames it: readers see the old file or the new, never half of one.
+
+    Args:
+        path: the file; missing folders are made.
+        data: its contents.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    with aside(path) as file:
+        file.write_bytes(data)
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """Returns an image as the bytes of a PNG file.
+
+    Args:
+        image: of any mode that PNG has.
+    """
+    image.save(buffer := io.BytesIO(), "PNG")
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def aside(path: Path, ending: str = ".part") -> Iterator[Path]:
+    """Gives the name of a file to write, and renames it when the block ends well.
+
+    Args:
+        path: the file to be; missing folders are made.
+        ending: of the name to write, where a writer wants a certain one.
+
+    Yields:
+        Path beside it.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    part = Path(path).parent / f".{secrets.token_hex(8)}{ending}"   # short: long image names stay writable
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        cure = _CURES.get(error.errno, "check that folder")
+        raise UserError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what readers raise on missing and broken files into one line for the user.
+
+    Args:
+        path: the file that the block reads.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ImageFault: the file is missing or broken.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ImageFault(f"{path}: no such file; run the stage that writes it again") from error
+    except _UNREADABLE as error:
+        raise ImageFault(f"{path}: cannot be read ({error}); delete it and run its stage again") from error

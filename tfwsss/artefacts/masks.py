@@ -1,0 +1,46 @@
+"""Masks on disk: indexed PNGs, ids for programs and colours for people."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfwsss.artefacts.files import path_of, png_bytes, reading, write_atomically
+from tfwsss.errors import ImageFault
+
+
+def write_mask(folder: Path, name: str, mask: np.ndarray, palette: np.ndarray) -> None:
+    """Writes a mask as indexed PNG: ids for programs, colours for people.
+
+    Args:
+        folder: folder of the artefact.
+        name: name of the image.
+        mask: uint8 `(row, column)`, class ids with background 0 and 255 = ignore.
+        palette: uint8 `(256, 3)`.
+    """
+    if mask.dtype != np.uint8 or mask.ndim != 2:
+        raise ValueError(f"a mask is uint8 (row, column); received {mask.dtype} {mask.shape}")
+    image = Image.fromarray(np.ascontiguousarray(mask))
+    image.putpalette(np.ascontiguousarray(palette, np.uint8).tobytes())   # "L" becomes "P" with all 256 colours
+    write_atomically(path_of(folder, "masks", name), png_bytes(image))
+
+
+def read_mask(folder: Path, name: str) -> np.ndarray:
+    """Reads a mask: an indexed or a grey PNG.
+
+    Args:
+        folder: folder of the artefact.
+        name: name of the image.
+
+    Returns:
+        uint8 `(row, column)`, class ids with background 0 and 255 = ignore.
+
+    Raises:
+        ImageFault: no such file, or it is broken, or it holds colours in place of ids.
+    """
+    path = path_of(folder, "masks", name)
+    with reading(path), Image.open(path) as image:
+        if image.mode in ("P", "L", "1"):
+            return np.array(image).astype(np.uint8, copy=False)
+        mode = image.mode
+    raise ImageFault(f"{path}: mode {mode}; expected an indexed or grey PNG whose values are class ids")

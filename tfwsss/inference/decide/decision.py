@@ -1,0 +1,50 @@
+"""What a rule decides of one image, and the classes that count where no tags are given."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from tfwsss.inference.views import Picture
+from tfwsss.ops.resize import part_means
+
+
+class Decision(NamedTuple):
+    """What a rule decides of one image.
+
+    Args:
+        scores: float32 `(row, column, 1 + kept class)`, 0 to 1, the background first.
+        ids: int32 `(row, column)`: 0 background, 1 for the first kept class and so on, 255 undecided.
+    """
+
+    scores: Any
+    ids: Any
+
+
+def likely_by_logits(key: str, maps: Mapping, picture: Picture) -> tuple:
+    """Finds the classes likelier than not, or else the likeliest, by the mean of raw class maps over the image.
+
+    Args:
+        key: of those maps, one channel a class.
+        maps: of one image, `(row', column', class)`.
+        picture: the image.
+
+    Returns:
+        Probabilities and which classes count, both `(class,)`.
+    """
+    logits = part_means(maps[key], picture.size, picture.covers, align_corners=True)
+    return ops.sigmoid(logits), logits >= ops.minimum(ops.max(logits), 0.0)
+
+
+def likely_somewhere(maps: Mapping, picture: Picture) -> tuple:
+    """Lets all classes count; each is as likely as it is at its best position.
+
+    Args:
+        maps: "probabilities" of all ids, of one image.
+        picture: the image.
+
+    Returns:
+        Probabilities and which classes count, both `(class,)`.
+    """
+    best = ops.max(maps["probabilities"], axis=(0, 1))[1:]
+    return best, ops.ones_like(best, dtype="bool")

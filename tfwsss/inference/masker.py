@@ -1,0 +1,216 @@
+"""What a finished stage is: a photograph to its mask."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.inference.decide.decision import Decision
+from tfwsss.inference.see import Seer, covered, images_at_a_time, stride_of
+from tfwsss.inference.sharpen import CRF, sharpen, sharpen_arrays
+from tfwsss.inference.stream import batches_by_size, in_threads
+from tfwsss.inference.views import Picture, View
+from tfwsss.palette import IGNORE
+
+
+class Answer(NamedTuple):
+    """What is said of one image; in a graph, what nobody reads is not computed.
+
+    Args:
+        mask: uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
+        scores: float32 `(row, column, id)`, 0 to 1, background first: what the mask was decided by, before the CRF; 0
+            for classes that do not count.
+        likely: float32 `(class,)`: how likely the image shows each class, 0 to 1.
+    """
+
+    mask: Any
+    scores: Any
+    likely: Any
+
+
+class Found(NamedTuple):
+    """The mask of one image as arrays.
+
+    Args:
+        mask: uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
+        image: uint8 `(row, column, 3)`.
+        certainty: float32 `(row, column)`, the largest score of each pixel before the CRF; None unless asked for.
+    """
+
+    mask: np.ndarray
+    image: np.ndarray
+    certainty: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Masker:
+    """How a finished stage makes masks: it sees, decides and sharpens.
+
+    Args:
+        network: image `(batch, row, column, 3)`, 0-255, to a dictionary of maps `(batch, row', column', channel)`;
+            under `Windows` to "logits" of all ids, of which `presence` and `decide` get "probabilities".
+        num_ids: classes with background.
+        view: how the network sees an image.
+        presence: maps of one image and its Picture to two vectors `(class,)`: how likely the image shows each class,
+            0 to 1, and which classes count where no tags are given.
+        decide: maps of one image, its Picture and the labels int32 `(kept class,)` that count, to a Decision.
+        crf: what sharpens.
+        others: networks that `decide` calls.
+    """
+
+    network: keras.Model
+    num_ids: int
+    view: View
+    presence: Callable
+    decide: Callable
+    crf: CRF
+    others: tuple[keras.Model, ...] = ()
+
+    @functools.cached_property
+    def stride(self) -> int:
+        """Pixels between positions of the maps."""
+        return stride_of(self.network)
+
+    @functools.cached_property
+    def seer(self) -> Seer:
+        """The network, compiled for whole images."""
+        return Seer(self.network, self.view)
+
+    def picture(self, image) -> Picture:
+        """Returns an image as rules take it.
+
+        Args:
+            image: uint8 `(row, column, 3)`.
+        """
+        size = tf.shape(image)[:2]
+        return Picture((size[0], size[1]), covered(self.stride, self.view, (size[0], size[1])), image)
+
+    def answer(self, maps, image, tags=None) -> Answer:
+        """Makes the mask of one image of its maps, inside a graph.
+
+        Args:
+            maps: of `see`, without the batch's axis.
+            image: uint8 `(row, column, 3)`.
+            tags: boolean `(class,)`, classes that the image shows; None lets the network decide.
+
+        Returns:
+            Answer.
+        """
+        likely, scores, ids = self.decided(maps, image, tags)
+        mask = sharpen(self.crf, scores, ids, image, self.num_ids)
+        return Answer(tf.cast(mask, tf.uint8), scores, likely)
+
+    def decided(self, maps, image, tags=None) -> tuple:
+        """Decides on one image before the CRF.
+
+        Args:
+            maps: as in `answer`.
+            image: as in `answer`.
+            tags: as in `answer`.
+
+        Returns:
+            How likely each class is, `(class,)`; scores `(row, column, id)` of all ids; ids int32 `(row, column)`.
+        """
+        picture = self.picture(image)
+        likely, kept = self.presence(maps, picture)
+        kept = kept if tags is None else tags
+        classes = tf.cast(tf.reshape(tf.where(kept), [-1]), tf.int32)
+        decision = self.decide(maps, picture, classes)
+        return likely, scores_of_all(decision, kept, self.num_ids), named_ids(decision, classes)
+
+    def masks(self, images: ImageSet, names: Sequence[str], tagged: bool,
+              certainty: bool = False) -> Iterator[tuple[str, Found | ImageFault]]:
+        """Makes the masks of images.
+
+        Args:
+            images: the data set.
+            names: what to make masks of.
+            tagged: whether only the images' own labels count.
+            certainty: whether to tell how sure each pixel is.
+
+        Yields:
+            Name, and Found or a fault; images of one size come together.
+        """
+        def seen() -> Iterator[tuple]:
+            for part, found in batches_by_size(images, names, lambda size: images_at_a_time(self.view, size)):
+                if isinstance(found, ImageFault):
+                    yield part[0], found, None
+                    continue
+                maps = self.seer(found)
+                for place, name in enumerate(part):
+                    yield name, found[place], {key: each[place] for key, each in maps.items()}
+
+        def one(item) -> tuple[str, Found | ImageFault]:
+            name, image, maps = item
+            if maps is None:
+                return name, image
+            return name, self._found(maps, image, images.multi_hot(name) > 0 if tagged else None, certainty)
+
+        return in_threads(one, seen())
+
+    def _found(self, maps, image: np.ndarray, tags: np.ndarray | None, certainty: bool) -> Found:
+        scored = certainty or (self.crf.on and self.crf.certainty is None)
+        scores, ids = self._compiled(tags is not None, scored)(maps, image, *(() if tags is None else (tags,)))
+        mask = sharpen_arrays(self.crf, scores, ids.numpy(), image, self.num_ids)
+        return Found(mask, image, scores.numpy().max(axis=-1) if certainty else None)
+
+    @functools.cached_property
+    def _traces(self) -> dict[tuple[bool, bool], Callable]:
+        return {}
+
+    def _compiled(self, tagged: bool, scored: bool) -> Callable:
+        """Returns `decided` for unknown sizes; scores that nobody asks for are not computed."""
+        if (tagged, scored) not in self._traces:
+            self._traces[tagged, scored] = self._traced(tagged, scored)
+        return self._traces[tagged, scored]
+
+    def _traced(self, tagged: bool, scored: bool) -> Callable:
+        outputs = self.network.output
+        unknown = {key: tf.TensorSpec((None, None, shape.shape[-1])) for key, shape in outputs.items()}
+        maps = {"probabilities": unknown["logits"]} if "logits" in unknown else unknown
+        specs = [maps, tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((None,), tf.bool)] * tagged]
+
+        def work(maps, image, tags=None):
+            _, scores, ids = self.decided(maps, image, tags)
+            return (scores if scored else tf.zeros([1])), ids
+
+        return tf.function(work, input_signature=specs, autograph=False)
+
+
+def named_ids(decision: Decision, classes):
+    """Turns places among the kept classes into mask ids.
+
+    Args:
+        decision: of a rule.
+        classes: int32 `(kept class,)`, labels.
+
+    Returns:
+        int32 `(row, column)`: 0 background, label + 1, 255 undecided.
+    """
+    ids = tf.concat([[0], classes + 1], axis=0)
+    undecided = decision.ids == IGNORE
+    return tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, decision.ids)))
+
+
+def scores_of_all(decision: Decision, kept, num_ids: int):
+    """Spreads the scores of the kept classes over all ids; the others get 0.
+
+    Args:
+        decision: of a rule.
+        kept: boolean `(class,)`.
+        num_ids: classes with background.
+
+    Returns:
+        float32 `(row, column, id)`.
+    """
+    count = tf.cast(kept, tf.int32)
+    place = tf.where(kept, tf.cumsum(count), tf.reduce_sum(count) + 1)              # the last is a plane of zeros
+    place = tf.concat([[0], place], axis=0)
+    scores = tf.gather(tf.pad(decision.scores, [[0, 0], [0, 0], [0, 1]]), place, axis=2)
+    return tf.ensure_shape(scores, (None, None, num_ids))

@@ -1,0 +1,75 @@
+"""How a network is shown whole images, and what an image is to the rules that decide on its maps."""
+
+from typing import Any, NamedTuple
+
+from tfwsss.backbones.facts import GREY
+
+
+class Canvas(NamedTuple):
+    """Images lie at the upper left of a square canvas; larger ones are reduced to fit.
+
+    Args:
+        side: of the canvas in pixels.
+        scales: factors at which the network sees each image; its maps are averaged.
+        mirror: also see each image mirrored.
+        colour: red, green, blue of the rest of the canvas, 0-255.
+        batch_size: canvases at a time.
+    """
+
+    side: int
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
+    batch_size: int = 4
+
+
+class OwnSize(NamedTuple):
+    """Images are seen at their own sizes, and their maps are enlarged to those: the way of AffinityNet's program.
+
+    Args:
+        scales: factors at which the network sees each image; its maps are averaged.
+        mirror: also see each image mirrored.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+
+
+class Windows(NamedTuple):
+    """Images keep their size; large ones are seen in overlapping windows. The maps are logits of all ids.
+
+    Args:
+        side: of the largest window in pixels.
+        scales: factors at which the network sees each image.
+        mirror: also see each image mirrored.
+        colour: red, green, blue round images that do not fill the grid, 0-255.
+        average: what is averaged over scales and mirror images: `probabilities`, `logits`, or `logits_and_maximum`,
+            where the largest logits over all scales count as one scale more.
+        batch_size: windows at a time.
+    """
+
+    side: int
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
+    average: str = "probabilities"
+    batch_size: int = 4
+
+
+View = Canvas | OwnSize | Windows
+
+
+class Picture(NamedTuple):
+    """One image beside its maps.
+
+    Args:
+        size: rows and columns of the image.
+        covers: rows and columns that the maps cover, in the image's pixels; the image is the upper left of that.
+        image: uint8 `(row, column, 3)`, or None where a rule does not look at it.
+        saliency: bytes `(row, column)`, 255 = salient, or None.
+    """
+
+    size: Any
+    covers: Any
+    image: Any = None
+    saliency: Any = None

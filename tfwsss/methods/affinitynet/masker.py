@@ -1,0 +1,39 @@
+"""How AffinityNet's networks make masks of any photograph."""
+
+import functools
+from pathlib import Path
+
+from tfwsss.inference.decide.walk import decide_by_walk
+from tfwsss.inference.masker import Masker
+from tfwsss.methods.affinitynet.config import Config
+from tfwsss.steps.cam_masks import class_map_masker
+from tfwsss.steps.class_maps import ClassMapNetwork
+from tfwsss.steps.classifier import load_class_maps
+from tfwsss.steps.confident_labels import power
+from tfwsss.steps.crf import crf_from_masks
+from tfwsss.steps.random_walk import load_walker
+
+
+def class_maps(config: Config, run: Path) -> ClassMapNetwork:
+    """Loads the plain class maps of a run, beside which it is judged.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+    """
+    return load_class_maps(config.given.get("classifier", run / "classifier"))
+
+
+def masker(config: Config, run: Path) -> Masker:
+    """Returns how a finished run makes its pseudo labels.
+
+    Args:
+        config: the run's settings.
+        run: folder of the run.
+    """
+    folders = {name: config.given.get(name, run / name) for name in ("affinity", "cam_masks")}
+    walker = load_walker(folders["affinity"], config.walk)
+    alpha = power(config.walk.alpha, config.cam_masks, folders["cam_masks"])
+    rule = functools.partial(decide_by_walk, walker, alpha, config.cam.views)
+    return class_map_masker(class_maps(config, run), config.cam, rule, crf_from_masks(config.pseudo),
+                            (walker.network,))

@@ -1,0 +1,120 @@
+"""What AffinityNet's second training does with its network: build, feed and watch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfwsss.artefacts.files import finished
+from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import facts_of
+from tfwsss.batches.shrink import reduce_ids
+from tfwsss.batches.streams import steps_per_epoch, training_batches
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import UserError
+from tfwsss.methods.affinitynet.config import AffinitySettings
+from tfwsss.models.affinity import AffinityNet
+from tfwsss.ops.offsets import half_disc, reach
+from tfwsss.runs.stage import Context, Inputs
+from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.optimizers import DECAYED
+
+HEADS = ("f8_3", "f8_4", "f8_5", "f9")
+"""Layers that learn faster than the backbone."""
+
+DECAYING = (*DECAYED, "gn8_*/gamma")
+"""What decays: in the released code the scales of VGG-16's group norms too."""
+
+
+def build(settings: AffinitySettings, context: Context, inputs: Inputs, images: ImageSet) -> AffinityNet:
+    """Builds and compiles the network.
+
+    Args:
+        settings: of network and training.
+        context: not read.
+        inputs: not read.
+        images: the usable training images.
+
+    Returns:
+        Compiled `AffinityNet`.
+
+    Raises:
+        UserError: a crop in which no pair would be compared.
+    """
+    _check_pairs(settings)
+    known = settings.backbone.name == "vgg16"
+    form = {"form": "affinitynet", "fc6_dilation": 4} if known else {}
+    backbone = build_backbone(**settings.backbone.model_dump(), **form)
+    model = AffinityNet(backbone, widths=settings.widths, group_norm=known, radius=settings.radius,
+                        border=settings.border)
+    steps = steps_per_epoch(images, settings.batch_size)
+    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS, DECAYING), jit_compile=False)
+    return model
+
+
+def _stride(settings: AffinitySettings) -> int:
+    return facts_of(settings.backbone.name).output_stride(settings.backbone.output_stride)
+
+
+def _check_pairs(settings: AffinitySettings) -> None:
+    """Refuses a crop so small that no pair is `released`: nothing would be learnt from it."""
+    stride, needed = _stride(settings), 2 * reach(half_disc(settings.radius)) + 1
+    grid = -(-settings.crop // stride)
+    if settings.border == "released" and grid < needed:
+        raise UserError(f"affinity: a crop of {settings.crop} pixels makes {grid} x {grid} positions of "
+                        f"{settings.backbone.name}; with border 'released' and radius {settings.radius} pairs begin "
+                        f"at {needed}: set affinity.border=full, or affinity.crop={(needed - 1) * stride + 1} or more")
+
+
+def usable(source: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
+    """Returns what finds the images that can be trained on: those with marginals, or with given labels.
+
+    Args:
+        source: stage that is learnt from.
+        images: the training images.
+    """
+    kind = "marginals" if source == "marginals" else "masks"
+    return lambda inputs: finished(inputs[source], kind, images.names)
+
+
+def batches(settings: AffinitySettings, source: str, context: Context, inputs: Inputs, images: ImageSet,
+            first: int) -> Any:
+    """Returns the training batches from an epoch on.
+
+    Args:
+        settings: of the training.
+        source: stage that is learnt from: marginals, whose means over cells decide, or given masks.
+        context: seed of the run.
+        inputs: the finished stage.
+        images: the usable training images.
+        first: epoch to begin with.
+
+    Returns:
+        `tf.data` batches of "image" and "mask", the latter on the network's grid.
+    """
+    stride, num_ids = _stride(settings), len(images.classes)
+    common = {"batch_size": settings.batch_size, "how": settings.augmentation((0.0, 0.0, 0.0)), "seed": context.seed,
+              "epochs": settings.epochs, "initial_epoch": first}
+    if source == "marginals":
+        data = training_batches(images, **common, marginals=inputs[source], cell=stride)
+        return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
+    data = training_batches(images, **common, masks=inputs[source])
+    return data.map(lambda x, y: ({"image": x["image"]}, {"mask": reduce_ids(y["mask"], stride, num_ids)}))
+
+
+def callbacks(settings: AffinitySettings, context: Context, run: Path, model: AffinityNet,
+              images: ImageSet) -> list[keras.callbacks.Callback]:
+    """Returns what watches the training.
+
+    Args:
+        settings: of the training.
+        context: of the run.
+        run: the run's folder.
+        model: the network.
+        images: the usable training images.
+
+    Returns:
+        Keras callbacks.
+    """
+    return fit_callbacks("affinity", context, settings, run, images)

@@ -1,0 +1,37 @@
+"""CIAN: a segmentation network trained on seeds in groups of images that share a class, then on its own masks."""
+
+import dataclasses
+
+from tfwsss.data.sources import Splits
+from tfwsss.methods.cian.config import Config
+from tfwsss.methods.cian.training import cian_stage
+from tfwsss.runs.stage import Stage
+from tfwsss.steps.cam_masks import cam_mask_stage
+from tfwsss.steps.class_maps import class_map_stage
+from tfwsss.steps.classifier import classifier_stage, load_class_maps
+from tfwsss.steps.confident_labels import seed_stage
+from tfwsss.steps.rounds import segmenter_rounds
+
+
+def stages(config: Config, splits: Splits) -> list[Stage]:
+    """Fan et al., AAAI 2020: positions read from another image of the class what their own does not show.
+
+    Args:
+        config: settings.
+        splits: what to train on, and to segment without tags.
+
+    Returns:
+        The stages, in order: seeds with all that they are made of unless they are given, then rounds of `segmenter`,
+        `pseudo` and `masks`.
+    """
+    images = splits.training
+    first = [
+        classifier_stage("classifier", images, config.classifier),
+        class_map_stage("cam", images, config.cam, "classifier", load_class_maps),
+        cam_mask_stage("cam_masks", images, config.cam_masks, "cam"),
+        seed_stage("seeds", images, config.seeds, config.cam_masks, config.cam),
+    ]
+    if "seeds" in config.given:
+        first = first[-1:]                                    # nobody asks for class maps
+    first = [dataclasses.replace(stage, split="training") for stage in first]
+    return [*first, *segmenter_rounds(config, splits, "seeds", "training", train=cian_stage, relabelled="pseudo")]

@@ -1,0 +1,123 @@
+"""A run folder, opened again: its configuration, its images, and how it makes masks of any photograph."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tfwsss import methods
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import open_splits
+from tfwsss.data.survey import survey
+from tfwsss.errors import UserError
+from tfwsss.inference.masker import Masker
+from tfwsss.settings import reading
+from tfwsss.steps.cam_masks import cam_masker, threshold_of
+from tfwsss.steps.rounds import SegmenterRounds, last_masker, network_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A folder in which a method has run.
+
+    Args:
+        folder: the run's folder.
+        config: the method's complete settings.
+    """
+
+    folder: Path
+    config: SegmenterRounds
+
+    @functools.cached_property
+    def record(self) -> dict:
+        """What `config.json` holds beside the settings: classes, versions, numbers of images."""
+        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+
+    def images(self, split: str = "pseudo") -> ImageSet:
+        """Returns the images of one use, as the run saw them.
+
+        Args:
+            split: field of `data.sources.Splits`.
+
+        Raises:
+            UserError: the data are no longer where they were, or the run has no such images.
+        """
+        images = getattr(open_splits(self.config.data, demo_folder(self.folder)), split)
+        if images is None:
+            raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
+        return survey(images, self.folder, self.config.data.max_pixels)[0]
+
+    def masker(self, stage: str | None = None) -> tuple[str, Masker]:
+        """Returns how the run makes masks of any image.
+
+        Args:
+            stage: which of its stages to repeat: `masks`, by its segmentation network; `pseudo`, by the method's own
+                rule; `cam_masks`, from plain class maps. None takes the first of these that the run has.
+
+        Returns:
+            The stage, and its Masker.
+
+        Raises:
+            UserError: the run has no such stage.
+        """
+        makers = self._makers()
+        if stage is not None and stage not in makers:
+            raise UserError(f"--stage {stage}: {self.folder} makes no such masks; it has "
+                            f"{' and '.join(makers) or 'none yet'}")
+        if not makers:
+            return "masks", last_masker(self.config, self.folder)      # says which file is missing
+        stage = stage or next(iter(makers))
+        return stage, makers[stage]()
+
+    def _makers(self) -> dict[str, Callable[[], Masker]]:
+        own, config, folder = methods.get(self.config.method), self.config, self.folder
+        found: dict[str, Callable[[], Masker]] = {}
+        if network_of(config, folder):
+            found["masks"] = lambda: last_masker(config, folder)
+        if own.masker:
+            found["pseudo"] = lambda: own.masker(config, folder)
+        if own.class_maps:
+            found["cam_masks"] = lambda: cam_masker(
+                own.class_maps(config, folder), config.cam,
+                threshold_of(config.cam_masks, config.given.get("cam_masks", folder / "cam_masks")))
+        return found
+
+
+def load_run(folder: Path) -> Run:
+    """Opens a run folder.
+
+    Args:
+        folder: one that `python -m tfwsss.train` has made.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: the folder is no run.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))["config"]
+        method = values["method"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder} is no run folder: it has no readable config.json; name the folder that "
+                        "python -m tfwsss.train printed") from None
+    return Run(Path(folder), reading.build(methods.get(method).config, values, str(path)))
+
+
+def demo_folder(run: Path) -> Path:
+    """Returns where the built-in data set of a run is drawn: beside it, so that runs share it.
+
+    Args:
+        run: the run's folder.
+
+    Returns:
+        Absolute path.
+
+    Example:
+
+    >>> demo_folder(Path("/data/runs/demo")).as_posix()
+    '/data/runs'
+    """
+    return Path(run).resolve().parent

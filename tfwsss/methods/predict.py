@@ -1,0 +1,107 @@
+"""What `python -m tfwsss.predict` does: any photographs, with tags or without, to masks and overlays."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfwsss import logs
+from tfwsss.artefacts.drawing import overlay
+from tfwsss.artefacts.files import finished, path_of, write_atomically
+from tfwsss.artefacts.masks import write_mask
+from tfwsss.data.folder import index_images
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.labels import nearest
+from tfwsss.data.survey import survey
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.inference.stream import in_threads
+from tfwsss.methods.opened import load_run
+from tfwsss.palette import voc_palette
+
+
+def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
+            stage: str | None = None) -> tuple[int, dict[str, str]]:
+    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
+
+    An interrupted call goes on where it stopped; a call with another run or other
+    tags makes every mask anew.
+
+    Args:
+        source: a photograph, or a folder of them.
+        run: a finished run.
+        out: where the pictures go.
+        tags: classes that every image shows; None lets the network decide.
+        stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
+
+    Returns:
+        Number of images with a mask, and a message for each that could not be used.
+
+    Raises:
+        UserError: no such image or run, or a stage that it has not, or a tag that is no class of the run.
+    """
+    logs.open_log()
+    opened = load_run(run)
+    chosen, masker = opened.masker(stage)
+    classes = tuple(opened.record["classes"])
+    images = _images(source, classes, _labels(tags, classes, run))
+    usable, faults = survey(images, out, opened.config.data.max_pixels)
+    before = _as_before(out, opened.folder, chosen, tags)
+    done = finished(out / "masks", "masks", usable.names) if before else set()
+    missing = usable.subset(name for name in usable.names if name not in done)
+    faults = dict(faults)
+    pairs = masker.masks(missing, missing.names, tags is not None) if missing.names else ()
+
+    def written(pair) -> tuple[str, str | None]:
+        name, found = pair
+        if isinstance(found, ImageFault):
+            return name, str(found)
+        _write_overlay(out, name, overlay(found.image, found.mask, images.palette))
+        write_mask(out / "masks", name, found.mask, images.palette)          # last: it says that the image is done
+        return name, None
+
+    for name, fault in logs.track(in_threads(written, pairs), "predict", len(missing.names)):
+        if fault:
+            faults[name] = fault
+    return len(usable.names) - len(faults.keys() & set(usable.names)), faults
+
+
+def _as_before(out: Path, run: Path, stage: str, tags: Sequence[str] | None) -> bool:
+    """Says whether the folder's masks were made by the same call, and notes what makes them now."""
+    path = out / "made_by.json"
+    made = json.dumps({"run": str(run.resolve()), "stage": stage, "tags": None if tags is None else sorted(tags)},
+                      ensure_ascii=False).encode()
+    same = path.is_file() and path.read_bytes() == made
+    write_atomically(path, made)
+    return same
+
+
+def _images(source: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:
+    if source.is_dir():
+        paths = index_images(source)
+        if not paths:
+            raise UserError(f"{source}: no image in it; expected files such as .jpg or .png")
+    elif source.is_file():
+        paths = {source.stem: source}
+    else:
+        raise UserError(f"{source}: no such image or folder; check the path")
+    return ImageSet(tuple(paths), source, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {})
+
+
+def _labels(tags: Sequence[str] | None, classes: tuple[str, ...], run: Path) -> tuple[int, ...]:
+    """Returns the labels of the tags; all of them where there are none."""
+    names = classes[1:]
+    if tags is None:
+        return tuple(range(len(names)))
+    for tag in tags:
+        if tag not in names:
+            raise UserError(f"--tags: '{tag}' is no class of {run}; {nearest(tag, names)}")
+    return tuple(sorted({names.index(tag) for tag in tags}))
+
+
+def _write_overlay(out: Path, name: str, picture: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    write_atomically(path_of(out / "overlays", "images", name), buffer.getvalue())

@@ -1,0 +1,1 @@
+"""A segmentation network trained on masks that are given."""

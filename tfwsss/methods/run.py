@@ -1,0 +1,154 @@
+"""What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfwsss import logs, methods
+from tfwsss.artefacts.files import write_atomically
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.survey import survey
+from tfwsss.errors import UserError
+from tfwsss.logs import LOG
+from tfwsss.methods.opened import demo_folder
+from tfwsss.runs import devices, runner, scoring
+from tfwsss.runs.stage import Context, Stage
+from tfwsss.settings import reading
+from tfwsss.settings.sections import RunSettings
+
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
+         "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
+         "--set data.root=VOCdevkit/VOC2012")
+_PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
+
+
+def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequence[str] = (),
+          redo: Sequence[str] = (), until: str | None = None, *,
+          report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Runs a method and scores, reports and lists what came of it.
+
+    Args:
+        method: its name; None: the file's, or else ICD.
+        file: YAML of settings, or None.
+        folder: of the run, or None.
+        sets: single settings, `section.key=value`.
+        redo: stages to make again.
+        until: last stage to run.
+        report: writes the page of a run folder, and says where.
+
+    Returns:
+        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used.
+
+    Raises:
+        UserError: whatever the user can mend.
+    """
+    logs.open_log()
+    settings = read_settings(method, file, sets)
+    devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
+    folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
+    with runner.locked(folder):
+        logs.open_log(folder)
+        if file is None and settings.data.kind == "demo":
+            LOG.info(_HINT)
+        splits, faults = _look(settings, folder)
+        _write_config(folder, settings, splits)
+        stages = methods.get(settings.method).stages(settings, splits)
+        _forget(folder, stages, redo)
+        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
+                                     until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
+        write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
+        page = report(folder)
+    metrics = _metrics(folder)
+    miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
+    LOG.info("report: %s", page)
+    return {"run": str(folder), "report": str(page), "miou": miou}, faults
+
+
+def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) -> RunSettings:
+    """Returns a method's settings: defaults, or those of the built-in data set, then the file, then single ones.
+
+    Args:
+        method: its name; None: the file's, or else ICD.
+        file: YAML, or None.
+        sets: texts `section.key=value`.
+
+    Raises:
+        UserError: unknown method or key, or a value of a wrong type.
+    """
+    values = reading.read_yaml(file) if file else {}
+    method = method or str(values.get("method") or methods.METHODS[0])
+    own = methods.get(method)
+    single = reading.parse_sets(sets)
+    if values.get("method", method) != method:
+        raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
+    chosen = reading.merge(values, single)
+    data = chosen.get("data") or {}
+    base = own.demo if isinstance(data, Mapping) and data.get("kind", "demo") == "demo" else {}
+    origin = " and ".join(filter(None, [str(file) if file else "", "--set" if sets else ""])) or "defaults"
+    return reading.build(own.config, reading.merge(base, chosen) | {"method": method}, origin)
+
+
+def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
+    """Opens every image once; returns the usable ones, and the faults."""
+    splits = open_splits(settings.data, demo_folder(folder))
+    images, pseudo, val = splits
+    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
+             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
+             ", ".join(images.classes[1:]))
+    faults: dict[str, str] = {}
+
+    def usable(images: ImageSet) -> ImageSet:
+        found, unusable = survey(images, folder, settings.data.max_pixels)
+        faults.update(unusable)
+        return found
+
+    training = usable(images)
+    further = training if pseudo is images else usable(pseudo)
+    return Splits(training, further, usable(val) if val else None), faults
+
+
+def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
+              "classes": list(splits.training.classes),
+              "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
+    write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    path = folder / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
+    """Drops scores of stages that are not finished, are made again, or are none of this method's now."""
+    own = {stage.name for stage in stages} - {stage.name for stage in runner.depending(stages, set(redo))}
+    kept = {name: score for name, score in _metrics(folder).items()
+            if name in own and (folder / name / "stage.json").is_file()}
+    write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
+
+
+def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Scores a finished stage where there are masks to score by."""
+    metrics, images = _metrics(folder), getattr(splits, stage.split)
+    if stage.kind not in ("masks", "scores") or not images.masks or stage.name in metrics:
+        return
+    if stage.kind == "masks":
+        score = scoring.score_masks(output, images)
+    else:
+        score = scoring.score_scores(output, images)
+    metrics[stage.name] = score
+    write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
+    for warning in score["warnings"]:
+        LOG.warning("%s: %s", stage.name, warning)
+    if score["miou"] is not None:
+        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])

@@ -1,0 +1,1 @@
+"""Pages, pictures and scores of finished runs."""

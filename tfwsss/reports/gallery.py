@@ -1,0 +1,194 @@
+"""Pictures of a run: the same images through all its stages, and the images it does worst on."""
+
+import base64
+import dataclasses
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfwsss.artefacts.drawing import class_heat, fit_within, overlay
+from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.masks import read_mask
+from tfwsss.artefacts.scores import read_scores
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.inference.kept import strongest
+from tfwsss.metrics.iou import iou
+from tfwsss.runs.scoring import count_mask
+
+SIDE = 300
+"""Pixels of a picture's longer side."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One image through the stages.
+
+    Args:
+        name: name of the image.
+        tags: its image-level labels in words.
+        pictures: title to data address of a picture; None where there is none.
+        iou: mean IoU of its last masks in 0–1, or None.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    pictures: Mapping[str, str | None]
+    iou: float | None
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """Picks names at equal distances, so that every part of the data is seen and a new run shows the same.
+
+    Args:
+        names: names in their order.
+        count: how many to pick.
+
+    Returns:
+        At most `count` names in their order.
+
+    Example:
+    >>> spread(["a", "b", "c", "d", "e"], 3)
+    ['a', 'c', 'e']
+    """
+    places = np.unique(np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int))
+    return [names[place] for place in places] if names else []
+
+
+def rows(stages: Mapping[str, tuple[str, Path]], images: ImageSet, names: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """Draws images through the stages.
+
+    Args:
+        stages: stage to its kind ("scores" or "masks") and folder, in the order of the columns.
+        images: image set of the run.
+        names: images to draw.
+
+    Returns:
+        A row for each image that can be read, and what hinders the others.
+    """
+    found, faults = [], []
+    for name in names:
+        try:
+            found.append(_row(stages, images, name))
+        except ImageFault as fault:
+            faults.append(str(fault))
+    return found, faults
+
+
+def image_ious(folder: Path, images: ImageSet, names: Sequence[str]) -> dict[str, float]:
+    """Scores every image for itself.
+
+    Args:
+        folder: masks artefact.
+        images: image set with true masks.
+        names: images to score; those that cannot be scored are left out.
+
+    Returns:
+        Name to mean IoU in 0–1 over the classes that occur in that image, the worst first.
+    """
+    scores = {name: _image_iou(folder, images, name) for name in names if name in images.masks}
+    known = {name: score for name, score in scores.items() if score is not None}
+    return dict(sorted(known.items(), key=lambda pair: pair[1]))
+
+
+def mask_shares(folder: Path, classes: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+    """Measures which share of the pixels each class fills, without any truth.
+
+    Args:
+        folder: masks artefact.
+        classes: names in the order of the mask ids.
+        names: images to count; those that cannot be read are left out.
+
+    Returns:
+        Class and "ignore" to share in 0–1; empty where no mask could be read.
+    """
+    counts = np.zeros(256, np.int64)
+    for name in names:
+        try:
+            counts += np.bincount(read_mask(folder, name).ravel(), minlength=256)
+        except ImageFault:
+            continue
+    titles = dict(enumerate(classes)) | {255: "ignore"}
+    total = counts.sum()
+    return {title: float(counts[place] / total) for place, title in titles.items()} if total else {}
+
+
+def data_address(content: bytes, kind: str) -> str:
+    """Returns bytes as an address that a page can hold.
+
+    Args:
+        content: the bytes of a file.
+        kind: its media type, such as "image/svg+xml".
+
+    Returns:
+        A data URL.
+
+    Example:
+    >>> data_address(b"x", "text/plain")
+    'data:text/plain;base64,eA=='
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _row(stages: Mapping[str, tuple[str, Path]], images: ImageSet, name: str) -> Row:
+    image = images.read_image(name)
+    small = fit_within(image, SIDE)
+    pictures: dict[str, str | None] = {"image": _jpeg(small)}
+    last = None
+    for title, (kind, folder) in stages.items():
+        last = folder if kind == "masks" and finished(folder, kind, [name]) else last
+        pictures[title] = _picture(_drawer(kind), folder, name, small, images)
+    if images.masks:
+        pictures["truth"] = _picture(_draw_truth, images.root, name, small, images)
+    tags = tuple(images.classes[label + 1] for label in images.labels[name])
+    return Row(name, tags, pictures, _image_iou(last, images, name) if last else None)
+
+
+def _drawer(kind: str) -> Callable[..., np.ndarray]:
+    return _draw_scores if kind == "scores" else _draw_mask
+
+
+def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    winner, strength = strongest(read_scores(folder, name))
+    return class_heat(small, winner, strength, images.palette)
+
+
+def _draw_mask(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    return _over(small, read_mask(folder, name), images)
+
+
+def _draw_truth(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    return _over(small, images.read_mask(name), images)
+
+
+def _over(small: np.ndarray, mask: np.ndarray, images: ImageSet) -> np.ndarray:
+    nearest = Image.fromarray(mask).resize(small.shape[1::-1], Image.Resampling.NEAREST)
+    return overlay(small, np.asarray(nearest), images.palette)
+
+
+def _picture(draw: Callable[..., np.ndarray], folder: Path, name: str, small: np.ndarray,
+             images: ImageSet) -> str | None:
+    try:
+        return _jpeg(draw(folder, name, small, images))
+    except ImageFault:
+        return None                                # not made yet, or broken: an empty place tells
+
+
+def _image_iou(folder: Path, images: ImageSet, name: str) -> float | None:
+    if name not in images.masks:
+        return None
+    try:
+        counts = count_mask(images, name, read_mask(folder, name))
+    except ImageFault:                             # another size or other classes: the scoring lists it
+        return None
+    score = iou(counts, ignore_as_error=True, reduction="mean")
+    return None if np.isnan(score) else score
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=88, subsampling=0)
+    return data_address(buffer.getvalue(), "image/jpeg")

@@ -1,0 +1,1 @@
+"""Stages, the runner that keeps what is finished, devices, checkpoints and scores."""

@@ -1,0 +1,230 @@
+"""Runs stages in order; what is finished is kept, what was killed goes on, what differs is asked about."""
+
+import contextlib
+import datetime
+import difflib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfwsss.artefacts.files import write_atomically
+from tfwsss.errors import UserError
+from tfwsss.logs import LOG
+from tfwsss.runs.stage import Context, Stage
+
+
+def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(),  # noqa: B008  a value, no state
+        given: Mapping[str, Path] | None = None, redo: Sequence[str] = (), until: str | None = None,
+        finished: Callable[[Stage, Path], None] = lambda stage, output: None) -> dict[str, str]:
+    """Runs what is not yet finished.
+
+    A stage is finished when its `stage.json` says so; a finished stage is never
+    repeated. A stage that was made with other settings stops the run.
+
+    Args:
+        stages: in an order in which each comes after those it needs.
+        folder: the run's folder; each stage writes `folder/<name>`.
+        context: the run's seed, workers, devices and precision.
+        given: stage name to a folder that stands for that stage's artefact.
+        redo: stages to make again, with all that depends on them.
+        until: last stage to run.
+        finished: called with each stage and its folder once its artefact is whole, also where it was kept.
+
+    Returns:
+        Message for each image that a stage could not use.
+
+    Raises:
+        UserError: unknown stage, missing given folder, or a stage made with other settings.
+    """
+    given = dict(given or {})
+    names = [stage.name for stage in stages]
+    for name in [*given, *redo, *([until] if until else [])]:
+        _check_name(name, names)
+    for stage in depending(stages, set(redo)):
+        _remove(folder / stage.name)
+    outputs: dict[str, Path] = {}
+    prints: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    for stage in stages:
+        if stage.name in given:
+            outputs[stage.name], prints[stage.name] = given[stage.name], _fingerprint_of_given(stage, given[stage.name])
+            LOG.info("%s: given, %s", stage.name, given[stage.name])
+            if stage.name == until:
+                break
+            continue
+        output = outputs[stage.name] = folder / stage.name
+        record = {"name": stage.name, "kind": stage.kind, "needs": {name: prints[name] for name in stage.needs},
+                  "settings": _facts(stage, context)}
+        prints[stage.name] = record["fingerprint"] = _hash(record)
+        record["split"] = stage.split                # says how it is judged, not what it is
+        faults |= _bring(stage, context, record, {name: outputs[name] for name in stage.needs}, output)
+        finished(stage, output)
+        if stage.name == until:
+            break
+    return faults
+
+
+def _facts(stage: Stage, context: Context) -> dict[str, Any]:
+    """Returns all that changes a stage's result: its own settings, the seed, and of a model the precision."""
+    mixed = {"mixed": context.mixed_precision} if stage.kind == "model" else {}
+    return {**stage.settings, "seed": context.seed, **mixed}
+
+
+def _bring(stage: Stage, context: Context, record: dict[str, Any], inputs: Mapping[str, Path],
+           output: Path) -> dict[str, str]:
+    """Makes sure that a stage's artefact is there and made as the record says."""
+    before = _read(output / "stage.json") or _read(output / "started.json")
+    if before and "finished" not in before and not _begun(output):
+        before = None                                # it failed before it made anything: settings may change
+    if before and before["fingerprint"] != record["fingerprint"]:
+        raise UserError(_difference(before, record, output, stage.section or stage.name))
+    if before and "finished" in before:
+        LOG.info("%s: finished before, kept", stage.name)
+        return before["faults"]
+    LOG.info("%s: %s", stage.name, "goes on" if before else "starts")
+    write_atomically(output / "started.json", _json(record))
+    start = time.monotonic()
+    faults = dict(stage.work(context, inputs, output))
+    seconds = round(time.monotonic() - start + (before or {}).get("seconds", 0.0), 1)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    write_atomically(output / "stage.json", _json({**record, "seconds": seconds, "finished": now, "faults": faults}))
+    LOG.info("%s: finished in %.1f s", stage.name, seconds)
+    return faults
+
+
+def _begun(output: Path) -> bool:
+    """Tells whether a stage has left anything but the record of its start."""
+    return any(path.is_file() and path.name != "started.json" for path in output.rglob("*"))
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a second process out of a run folder.
+
+    Args:
+        folder: the run's folder; it is made where it is missing.
+
+    Yields:
+        Nothing, while no other process can enter the block with this folder.
+
+    Raises:
+        UserError: another process works in it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"run folder {folder} is in use by another process; wait for it or name another "
+                                "folder with --run") from None
+            yield
+    except OSError as error:
+        if error.filename and Path(error.filename).parent == folder or not folder.is_dir():
+            raise UserError(f"run folder {folder} cannot be written ({error.strerror}); "
+                            "name another folder with --run") from None
+        raise
+
+
+def _check_name(name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        cure = f"did you mean '{near[0]}'?" if near else f"this method has: {', '.join(names)}"
+        raise UserError(f"unknown stage '{name}'; {cure}")
+
+
+def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
+    """Finds what a repeated stage makes stale.
+
+    Args:
+        stages: in an order in which each comes after those it needs.
+        redo: names of the stages to make again.
+
+    Returns:
+        Those stages and all that read them, in order.
+
+    Example:
+
+    >>> def make(name, *needs):
+    ...     return Stage(name, "masks", needs, {}, dict)
+    >>> [stage.name for stage in depending([make("a"), make("b", "a"), make("c", "b"), make("d", "a")], {"b"})]
+    ['b', 'c']
+    """
+    again = []
+    for stage in stages:
+        if stage.name in redo or redo & set(stage.needs):
+            redo = redo | {stage.name}
+            again.append(stage)
+    return again
+
+
+def _remove(folder: Path) -> None:
+    """Takes a folder away in one step, then deletes it."""
+    if folder.exists():
+        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+        os.replace(folder, aside)
+        shutil.rmtree(aside)
+
+
+def _fingerprint_of_given(stage: Stage, folder: Path) -> str:
+    if not folder.is_dir():
+        raise UserError(f"given.{stage.name}: {folder} is no folder; give the folder with its {stage.kind} files")
+    sizes = sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+    return _hash({"given": str(folder.resolve()), "files": sizes})
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path, section: str) -> str:
+    """Says what makes an earlier artefact unfit."""
+    name = now["name"]
+    cure = f"add --redo {name} to make it again, or name another folder with --run"
+    old, new = _flat(before["settings"]), _flat(now["settings"])
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            return f"{output} was made with {_change(key, old, new, section)}; {cure}"
+    for need, print_ in now["needs"].items():
+        if before["needs"].get(need) != print_:
+            return f"{output} was made from another '{need}'; {cure}"
+    return f"{output} was made as another kind of stage; {cure}"
+
+
+def _change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], section: str) -> str:
+    """Says what a stage was made with, and what it would be made with now."""
+    if key == "images":
+        return "other images or labels"
+    if key.startswith("versions."):                              # a record without it: the first version
+        return f"{key.removeprefix('versions.')} version {old.get(key, 1)}, now {new.get(key, 1)}"
+    return f"{section}.{key} = {old.get(key)!r}, now {new.get(key)!r}"
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
+            raise ValueError("it is no record of a stage")
+        return record
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete its folder to make the stage again") from None
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

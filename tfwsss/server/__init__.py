@@ -1,0 +1,1 @@
+"""A server of saved models, as TensorFlow Serving answers: REST, gRPC, and a page."""

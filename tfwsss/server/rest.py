@@ -1,0 +1,147 @@
+"""TensorFlow Serving's REST interface."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from google.protobuf import json_format
+
+from tfwsss.logs import LOG
+from tfwsss.server import replies
+from tfwsss.server.json_form import read_request, write_answer
+from tfwsss.server.library import Lease, Wanted
+from tfwsss.server.refusal import HTTP, Code, Refusal, invalid
+from tfwsss.server.requests import Predictor
+
+_PATH = re.compile(r"/v1/models(?:/(?P<model>[^/:]+)(?:/(?:versions/(?P<version>\d+)|labels/(?P<label>[^/:]+)))?"
+                   r"(?P<metadata>/metadata)?(?::(?P<verb>\w+))?)?")
+_MAX_VERSION = 2**63 - 1
+_MAX_DIGITS = 100               # more make a number too large as well
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def error_response(status: int, message: str) -> web.Response:
+    """Returns an error as clients of TensorFlow Serving expect it.
+
+    Args:
+        status: of HTTP.
+        message: what is wrong.
+
+    Returns:
+        JSON with the key `error`.
+    """
+    headers = {"Retry-After": "1"} if status == HTTP[Code.UNAVAILABLE] else None
+    return web.json_response({"error": message}, status=status, headers=headers)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns whatever a handler raises into an answer.
+
+    Args:
+        request: what is asked.
+        handler: what answers.
+
+    Returns:
+        Its answer, or an error.
+    """
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return error_response(HTTP[refusal.code], refusal.message)
+    except web.HTTPException as error:
+        return error_response(error.status, error.reason)
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception as error:       # a defect of ours: one request fails, the server lives on
+        LOG.exception("%s %s", request.method, request.path)
+        return error_response(HTTP[Code.INTERNAL], f"{type(error).__name__} in the server; its log tells more")
+
+
+class REST:
+    """The handler of all paths below /v1.
+
+    Args:
+        predictor: answers the predict requests.
+    """
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answers a request: status and metadata by GET, predict by POST."""
+        found = _PATH.fullmatch(request.path)
+        if not found:
+            raise _malformed(request)
+        if found["model"] is None:
+            raise invalid("no model is named; expected /v1/models/NAME")
+        version = None if found["version"] is None else int(found["version"][:_MAX_DIGITS])
+        if version is not None and version > _MAX_VERSION:
+            raise invalid(f"{found['version'][:40]} is no version number; the largest is {_MAX_VERSION}")
+        wanted = Wanted(found["model"], version, found["label"])
+        if request.method == "POST" and found["verb"] and not found["metadata"]:
+            return await self._predict(request, wanted, found["verb"])
+        if request.method not in ("GET", "HEAD") or found["verb"]:
+            raise _malformed(request)
+        return self._metadata(wanted) if found["metadata"] else self._status(wanted)
+
+    def _status(self, wanted: Wanted) -> web.Response:
+        return _message(replies.status(self._predictor.library, wanted))
+
+    def _metadata(self, wanted: Wanted) -> web.Response:
+        lease = self._predictor.library.lease(wanted)
+        try:
+            definitions = json_format.MessageToDict(replies.definitions(lease), preserving_proto_field_name=True,
+                                                    always_print_fields_with_no_presence=True)
+        finally:
+            lease.give_back()
+        return web.json_response({"model_spec": {"name": lease.model, "signature_name": "",
+                                                 "version": str(lease.number)},
+                                  "metadata": {"signature_def": definitions}})
+
+    async def _predict(self, request: web.Request, wanted: Wanted, verb: str) -> web.Response:
+        if verb != "predict":
+            if verb in ("classify", "regress"):
+                raise Refusal(Code.UNIMPLEMENTED, f"this server does not know ':{verb}'; use ':predict'")
+            raise _malformed(request)
+        body = await self._body(request)
+
+        def work(lease: Lease) -> bytes:
+            signature, arrays, rows = read_request(body, lease.servable.signature)
+            return write_answer(self._predictor.run(signature, arrays), rows)
+
+        answer = await self._predictor.answer(wanted, "REST", work)
+        return web.Response(body=answer, content_type="application/json")
+
+    async def _body(self, request: web.Request) -> bytes:
+        limits = self._predictor.limits
+        if (request.content_length or 0) > limits.body:
+            raise _too_large(limits.body)
+        try:
+            async with asyncio.timeout(limits.seconds):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            pass                                 # raised below, so that what has been read is not kept by the error
+        except web.RequestPayloadError as error:
+            raise invalid(f"the body cannot be read: {error}") from error
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(reason=f"the body did not arrive within {limits.seconds:.3g} s") from error
+        raise _too_large(limits.body)
+
+
+def _too_large(limit: int) -> web.HTTPException:
+    reason = f"the body is larger than {limit:,} bytes; send a smaller image, or raise --max-body"
+    return web.HTTPRequestEntityTooLarge(limit, 0, reason=reason)
+
+
+def _malformed(request: web.Request) -> Refusal:
+    return invalid(f"{request.method} {request.path[:200]} is no request of this interface; expected "
+                   "GET /v1/models/NAME[/versions/N|/labels/L][/metadata] or POST /v1/models/NAME[...]:predict")
+
+
+def _message(message) -> web.Response:
+    text = json_format.MessageToDict(message, preserving_proto_field_name=True,
+                                     always_print_fields_with_no_presence=True)
+    return web.Response(text=json.dumps(text, indent=1), content_type="application/json")

@@ -1,0 +1,147 @@
+"""What can be set: sections that every method has, and those that several share."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+
+from tfwsss.backbones.facts import BackboneName, facts_of
+
+
+class Settings(pydantic.BaseModel):
+    """Base of all settings: immutable, typed, and unknown keys are refused.
+
+    `ADDED` names keys that came after runs had been made without them: left at their default they are no part of
+    `facts`, so that those runs stay what they are.
+    """
+
+    ADDED: ClassVar[tuple[str, ...]] = ()
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns all that changes a result, as JSON values: every key but added ones that are at their default."""
+        found = self.model_dump(mode="json")
+        added = {key for kind in type(self).__mro__ for key in vars(kind).get("ADDED", ())}
+        for key, field in type(self).model_fields.items():
+            value = getattr(self, key)
+            if key in added and value == field.get_default(call_default_factory=True):
+                del found[key]
+            elif isinstance(value, Settings):
+                found[key] = value.facts()
+        return found
+
+
+class DataSettings(Settings):
+    """Which images a run trains on, and which it makes masks of.
+
+    Args:
+        kind: `demo` (the built-in set), `voc` (VOC 2012's folders) or `folder` (images and `labels.csv`).
+        root: folder of the data; None for `demo`.
+        split: list of names to train on; `None` means every image.
+        pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
+        val_split: list of names that the segmentation network sees without tags; `None` for none.
+        saliency: folder of grey PNGs, 255 = salient; only methods that use saliency read it.
+        max_pixels: larger images are refused from their header.
+    """
+
+    kind: Literal["demo", "voc", "folder"] = "demo"
+    root: Path | None = None
+    split: str | None = None
+    pseudo_split: str | None = None
+    val_split: str | None = None
+    saliency: Path | None = None
+    max_pixels: pydantic.PositiveInt = 50_000_000
+
+
+class TensorBoardSettings(Settings):
+    """What is written for TensorBoard.
+
+    Args:
+        enabled: write scalars, panels and the configuration.
+        panels: number of fixed images shown after every epoch; 0 for none.
+        profile: first and last training step of a profile; `None` for no profile.
+    """
+
+    enabled: bool = True
+    panels: pydantic.NonNegativeInt = 6
+    profile: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = None
+
+    @pydantic.field_validator("profile")
+    @classmethod
+    def _rising(cls, steps: tuple[int, int] | None) -> tuple[int, int] | None:
+        if steps and steps[0] > steps[1]:
+            raise ValueError("the first step comes after the last")
+        return steps
+
+
+class CRFSettings(Settings):
+    """Dense CRF, by default as the published systems set it.
+
+    Args:
+        implementation: `lattice` (in the graph) or `pydensecrf` (the extra `crf`).
+        iterations: mean-field iterations; 0 switches the CRF off.
+        gaussian_deviation: pixels. gaussian_weight: its Potts weight.
+        position_deviation: pixels. colour_deviation: grey levels (0–255). bilateral_weight: their Potts weight.
+        certainty: probability of the label that a seed mask gives, where the CRF starts from masks.
+    """
+
+    implementation: Literal["lattice", "pydensecrf"] = "lattice"
+    iterations: pydantic.NonNegativeInt = 10
+    gaussian_deviation: pydantic.PositiveFloat = 3.0
+    gaussian_weight: pydantic.NonNegativeFloat = 3.0
+    position_deviation: pydantic.PositiveFloat = 80.0
+    colour_deviation: pydantic.PositiveFloat = 13.0
+    bilateral_weight: pydantic.NonNegativeFloat = 10.0
+    certainty: float = pydantic.Field(0.5, gt=0.0, lt=1.0)
+
+
+class BackboneSettings(Settings):
+    """Which network sees the images, and what it knows at the start.
+
+    Args:
+        name: `vgg16`, `resnet38`, `resnet50` or `resnet101` (of MXNet; those of Keras are `resnet50_keras` and
+            `resnet101_keras`), `mobilenet_v2`, or `small` (for the built-in set).
+        initial: a weights file, `imagenet` (Keras' own download), or None for random weights.
+        output_stride: pixels between positions of the maps of `mobilenet_v2` and of ResNets of 50 and 101 layers.
+        tap: layer of `mobilenet_v2` whose output is the feature map.
+        learning_norm: which batch normalisations of `mobilenet_v2` learn; `after_tap`: those that features do not pass.
+        width: factor of all channels; 1 wherever weights are loaded.
+    """
+
+    name: BackboneName = "vgg16"
+    initial: Path | None = Path("imagenet")
+    output_stride: Literal[8, 16, 32] = 16
+    tap: str = "block_16_project_BN"
+    learning_norm: Literal["none", "after_tap", "all"] = "none"
+    width: pydantic.PositiveFloat = 1.0
+
+    @property
+    def stride(self) -> int:
+        """Pixels between positions of the network's maps; some networks leave no choice."""
+        return facts_of(self.name).output_stride(self.output_stride)
+
+
+class RunSettings(Settings):
+    """What every method shares; a method's `Config` adds one section a stage.
+
+    Args:
+        method: name of the method.
+        data: where images, labels and masks come from.
+        devices: number of replicas, or a list of device names such as `["GPU:0", "GPU:1"]`. On a machine
+            without a GPU a number makes as many logical CPU devices.
+        mixed_precision: compute in float16 where that is safe; losses and CRF stay in float32.
+        seed: start of every random choice.
+        workers: processes for work on single images; 0 means one a core.
+        given: stage name to a folder that stands for that stage's artefact.
+        tensorboard: what is written for TensorBoard.
+    """
+
+    method: str
+    data: DataSettings = DataSettings()
+    devices: pydantic.PositiveInt | Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = 1
+    mixed_precision: bool = False
+    seed: int = pydantic.Field(0, ge=0, lt=2**32)
+    workers: pydantic.NonNegativeInt = 0
+    given: dict[str, Path] = {}
+    tensorboard: TensorBoardSettings = TensorBoardSettings()

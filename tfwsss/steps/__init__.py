@@ -1,0 +1,1 @@
+"""Ready-made stages that methods share, one file a kind of stage, with its settings."""

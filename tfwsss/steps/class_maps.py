@@ -1,0 +1,101 @@
+"""The stage from a network to class maps of whole images, kept as scores."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pydantic
+
+from tfwsss.artefacts.scores import Scores
+from tfwsss.backbones.facts import GREY
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.inference.kept import strongest
+from tfwsss.inference.see import Seer
+from tfwsss.inference.views import Canvas, OwnSize
+from tfwsss.runs.stage import Inputs, Stage, infer
+from tfwsss.settings.sections import Settings
+from tfwsss.training.fitting import PANEL_THRESHOLD
+from tfwsss.training.tensorboard import Panel
+
+
+class MapSettings(Settings):
+    """How class maps of whole images are made.
+
+    Args:
+        canvas: side in pixels; images lie at its upper left, larger ones are reduced to fit. None: images at their
+            own sizes, as AffinityNet's released code sees them; such maps are as large as the images.
+        scales: factors at which the network sees each image; their maps are averaged.
+        mirror: also see each image mirrored.
+        batch_size: canvases at a time, over all devices.
+    """
+
+    canvas: pydantic.PositiveInt | None = 513
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
+    mirror: bool = False
+    batch_size: pydantic.PositiveInt = 4
+
+    @property
+    def views(self) -> int:
+        """How often the network sees an image; its maps are the mean."""
+        return len(self.scales) * (2 if self.mirror else 1)
+
+    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize:
+        """Returns how a network is shown images.
+
+        Args:
+            colour: red, green, blue of the rest of the canvas.
+        """
+        if self.canvas is None:
+            return OwnSize(self.scales, self.mirror)
+        return Canvas(self.canvas, self.scales, self.mirror, colour, self.batch_size)
+
+
+class ClassMapNetwork(NamedTuple):
+    """A network that gives class maps, ready for whole images.
+
+    Args:
+        network: image `(batch, row, column, 3)` to a dictionary of maps `(batch, row', column', class)`.
+        colour: red, green, blue round images, as in training.
+        logits: key of the raw class maps, whose mean over an image is a class' logit.
+    """
+
+    network: keras.Model
+    colour: tuple[float, float, float] = (GREY, GREY, GREY)
+    logits: str = "position_logits"
+
+
+def class_map_stage(name: str, images: ImageSet, settings: MapSettings, source: str,
+                    load: Callable[[Path], ClassMapNetwork], key: str = "cam") -> Stage:
+    """Makes the stage that writes one of a network's maps of whole images.
+
+    Args:
+        name: of the stage.
+        images: what to make maps of.
+        settings: canvas, scales, mirror.
+        source: stage of the network.
+        load: folder of that stage to the network.
+        key: of the map.
+
+    Returns:
+        Stage of kind `scores`.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores | ImageFault]]:
+        loaded = load(inputs[source])
+        network = keras.Model(loaded.network.input, {key: loaded.network.output[key]})
+        for image, found in Seer(network, settings.view(loaded.colour)).scores(images, names):
+            yield image, found if isinstance(found, ImageFault) else found[key]
+
+    return infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)
+
+
+def strongest_panel(cam: Scores) -> Panel:
+    """Returns what a panel shows of class maps: how strong they are, and the mask they give under a fixed threshold.
+
+    Args:
+        cam: class maps of an image.
+    """
+    ids, strength = strongest(cam)
+    return {"CAM": strength}, {"CAM mask": np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))}

@@ -1,0 +1,186 @@
+"""Labels to learn from, made of class maps: what two dense CRFs, with strong and with weak background, agree upon."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+from keras import ops
+
+from tfwsss.artefacts.marginals import read_marginals
+from tfwsss.artefacts.scores import Scores, read_scores
+from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import ImageFault
+from tfwsss.inference.decide.threshold import enlarged
+from tfwsss.inference.decide.walk import VERSION, cam_with_background
+from tfwsss.inference.kept import channels_last
+from tfwsss.inference.sharpen import CRF, unary_of
+from tfwsss.inference.stream import in_threads
+from tfwsss.inference.views import Picture
+from tfwsss.layers.dense_crf import dense_crf
+from tfwsss.ops.confident_labels import confident_labels
+from tfwsss.palette import IGNORE
+from tfwsss.refine.background import background_power
+from tfwsss.runs.stage import Inputs, Stage, infer
+from tfwsss.settings.sections import CRFSettings, Settings
+from tfwsss.steps.cam_masks import ThresholdSettings, threshold_of
+from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.crf import VERSIONS, crf_from_scores
+
+Result = Iterator[tuple[str, np.ndarray | ImageFault]]
+
+
+class LabelSettings(Settings):
+    """From class maps to labels to learn from: see `ops.confident_labels`.
+
+    Args:
+        low, high: powers of the strong and the weak background; None takes a quarter and twice the power that
+            belongs to the threshold of `cam_masks`, the published ratios.
+        crf: of both; its `certainty` is not read.
+    """
+
+    low: pydantic.PositiveFloat | None = 4.0
+    high: pydantic.PositiveFloat | None = 32.0
+    crf: CRFSettings = CRFSettings()
+
+
+def power(alpha: float | None, settings: ThresholdSettings, folder: Path) -> float:
+    """Returns the background's power: the one that is set, or the one that belongs to the masks' threshold.
+
+    Args:
+        alpha: as set, or None.
+        settings: of the stage of thresholded masks.
+        folder: of that stage; its `threshold.json` is read.
+
+    Returns:
+        Positive power.
+
+    Raises:
+        UserError: no power is set and no threshold is known.
+    """
+    return background_power(threshold_of(settings, folder)) if alpha is None else alpha
+
+
+def marginals_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
+                    maps: MapSettings) -> Stage:
+    """Makes the stage that keeps both CRFs' marginals of the background and of each image's classes.
+
+    Args:
+        name: of the stage.
+        images: the training images.
+        settings: powers and CRF.
+        thresholds: of `cam_masks`, for powers that follow from it.
+        maps: how the class maps of `cam` were made.
+
+    Returns:
+        Stage of kind `marginals`.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
+        return _of_each(images, inputs, names, settings, thresholds, maps, lambda marginals, classes: marginals)
+
+    return _stage(name, images, "marginals", settings, predict)
+
+
+def seed_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
+               maps: MapSettings) -> Stage:
+    """Makes the stage that writes what both CRFs are sure of, pixel by pixel.
+
+    Args:
+        name: of the stage.
+        images: the training images.
+        settings: powers and CRF.
+        thresholds: of `cam_masks`, for powers that follow from it.
+        maps: how the class maps of `cam` were made.
+
+    Returns:
+        Stage of kind `masks`, 255 where nothing is sure.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
+        return _of_each(images, inputs, names, settings, thresholds, maps, sure_pixels)
+
+    return _stage(name, images, "masks", settings, predict)
+
+
+def sure_stage(name: str, images: ImageSet, settings: LabelSettings, source: str) -> Stage:
+    """Makes the stage that writes what kept marginals are sure of, pixel by pixel, to look at and to score.
+
+    Args:
+        name: of the stage.
+        images: the training images.
+        settings: by which the marginals were made.
+        source: stage of the marginals.
+
+    Returns:
+        Stage of kind `masks`, 255 where nothing is sure.
+    """
+    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
+        for image in names:
+            classes = np.array(images.labels[image], np.int32)
+            try:
+                yield image, sure_pixels(read_marginals(inputs[source], image, 1 + len(classes)), classes)
+            except ImageFault as fault:
+                yield image, fault
+
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    return dataclasses.replace(stage, split="training")
+
+
+def _stage(name: str, images: ImageSet, kind: str, settings: LabelSettings, predict: Callable) -> Stage:
+    stage = infer(name, images, kind=kind, settings=settings, needs=("cam", "cam_masks"), predict=predict,
+                  versions={**VERSIONS, "background": VERSION})
+    return dataclasses.replace(stage, split="training", section="labels" if kind == "marginals" else "")
+
+
+def _of_each(images: ImageSet, inputs: Inputs, names: Sequence[str], settings: LabelSettings,
+             thresholds: ThresholdSettings, maps: MapSettings, finish: Callable) -> Result:
+    middle = power(None, thresholds, inputs["cam_masks"]) if None in (settings.low, settings.high) else 0.0
+    powers = (settings.low or middle / 4, settings.high or middle * 2)
+    crf = crf_from_scores(settings.crf)
+
+    def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
+        try:
+            cam = read_scores(inputs["cam"], image)
+            return image, finish(two_marginals(images.read_image(image), cam, powers, maps.views, crf), cam.classes)
+        except ImageFault as fault:
+            return image, fault
+
+    return in_threads(one, names)
+
+
+def two_marginals(image: np.ndarray, cam: Scores, powers: Sequence[float], views: int, crf: CRF) -> np.ndarray:
+    """Runs the dense CRF on class maps twice, with strong and with weak background.
+
+    Args:
+        image: uint8 `(row, column, 3)`.
+        cam: its class maps.
+        powers: of the strong and the weak background.
+        views: scales times mirror images whose mean the class maps are.
+        crf: of both; 0 iterations keep the background's share of each pixel as it is.
+
+    Returns:
+        float32 `(2, 1 + class, row, column)`, each pixel's sum to 1.
+    """
+    size, covers = cam.size, cam.covers or cam.size
+    planes = enlarged(ops.convert_to_tensor(channels_last(cam)), Picture(size, covers), np.arange(len(cam.classes)))
+    both = ops.stack([cam_with_background(planes, alpha, views) for alpha in powers])      # (2, row, column, 1 + class)
+    unary: Any = ops.convert_to_numpy(unary_of(crf, both, None, both.shape[-1]))
+    marginals = dense_crf(unary, np.stack([image, image]), implementation=crf.implementation, **crf.parameters)
+    return np.moveaxis(marginals, -1, 1)
+
+
+def sure_pixels(marginals: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Keeps of two sets of marginals what both are sure of.
+
+    Args:
+        marginals: float `(2, 1 + class, row, column)`.
+        classes: int32 `(class,)`, labels of the planes after the first.
+
+    Returns:
+        uint8 `(row, column)`: 0 background, label + 1 object, 255 unknown.
+    """
+    low, high = np.moveaxis(marginals, 1, -1)
+    places = ops.convert_to_numpy(confident_labels(low, high))
+    ids = np.append(np.append(0, np.asarray(classes) + 1), IGNORE).astype(np.uint8)
+    return ids[np.where(places == IGNORE, len(ids) - 1, places)]

@@ -1,0 +1,1 @@
+"""What trainings share: settings of a fit, optimisers, schedules, TensorBoard, progress."""

@@ -1,0 +1,137 @@
+"""What all trained stages share: settings of a fit, its augmentation, optimiser and callbacks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import keras
+import pydantic
+
+from tfwsss.artefacts.files import finished
+from tfwsss.backbones.facts import GREY
+from tfwsss.batches.augment import Augmentation
+from tfwsss.data.image_set import ImageSet
+from tfwsss.runs.stage import Context, Inputs
+from tfwsss.settings.sections import BackboneSettings, Settings
+from tfwsss.training.optimizers import DECAYED, SGD, Adam
+from tfwsss.training.progress import TrainingProgress
+from tfwsss.training.schedules import PolyDecay
+from tfwsss.training.tensorboard import Panel, Panels, TensorBoardLogs
+
+PANEL_THRESHOLD = 0.3
+"""Share of a class map's maximum from which panels show it as object."""
+
+
+class FitSettings(Settings):
+    """Network, optimiser and augmentation of a trained stage.
+
+    Args:
+        backbone: see `settings.sections.BackboneSettings`.
+        epochs, batch_size: of training; the batch is that of all devices together.
+        crop: side in pixels of what the network sees.
+        scales: factors, one drawn for each image. longer_side: smallest and largest length to which the longer
+            side is brought, in their place.
+        mirror: flip half of the images.
+        jitter: largest changes of brightness, contrast, saturation (shares) and hue (turns); empty for none.
+        scatter: small images lie anywhere in the crop, not at its upper left.
+        optimizer: `sgd` with `momentum`, or `adam`.
+        learning_rate: of the first step; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
+        head_factor: times the learning rate, for the new layers. bias_factor: the same for biases and offsets.
+        weight_decay: coupled; of kernels, and of those scales that the published program decays too.
+    """
+
+    backbone: BackboneSettings = BackboneSettings()
+    epochs: pydantic.PositiveInt = 15
+    batch_size: pydantic.PositiveInt = 16
+    crop: pydantic.PositiveInt = 448
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
+    longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = None
+    mirror: bool = True
+    jitter: tuple[float, float, float, float] | tuple[()] = ()
+    scatter: bool = False
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = pydantic.Field(0.9, ge=0.0, lt=1.0)
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    schedule: Literal["epoch", "step"] = "epoch"
+    head_factor: pydantic.PositiveFloat = 10.0
+    bias_factor: pydantic.PositiveFloat = 1.0
+    weight_decay: pydantic.NonNegativeFloat = 5e-4
+
+    @property
+    def images_per_batch(self) -> int:
+        """Images that a step sees, of all devices together."""
+        return self.batch_size
+
+    def augmentation(self, pad_value: float | tuple[float, float, float] = GREY) -> Augmentation:
+        """Returns how `batches.streams` changes training images.
+
+        Args:
+            pad_value: grey 0-255, or red, green, blue, round small images.
+        """
+        return Augmentation(self.crop, self.crop, self.scales, self.longer_side, self.mirror, self.jitter, pad_value,
+                            self.scatter)
+
+
+def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads: tuple[str, ...],
+                   decayed: tuple[str, ...] = DECAYED) -> keras.optimizers.Optimizer:
+    """Makes the optimiser that the settings describe.
+
+    Args:
+        settings: of the fit.
+        model: what will be trained; many a backbone has no bias that learns.
+        steps: in an epoch.
+        heads: names of the new layers.
+        decayed: names of the variables that decay.
+
+    Returns:
+        `optimizers.SGD` or `optimizers.Adam` with polynomial decay.
+    """
+    rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
+    factors = dict.fromkeys(heads, settings.head_factor)
+    leaves = {variable.path.rpartition("/")[2] for variable in model.trainable_variables}
+    if settings.bias_factor != 1:
+        factors |= {leaf: settings.bias_factor for leaf in ("bias", "beta") if leaf in leaves}
+    if settings.optimizer == "adam":
+        return Adam(rate, coupled_decay=settings.weight_decay, multipliers=factors, decayed=decayed)
+    return SGD(rate, momentum=settings.momentum, coupled_decay=settings.weight_decay, multipliers=factors,
+               decayed=decayed)
+
+
+def fit_callbacks(name: str, context: Context, settings: FitSettings, run: Path, images: ImageSet,
+                  panel: Callable[[ImageSet, str], Panel] | None = None) -> list[keras.callbacks.Callback]:
+    """Returns what shows a training: progress on the terminal, and TensorBoard with panels of fixed images.
+
+    Args:
+        name: of the stage.
+        context: of the run: what is written for TensorBoard, and the configuration that it shows.
+        settings: of the fit.
+        run: the run's folder.
+        images: the usable training images.
+        panel: image set and name to maps and masks by title; None for no panels.
+
+    Returns:
+        Keras callbacks.
+    """
+    board, logs = context.tensorboard, run / "tensorboard" / name
+    found: list[keras.callbacks.Callback] = [TrainingProgress(name, settings.images_per_batch)]
+    if board.enabled:
+        found.append(TensorBoardLogs(logs, settings.images_per_batch, context.values, profile=board.profile))
+    if board.enabled and board.panels and panel:
+        step = max(1, len(images.names) // board.panels)
+        fixed = images.subset(images.names[::step][: board.panels])
+        found.append(Panels(logs, fixed, lambda image: panel(fixed, image)))
+    return found
+
+
+def finished_names(source: str, kind: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
+    """Returns the rule by which images can be trained on: an earlier stage has made a file of them.
+
+    Args:
+        source: the stage.
+        kind: of its files.
+        images: the training images.
+
+    Returns:
+        Function of a stage's inputs to names, as `runs.stage.train` takes it.
+    """
+    return lambda inputs: finished(inputs[source], kind, images.names)

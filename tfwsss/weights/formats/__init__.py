@@ -1,0 +1,1 @@
+"""Readers of weight files, one a format; nothing in a file is executed."""
