@@ -45,7 +45,7 @@ from training_rows import (  # noqa: E402
 from tfwsss.data import images as decoders  # noqa: E402
 
 BATCHES = {"mobilenet_v2": {}, "vgg16": {"icd": 2, "classifier": 2, "affinity": 2, "segmenter": 2, "cian": 1}}
-READ = {"icd": ("regions",), "classifier": (), "affinity": ("masks",), "segmenter": ("masks",), "cian": ("masks",)}
+READ = {"icd": ("regions",), "classifier": (), "affinity": ("marginals",), "segmenter": ("masks",), "cian": ("masks",)}
 
 
 def forms(row, model, batch):
@@ -90,7 +90,8 @@ def measure_input(dataset, seconds):
 def loading(row, images, folders, batch_size):
     """Batches of files that are read and decoded, nothing else."""
     decode = {"image": decoders.decode_image, "regions": decoders.decode_regions,
-              "masks": lambda contents: decoders.decode_mask(contents, images.palette)}
+              "masks": lambda contents: decoders.decode_mask(contents, images.palette),
+              "marginals": lambda contents: tf.io.decode_png(contents, channels=1, dtype=tf.uint16)}
 
     def element(paths):
         return [tf.shape(decode[key](tf.io.read_file(path)))[0] for key, path in paths.items()]

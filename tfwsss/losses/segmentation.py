@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfwsss.errors import UserError
+from tfwsss.ops.planes import to_planes
 from tfwsss.ops.replicas import place_among_replicas, sum_over_replicas
 from tfwsss.ops.resize import exact_positions
 from tfwsss.palette import IGNORE
@@ -132,12 +133,19 @@ class SegmentationLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Returns the loss of each image."""
-        logits, ids = ops.cast(y_pred, "float32"), ops.cast(y_true, "int32")
-        grid = tuple(logits.shape[1:3])
+        return self.of_planes(y_true, to_planes(y_pred))
+
+    def of_planes(self, y_true, planes):
+        """Returns the loss of each image, of logits with a plane for each id, `(batch, id, row, column)`."""
+        planes, ids = ops.cast(planes, "float32"), ops.cast(y_true, "int32")
+        grid = tuple(planes.shape[2:4])
         if None in grid or tuple(ids.shape[1:3]) != grid:                    # the same size changes nothing
-            ids = resized_ids(ids, *ops.shape(logits)[1:3], logits.shape[-1])
-        used = labelled(ids, logits.shape[-1])
-        costs = ops.sparse_categorical_crossentropy(ops.where(used, ids, 0), logits, from_logits=True)
+            ids = resized_ids(ids, *ops.shape(planes)[2:4], planes.shape[1])
+        used = labelled(ids, planes.shape[1])
+        top = ops.stop_gradient(ops.max(planes, axis=1, keepdims=True))
+        whole = ops.log(ops.sum(ops.exp(planes - top), axis=1)) + top[:, 0]                  # (batch, row, column)
+        own = ids[:, None] == ops.arange(planes.shape[1], dtype="int32")[:, None, None]
+        costs = whole - ops.sum(ops.where(own, planes, 0.0), axis=1)
         sums = ops.sum(ops.where(used, costs, 0.0), axis=(1, 2))             # (batch,)
         counts = ops.sum(ops.cast(used, "float32"), axis=(1, 2))
         if self.normaliser == "image":

@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
+from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.completion import completion_labels
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.losses.segmentation import SegmentationLoss
@@ -72,8 +73,8 @@ class CIAN(OnBackbone):
         image = keras.Input((group, None, None, 3), name="image")
         x = backbone(_members_behind_each_other(image, group))["classifier"]
         affinity = CrossImageAffinity(filters, merge, merge_self, similarity, downsample, name="affinity")
-        fc1 = layers.Conv2D(num_ids, 3, padding="same", dilation_rate=scaled(FIELD, output_stride(backbone)),
-                            use_bias=False, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc1")
+        fc1 = Conv2D(num_ids, 3, scaled(FIELD, output_stride(backbone)), use_bias=False,
+                     kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc1")
         versions = affinity(_members_in_groups(x, group)) if cross else affinity(ops.expand_dims(x, 1))[:1]
         outputs = {}
         for key, version in zip(("logits", "cross_logits"), versions, strict=False):
