@@ -64,9 +64,10 @@ def _activation(cam):
 
 
 def _not_salient(saliency, background):
-    dark = ops.cast(saliency, "int32") < SALIENT
-    share = 1.0 - ops.mean(ops.cast(dark, "float32"))
-    return dark & (background | (share >= SALIENT_SHARE))
+    salient = ops.cast(saliency, "int32") >= SALIENT
+    counts = (ops.sum(ops.cast(salient, "int32")), ops.size(salient))        # so that just 1 % is 1 %
+    share = ops.divide(*(ops.cast(count, "float32") for count in counts))
+    return ~salient & (background | (share >= SALIENT_SHARE))
 
 
 def _first_largest(maps):
