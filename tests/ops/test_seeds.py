@@ -161,3 +161,4 @@ def test_the_number_of_classes_may_be_unknown_and_none():
         icd, cam = maps(count, count)
         np.testing.assert_array_equal(traced(icd, cam), by_pixels(icd, cam))
     assert not traced(*maps(0, 0)).numpy().any()
+    assert not decided(*maps(0, 0), np.full((11, 13), 255, np.uint8)).any()     # whatever is salient is no class
