@@ -16,10 +16,10 @@ from tests.support.patience import until
 from tests.support.served import ask
 from tests.support.tiny_run import Answer, ended, start
 from tests.support.untrained import CLASSES, untrained_run
-from tfwsss import export
-from tfwsss.methods import icd
+from tfwsss import export, logs
 from tfwsss.methods.opened import load_run
-from tfwsss.saved_model import export, saved
+from tfwsss.saved_model import export as exporting
+from tfwsss.saved_model import saved
 from tfwsss.saved_model.sample import sample_image
 
 
@@ -41,7 +41,7 @@ def call(capsys):
 @pytest.fixture
 def untried(monkeypatch):
     """Leaves out the trial in another process, for what others test."""
-    monkeypatch.setattr(saved_model_export, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
+    monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
 
 
 def refused(answer, words: str) -> None:
@@ -66,7 +66,8 @@ def test_the_command(call, run, tmp_path):
     assert (folder / "assets" / "labels.txt").read_text("utf-8").splitlines() == list(CLASSES)
     card = json.loads((folder / "model_card.json").read_text("utf-8"))
     assert card["method"] == "icd" and card["classes"] == list(CLASSES) and card["miou"] == {"pseudo": 0.5}
-    assert card["look"] == {"kind": "canvas", "side": 65, "scales": [1.0], "mirror": False, "pad_value": 127.0}
+    assert card["view"] == {"kind": "canvas", "side": 65, "scales": [1.0], "mirror": False,
+                            "colour": [127.0, 127.0, 127.0], "batch_size": 8}
     assert card["crf"]["iterations"] == 2 and card["max_pixels"] == 16_000_000
     assert card["versions"]["tfwsss"] == tfwsss.__version__ and card["versions"]["keras"] == keras.__version__
     assert len(card["config_sha256"]) == 64 and card["cost"]["image"] == [375, 500]
@@ -80,7 +81,7 @@ def test_options_change_how_it_looks(call, run, tmp_path, untried):
     assert call(*arguments, "--no-crf").result["version"] == 1
     assert call(*arguments, "--no-crf", "--scales", "1, 0.5,1.5", "--mirror", "--version", 5).result["version"] == 5
     card = json.loads((model / "5" / "model_card.json").read_text("utf-8"))
-    assert card["look"]["scales"] == [1.0, 0.5, 1.5] and card["look"]["mirror"] and card["crf"] is None
+    assert card["view"]["scales"] == [1.0, 0.5, 1.5] and card["view"]["mirror"] and card["crf"] is None
     refused(call(*arguments, "--version", 5), f"--version 5: {model / '5'} is there already; a version never changes")
     plain, several = (ask(model / version, [("scores", {"image_bytes": photo})], tmp_path / version)[0]["scores"]
                       for version in ("1", "5"))
@@ -91,8 +92,8 @@ def test_options_change_how_it_looks(call, run, tmp_path, untried):
                                                                (0, True, 10), (3, True, 3)])
 def test_the_crf_is_the_runs_or_the_published_one(tmp_path, iterations, option, expected):
     folder = untrained_run(tmp_path / "run", "icd", pseudo={"iterations": iterations})
-    served = export._changed(icd.served(load_run(folder).config, folder), option, None, None)
-    assert served.crf["iterations"] == expected and served.look.scales == (1.0,)
+    masker = exporting._changed(load_run(folder).masker("pseudo")[1], option, None, None)
+    assert masker.crf.parameters["iterations"] == expected and masker.view.scales == (1.0,)
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -145,10 +146,10 @@ def test_a_network_that_has_diverged_is_no_version(call, run, tmp_path):
 
 
 def test_without_the_extra_it_says_what_is_missing(run, tmp_path, untried, monkeypatch, caplog):
-    monkeypatch.setattr(saved_model_export, "write_warm_up", lambda *arguments: 0)
-    monkeypatch.setattr(export.logs, "open_log", lambda: None)
+    monkeypatch.setattr(exporting, "write_warm_up", lambda *arguments: 0)
+    monkeypatch.setattr(logs, "open_log", lambda: None)
     with caplog.at_level("WARNING", "tfwsss"):
-        assert export.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
+        assert exporting.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
     assert "no requests for warming up" in caplog.text and "pip install 'tfwsss[serve]'" in caplog.text
 
 
