@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import keras
@@ -13,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import tfwsss
+from tests.support.patience import until
 from tests.support.served import ask
 from tests.support.tiny_run import Answer, ended, start
 from tests.support.untrained import CLASSES, untrained_run
@@ -156,8 +156,7 @@ def test_killed_in_the_middle(run, tmp_path):
     """`kill -9` while files are written: no version; the same command then makes the first."""
     model = tmp_path / "m"
     process = start("--run", run, "--to", model, command="tfwsss.export")
-    while not list(model.glob(".part-*/*")) and process.poll() is None:
-        time.sleep(0.01)
+    until(lambda: list(model.glob(".part-*/*")) or process.poll() is not None, pause=0.01)
     os.killpg(process.pid, signal.SIGKILL)
     assert ended(process).code == -signal.SIGKILL
     assert not [path for path in model.iterdir() if path.name.isdecimal()] and list(model.glob(".part-*"))

@@ -162,7 +162,7 @@ def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
         Same type and rank as `x`, at least `rows` by `columns`.
 
     Example:
-    >>>     >>> pad(tf.constant([[7]]), 2, 2, IGNORE).numpy().tolist()
+    >>> pad(tf.constant([[7]]), 2, 2, 255).numpy().tolist()
     [[7, 255], [255, 255]]
     """
     shape = tf.shape(x)

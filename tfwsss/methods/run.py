@@ -140,12 +140,9 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
 def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     """Scores a finished stage where there are masks to score by."""
     metrics, images = _metrics(folder), getattr(splits, stage.split)
-    if stage.kind not in ("masks", "scores") or not images.masks or stage.name in metrics:
+    if stage.kind not in scoring.KINDS or not images.masks or stage.name in metrics:
         return
-    if stage.kind == "masks":
-        score = scoring.score_masks(output, images)
-    else:
-        score = scoring.score_scores(output, images)
+    score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score
     write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
     for warning in score["warnings"]:

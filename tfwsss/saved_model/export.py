@@ -40,7 +40,7 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
     Args:
         run: a finished run.
         model: folder of the model; its name is the model's.
-        stage: of the run, whose masks to make: `masks`, `pseudo` or `cam_masks`; nothing takes the first that it has.
+        stage: of the run, whose masks to make: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
         crf: whether the dense CRF sharpens the masks.
         scales: at which the network sees each image.
         mirror: whether it also sees each mirrored.

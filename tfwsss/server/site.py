@@ -23,7 +23,7 @@ class Site:
 
     def __init__(self, predictor: Predictor):
         self._predictor = predictor
-        self._page = importlib.resources.files("tfwsss").joinpath("templates", "serve.html").read_text("utf-8")
+        self._page = importlib.resources.files("tfwsss.server").joinpath("templates", "serve.html").read_text("utf-8")
         self.stopping = False
 
     async def page(self, request: web.Request) -> web.Response:
