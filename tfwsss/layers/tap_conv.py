@@ -51,7 +51,6 @@ class Conv2D(keras.layers.Conv2D):
         taps = ops.reshape(ops.transpose(kernel, (2, 0, 1, 3)), (1, 1, channels, height * width * filters))
         results = ops.pad(ops.conv(inputs, taps, padding="valid"), frame)    # (batch, row + 2, column + 2, tap filter)
         _, rows, columns, _ = ops.shape(inputs)
-        parts = (results[:, i * down : i * down + rows, j * right : j * right + columns,
-                         (i * width + j) * filters : (i * width + j + 1) * filters]
-                 for i in range(height) for j in range(width))
-        return sum(parts)
+        starts = ((i * down, j * right) for i in range(height) for j in range(width))
+        return sum(part[:, top : top + rows, left : left + columns]
+                   for part, (top, left) in zip(ops.split(results, height * width, axis=-1), starts, strict=True))
