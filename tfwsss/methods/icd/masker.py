@@ -45,6 +45,9 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
     Args:
         config: the run's settings.
         run: folder of the run.
+
+    Returns:
+        Network of class maps.
     """
     return load_maps(config.given.get("icd", run / "icd"))
 
