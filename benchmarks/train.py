@@ -30,13 +30,16 @@ second of `fit` and of the floor, their ratio, and that of processor time:
     segmenter                 36.0    46.0    0.78    0.85                         0.97   1.00    0.98    0.98
     cian                      27.0    29.7    0.91    0.90                         0.86   0.88    0.98    0.98
 
+The rows are of several runs. One of AffinityNet and one of CIAN with MobileNetV2 fell to 0.55 and 0.69 of wall time,
+when others took the cores in the middle of a turn; of processor time it was 0.77 and 0.96 there.
+
 The network is nearly all there is: of ICD's 49 ms of processor time an image 46 are convolutions, their gradients and
 the frozen norms; superpixels take 0.1, the optimiser 0.5, input 2.3, callbacks 0.03. AffinityNet with MobileNetV2 pays
 for 34 neighbours of every position, in its gradient both ways: 25 to 30 ms of 150. What was taken out (processor ms):
 
-    segmenter's wide scores: space to batch, then 7 columns    440 -> 65 a step of 16: one product, shifts
+    segmenter's wide scores: space to batch, then 7 columns    440 -> 67 a step of 16: one product, shifts
     segmenter's entropy and accuracy, id by id                 5.9 -> 2.5 an image: planes
-    AffinityNet's neighbours: slices, stacked                  42 -> 28 an image: one gather
+    AffinityNet's neighbours: slices, stacked                  42 -> 24 to 31 an image: one gather
     masks: each pixel's colour looked up                       2.4 -> 1.3 an image: each colour
 
 Without gain: neighbours by groups of offsets; no memory maps for large tensors (nothing is given back to the system).
