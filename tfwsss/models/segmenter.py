@@ -82,10 +82,13 @@ class Segmenter(OnBackbone):
         for argument, value, choices in (("head", head, HEADS), ("loss_at", loss_at, LOSS_AT)):
             if value not in choices:
                 raise UserError(f"Segmenter: {argument} is {value!r}; expected one of {', '.join(choices)}")
-        stride = output_stride(backbone)
+        # === Layers ===
+        stride, total = output_stride(backbone), layers.Add(dtype="float32", name="logits")
+        in_float32 = layers.Activation("linear", dtype="float32", name="logits")
+        # === Functional model ===
         scores = _scores(backbone, head, stride, num_ids, width, dropout)
-        logits = layers.Add(dtype="float32", name="logits")(scores) if len(scores) > 1 else \
-            layers.Activation("linear", dtype="float32", name="logits")(scores[0])
+        logits = total(scores) if len(scores) > 1 else in_float32(scores[0])
+        # === Config ===
         settings = {"num_ids": num_ids, "head": head, "loss_at": loss_at, "normaliser": normaliser, "width": width,
                     "dropout": dropout}
         super().__init__(backbone, settings, inputs={"image": backbone.inputs[0]}, outputs={"logits": logits},
