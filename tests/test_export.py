@@ -10,14 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfwsss
 from tests.support.served import ask
 from tests.support.tiny_run import Answer, ended, start
 from tests.support.untrained import CLASSES, untrained_run
-from tfwsss import export, logs
-from tfwsss.methods.opened import load_run
+from tfwsss import export
 from tfwsss.saved_model import export as exporting
 from tfwsss.saved_model import saved
 from tfwsss.saved_model.sample import sample_image
@@ -88,14 +86,6 @@ def test_options_change_how_it_looks(call, run, tmp_path, untried):
     assert plain.shape == several.shape == (1, 40, 60, 4) and np.abs(plain - several).max() > 1e-4
 
 
-@pytest.mark.parametrize(("iterations", "option", "expected"), [(3, None, 3), (3, False, 0), (0, None, 0),
-                                                               (0, True, 10), (3, True, 3)])
-def test_the_crf_is_the_runs_or_the_published_one(tmp_path, iterations, option, expected):
-    folder = untrained_run(tmp_path / "run", "icd", pseudo={"iterations": iterations})
-    masker = exporting._changed(load_run(folder).masker("pseudo")[1], option, None, None)
-    assert masker.crf.parameters["iterations"] == expected and masker.view.scales == (1.0,)
-
-
 @pytest.mark.parametrize(("options", "words"), [
     (["--scales", "1,x"], "--scales 1,x: expected numbers parted by commas, such as 1,0.75,1.25"),
     (["--scales", ""], "--scales : expected numbers parted by commas"),
@@ -121,36 +111,6 @@ def test_runs_that_cannot_be_exported(call, run, tmp_path):
     refused(call("--run", tmp_path / "run", "--to", target),
             "icd/model.keras: no such file; let python -m tfwsss.train finish its stage")
     assert not target.exists()
-
-
-def test_targets_that_cannot_be_written(call, run, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    refused(call("--run", run, "--to", tmp_path / "file" / "m"), "could not be written (Not a directory)")
-
-    def full(*arguments, **options):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
-
-    monkeypatch.setattr(tf.saved_model, "save", full)
-    refused(call("--run", run, "--to", tmp_path / "m"), "could not be written (No space left on device); free space")
-    assert [path.name for path in (tmp_path / "m").iterdir()] == [".lock"]
-
-
-def test_a_network_that_has_diverged_is_no_version(call, run, tmp_path):
-    """Its trial shows it: numbers that are none never reach a client."""
-    shutil.copytree(run, tmp_path / "run")
-    model = keras.saving.load_model(tmp_path / "run" / "icd" / "model.keras", compile=False)
-    model.get_layer("fc8").kernel.assign(np.full(model.get_layer("fc8").kernel.shape, np.nan))
-    model.save(tmp_path / "run" / "icd" / "model.keras")
-    refused(call("--run", tmp_path / "run", "--to", tmp_path / "m"), "its scores are not finite")
-    assert [path.name for path in (tmp_path / "m").iterdir()] == [".lock"]
-
-
-def test_without_the_extra_it_says_what_is_missing(run, tmp_path, untried, monkeypatch, caplog):
-    monkeypatch.setattr(exporting, "write_warm_up", lambda *arguments: 0)
-    monkeypatch.setattr(logs, "open_log", lambda: None)
-    with caplog.at_level("WARNING", "tfwsss"):
-        assert exporting.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
-    assert "no requests for warming up" in caplog.text and "pip install 'tfwsss[serve]'" in caplog.text
 
 
 def test_killed_in_the_middle(run, tmp_path):
