@@ -1,9 +1,7 @@
-"""The command that makes a SavedModel: what it writes, what it refuses, and that versions are whole or not there."""
+"""What an export holds by its options, and what is left where it cannot be made; for the command see `test_export`."""
 
 import json
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import keras
@@ -11,31 +9,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfwsss
-from tests.support.patience import until
-from tests.support.served import ask
-from tests.support.tiny_run import Answer, ended, start
-from tests.support.untrained import CLASSES, untrained_run
-from tfwsss import export, logs
-from tfwsss.methods.opened import load_run
+from tests.support.untrained import untrained_run
+from tfwsss import logs
+from tfwsss.errors import UserError
 from tfwsss.saved_model import export as exporting
-from tfwsss.saved_model import saved
-from tfwsss.saved_model.sample import sample_image
+from tfwsss.saved_model.export import export
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    return untrained_run(tmp_path_factory.mktemp("runs") / "my run", "icd")
+    return untrained_run(tmp_path_factory.mktemp("runs") / "run", "icd")
 
 
-@pytest.fixture
-def call(capsys):
-    """A function of the command line's arguments to the answer, in this process."""
-    def work(*arguments) -> Answer:
-        code = export.main([str(argument) for argument in arguments])
-        return Answer(code, *capsys.readouterr())
-
-    return work
+@pytest.fixture(autouse=True)
+def _no_log(monkeypatch):
+    monkeypatch.setattr(logs, "open_log", lambda: None)
 
 
 @pytest.fixture
@@ -44,123 +32,79 @@ def untried(monkeypatch):
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
 
 
-def refused(answer, words: str) -> None:
-    """Asserts that the command ended with one line that holds these words."""
-    assert answer.code == 2 and answer.out == "" and "Traceback" not in answer.err
-    assert len(answer.errors) == 1 and words in answer.errors[0], answer.err
+@pytest.fixture
+def card(monkeypatch, tmp_path, untried):
+    """A function of `export`'s arguments to the card, without writing the graph."""
+    monkeypatch.setattr(exporting, "write_saved_model", lambda *arguments: None)
+    monkeypatch.setattr(exporting, "write_warm_up", lambda *arguments: 1)
+
+    def work(run: Path, **options) -> dict:
+        version = export(run, tmp_path / "m", **options)["version"]
+        return json.loads((tmp_path / "m" / str(version) / "model_card.json").read_text("utf-8"))
+
+    return work
 
 
-def test_the_command(call, run, tmp_path):
-    """A version folder with graph, names, requests and a card; its figures are measured in another process."""
-    model = tmp_path / "models" / "my cats"
-    answer = call("--run", run, "--to", model)
-    assert answer.code == 0, answer.err
-    result = answer.result
-    assert (result["model"], result["version"]) == (str(model), 1)
-    assert result["signatures"] == ["batch", "mask", "scores", "serving_default", "with_tags"]
-    assert result["milliseconds"] > 0 and result["memory_mib"] > 100
-    folder = model / "1"
-    assert {path.name for path in model.iterdir()} == {"1", ".lock"}
-    assert {path.name for path in folder.iterdir()} >= {"saved_model.pb", "variables", "assets", "model_card.json"}
-    assert (folder / saved.WARM_UP).is_file() == (result["warm_up_requests"] > 0)
-    assert (folder / "assets" / "labels.txt").read_text("utf-8").splitlines() == list(CLASSES)
-    card = json.loads((folder / "model_card.json").read_text("utf-8"))
-    assert card["method"] == "icd" and card["classes"] == list(CLASSES) and card["miou"] == {"pseudo": 0.5}
-    assert card["view"] == {"kind": "canvas", "side": 65, "scales": [1.0], "mirror": False,
-                            "colour": [127.0, 127.0, 127.0], "batch_size": 8}
-    assert card["crf"]["iterations"] == 2 and card["max_pixels"] == 16_000_000
-    assert card["versions"]["tfwsss"] == tfwsss.__version__ and card["versions"]["keras"] == keras.__version__
-    assert len(card["config_sha256"]) == 64 and card["cost"]["image"] == [375, 500]
-    assert card["cost"]["milliseconds"] == result["milliseconds"] and "CPU" in card["cost"]["device"]
-
-
-def test_options_change_how_it_looks(call, run, tmp_path, untried):
-    """Scales, mirror and CRF by the command line, the next version and a chosen one; the network is asked so."""
-    model, photo = tmp_path / "m", sample_image(40, 60)
-    arguments = ["--run", run, "--to", model]
-    assert call(*arguments, "--no-crf").result["version"] == 1
-    assert call(*arguments, "--no-crf", "--scales", "1, 0.5,1.5", "--mirror", "--version", 5).result["version"] == 5
-    card = json.loads((model / "5" / "model_card.json").read_text("utf-8"))
-    assert card["view"]["scales"] == [1.0, 0.5, 1.5] and card["view"]["mirror"] and card["crf"] is None
-    refused(call(*arguments, "--version", 5), f"--version 5: {model / '5'} is there already; a version never changes")
-    plain, several = (ask(model / version, [("scores", {"image_bytes": photo})], tmp_path / version)[0]["scores"]
-                      for version in ("1", "5"))
-    assert plain.shape == several.shape == (1, 40, 60, 4) and np.abs(plain - several).max() > 1e-4
-
-
-@pytest.mark.parametrize(("iterations", "option", "expected"), [(3, None, 3), (3, False, 0), (0, None, 0),
+@pytest.mark.parametrize(("iterations", "option", "expected"), [(3, None, 3), (3, False, None), (0, None, None),
                                                                (0, True, 10), (3, True, 3)])
-def test_the_crf_is_the_runs_or_the_published_one(tmp_path, iterations, option, expected):
+def test_the_crf_is_the_runs_or_the_published_one(card, tmp_path, iterations, option, expected):
     folder = untrained_run(tmp_path / "run", "icd", pseudo={"iterations": iterations})
-    masker = exporting._changed(load_run(folder).masker("pseudo")[1], option, None, None)
-    assert masker.crf.parameters["iterations"] == expected and masker.view.scales == (1.0,)
+    found = card(folder, crf=option)["crf"]
+    assert (found and found["iterations"]) == expected
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (["--scales", "1,x"], "--scales 1,x: expected numbers parted by commas, such as 1,0.75,1.25"),
-    (["--scales", ""], "--scales : expected numbers parted by commas"),
-    (["--scales", "1,0"], "--scales 1.0,0.0: expected numbers above 0 and up to 8"),
-    (["--scales", "nan"], "--scales nan: expected numbers above 0"),
-    (["--scales", "1,9"], "expected numbers above 0 and up to 8, such as 1,0.75,1.25"),
-    (["--version", "0"], "--version 0: expected a whole number from 1"),
-    (["--max-pixels", "0"], "--max-pixels 0: expected a whole number from 1")])
-def test_bad_options(call, run, tmp_path, options, words):
-    refused(call("--run", run, "--to", tmp_path / "m", *options), words)
-    assert not (tmp_path / "m").exists()
+def test_views_are_the_runs_unless_said_otherwise(card, tmp_path):
+    """Of a run without a canvas too."""
+    own = {"canvas": None, "scales": [1.0, 0.5], "mirror": True}
+    folder = untrained_run(tmp_path / "run", "icd", cam=own, scores=own)
+    assert card(folder)["view"] == {"kind": "ownsize", "scales": [1.0, 0.5], "mirror": True}
+    assert card(folder, scales=[2.0], mirror=False)["view"] == {"kind": "ownsize", "scales": [2.0], "mirror": False}
 
 
-def test_runs_that_cannot_be_exported(call, run, tmp_path):
-    """No run, an unfinished one, a torn network; nothing is left behind."""
-    target = tmp_path / "models" / "m"
-    refused(call("--run", tmp_path / "no", "--to", target), "is no run folder: it has no readable config.json")
-    shutil.copytree(run, tmp_path / "run")
-    path = tmp_path / "run" / "icd" / "model.keras"
-    path.write_bytes(path.read_bytes()[:1000])
-    refused(call("--run", tmp_path / "run", "--to", target), "icd/model.keras: cannot be read")
-    path.unlink()
-    refused(call("--run", tmp_path / "run", "--to", target),
-            "icd/model.keras: no such file; let python -m tfwsss.train finish its stage")
-    assert not target.exists()
+@pytest.mark.parametrize("stage", ["pseudo", "cam_masks"])
+def test_a_stage_of_the_run_may_be_chosen(card, tmp_path, stage):
+    folder = untrained_run(tmp_path / "run", "icd", cam_masks={"threshold": 0.3})
+    found = card(folder, stage=stage)
+    assert found["stage"] == stage and (found["crf"] is None) == (stage == "cam_masks")
+    with pytest.raises(UserError, match="--stage masks: .* makes no such masks; it has pseudo and cam_masks"):
+        card(folder, stage="masks")
 
 
-def test_targets_that_cannot_be_written(call, run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("allowed", "option", "expected"), [(50_000_000, None, 16_000_000), (5000, None, 5000),
+                                                            (5000, 9000, 9000)])
+def test_images_may_be_as_large_as_the_runs_but_no_larger_than_a_server_can_bear(card, tmp_path, allowed, option,
+                                                                                 expected):
+    folder = untrained_run(tmp_path / "run", "icd", data={"max_pixels": allowed})
+    assert card(folder, max_pixels=option)["max_pixels"] == expected
+
+
+def test_targets_that_cannot_be_written(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    refused(call("--run", run, "--to", tmp_path / "file" / "m"), "could not be written (Not a directory)")
+    with pytest.raises(UserError, match=r"could not be written \(Not a directory\)"):
+        export(run, tmp_path / "file" / "m")
 
     def full(*arguments, **options):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full)
-    refused(call("--run", run, "--to", tmp_path / "m"), "could not be written (No space left on device); free space")
+    with pytest.raises(UserError, match=r"could not be written \(No space left on device\); free space"):
+        export(run, tmp_path / "m")
     assert [path.name for path in (tmp_path / "m").iterdir()] == [".lock"]
 
 
-def test_a_network_that_has_diverged_is_no_version(call, run, tmp_path):
+def test_a_network_that_has_diverged_is_no_version(run, tmp_path):
     """Its trial shows it: numbers that are none never reach a client."""
     shutil.copytree(run, tmp_path / "run")
     model = keras.saving.load_model(tmp_path / "run" / "icd" / "model.keras", compile=False)
     model.get_layer("fc8").kernel.assign(np.full(model.get_layer("fc8").kernel.shape, np.nan))
     model.save(tmp_path / "run" / "icd" / "model.keras")
-    refused(call("--run", tmp_path / "run", "--to", tmp_path / "m"), "its scores are not finite")
+    with pytest.raises(UserError, match="its scores are not finite"):
+        export(tmp_path / "run", tmp_path / "m")
     assert [path.name for path in (tmp_path / "m").iterdir()] == [".lock"]
 
 
 def test_without_the_extra_it_says_what_is_missing(run, tmp_path, untried, monkeypatch, caplog):
     monkeypatch.setattr(exporting, "write_warm_up", lambda *arguments: 0)
-    monkeypatch.setattr(logs, "open_log", lambda: None)
     with caplog.at_level("WARNING", "tfwsss"):
-        assert exporting.export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
+        assert export(run, tmp_path / "m", crf=False)["warm_up_requests"] == 0
     assert "no requests for warming up" in caplog.text and "pip install 'tfwsss[serve]'" in caplog.text
-
-
-def test_killed_in_the_middle(run, tmp_path):
-    """`kill -9` while files are written: no version; the same command then makes the first."""
-    model = tmp_path / "m"
-    process = start("--run", run, "--to", model, command="tfwsss.export")
-    until(lambda: list(model.glob(".part-*/*")) or process.poll() is not None, pause=0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert ended(process).code == -signal.SIGKILL
-    assert not [path for path in model.iterdir() if path.name.isdecimal()] and list(model.glob(".part-*"))
-    answer = ended(start("--run", run, "--to", model, "--no-crf", command="tfwsss.export"))
-    assert answer.code == 0 and answer.result["version"] == 1, answer.err
-    assert {path.name for path in model.iterdir()} == {"1", ".lock"}
