@@ -126,7 +126,7 @@ def test_taps_that_do_not_fit_are_refused():
         AffinityNet(small(width=0.1), taps=("relu4", "relu9", "relu6"))
     with pytest.raises(UserError, match=r"sizes \[\(32, 32\), \(16, 16\), \(16, 16\)\] for an image of 64 pixels"):
         AffinityNet(small(width=0.1), taps=("relu1", "relu5", "relu6"))
-    with pytest.raises(UserError, match=r"no taps are known for backbone 'mine', only for resnet38, .*; name three"):
+    with pytest.raises(UserError, match=r"no taps are known for backbone 'mine', only for vgg16, .*; name three"):
         AffinityNet(small(width=0.1, name="mine"))
     with pytest.raises(UserError, match="expected one size: choose later taps or a smaller output_stride"):
         AffinityNet(resnet_v2(50, width=1 / 64, output_stride=32))
@@ -139,7 +139,7 @@ def test_masks_that_are_not_on_the_grid_are_refused(shape):
     words = f"received masks of the shape .*, {shape[1]}, {shape[2]}.*, expected .* of 9 x 9 positions"
     with pytest.raises(UserError, match=words):
         model.compute_loss(None, data, model(data))
-    with pytest.raises(UserError, match="reduce masks of the image's size by data.images.reduce_ids"):
+    with pytest.raises(UserError, match="reduce masks of the image's size by batches.shrink.reduce_ids"):
         fit(model, data, epochs=1)
 
 
