@@ -140,7 +140,7 @@ def test_masks_that_are_not_on_the_grid_are_refused(shape):
     words = f"received masks of the shape .*, {shape[1]}, {shape[2]}.*, expected .* of 9 x 9 positions"
     with pytest.raises(UserError, match=words):
         model.compute_loss(None, data, model(data))
-    with pytest.raises(UserError, match="reduce masks of the image's size by data.images.reduce_ids"):
+    with pytest.raises(UserError, match="reduce masks of the image's size by batches.shrink.reduce_ids"):
         fit(model, data, epochs=1)
 
 

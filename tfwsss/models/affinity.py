@@ -111,7 +111,7 @@ def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> N
             or len(mask) != 3:
         raise UserError(f"AffinityNet: received masks of the shape {tuple(mask)}, expected (batch, row, column) of "
                         f"{affinity[1]} x {affinity[2]} positions, the network's grid: reduce masks of the image's "
-                        "size by data.images.reduce_ids")
+                        "size by batches.shrink.reduce_ids")
 
 
 def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:
