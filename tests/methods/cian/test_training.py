@@ -3,8 +3,8 @@ import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import CIAN as TINY
-from tfwsss.inference.views import Windows
 from tfwsss.inference.see import Seer
+from tfwsss.inference.views import Windows
 from tfwsss.methods.cian import training
 from tfwsss.methods.cian.config import CIANSettings
 from tfwsss.methods.cian.training import cian_stage

@@ -45,6 +45,9 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
     Args:
         config: the run's settings.
         run: folder of the run.
+
+    Returns:
+        Network of raw class maps and of those that give logits.
     """
     return load_maps(config.given.get("icd", run / "icd"))
 
