@@ -1,8 +1,8 @@
 """Runs that version 0.1.0 of commit 6875e85 has finished keep working: opened, judged, predicted from, exported.
 
-Its tiny runs lie in `recorded/runs_6875e85`: ICD and AffinityNet, one round each, on six pictures of 64 pixels, with the
-masks that it predicted of them. Weights were rounded to 8 binary digits before anything was made of them, model files
-deflated, superpixels and pages left out; `data.root` is set where they are copied.
+Its tiny runs lie in `recorded/runs_6875e85`: ICD and AffinityNet, one round each, on six pictures of 64 pixels, with
+the masks that it predicted of them. Weights were rounded to 8 binary digits before anything was made of them, model
+files deflated, superpixels and pages left out; `data.root` is set where they are copied.
 """
 
 import json
@@ -125,8 +125,8 @@ def test_affinitynet_says_which_stage_is_stale(base):
             "labels was made from another 'marginals'; add --redo labels to make it again, or name another folder")
     assert times(run, untouched) == before
     assert times(run, ("labels", "affinity", "walk", "pseudo", "segmenter", "relabel")) == later
-    refused(train(*arguments, "--run", run, "--redo", "labels"), "affinity was made from another 'marginals'; add --redo "
-            "affinity to make it again, or name another folder")
+    refused(train(*arguments, "--run", run, "--redo", "labels"),
+            "affinity was made from another 'marginals'; add --redo affinity to make it again, or name another folder")
     answer = train(*arguments, "--run", run, "--redo", "affinity", "--until", "walk", "--set", "affinity.epochs=1")
     assert answer.code == 0 and times(run, untouched) == before
 

@@ -21,8 +21,8 @@ CRF = {"cam_crf": True}
 GIVEN = {"given": {"labels": "masks of mine"}}
 KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
-         "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model", "relabel": "masks",
-         "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks"}
+         "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
+         "relabel": "masks", "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
 SHAPES = {
@@ -85,8 +85,9 @@ def test_stages_come_after_those_they_need(images, method, values, names):
 @pytest.mark.parametrize(("shape", "needs"), [
     ("icd", {"pseudo": "seeds", "cam": "icd", "scores": "icd"}), ("icd, saliency", {"pseudo": "scores cam"}),
     ("affinitynet, cam_crf", {"classifier": "", "cam": "classifier", "cam_masks": "cam", "cam_crf": "cam_masks",
-                              "marginals": "cam cam_masks", "labels": "marginals", "affinity": "marginals", "walk": "cam cam_masks affinity",
-                              "pseudo": "walk", "segmenter": "pseudo", "relabel": "segmenter pseudo"}),
+                              "marginals": "cam cam_masks", "labels": "marginals", "affinity": "marginals",
+                              "walk": "cam cam_masks affinity", "pseudo": "walk", "segmenter": "pseudo",
+                              "relabel": "segmenter pseudo"}),
     ("affinitynet, labels", {"affinity": "labels"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
@@ -160,7 +161,8 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("affinitynet", {"cam": {"canvas": 65}}, "cam"),
     ("affinitynet", {"cam_masks": {"threshold": 0.2}}, "cam_masks"),
     ("affinitynet", {"labels": {"low": None}}, "marginals labels"),
-    ("affinitynet", {"labels": {"crf": {"iterations": 3}}}, "marginals labels"), ("affinitynet", {"walk": {"steps": 9}}, "walk"),
+    ("affinitynet", {"labels": {"crf": {"iterations": 3}}}, "marginals labels"),
+    ("affinitynet", {"walk": {"steps": 9}}, "walk"),
     ("affinitynet", {"walk": {"alpha": None}}, "walk"), ("affinitynet", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("affinitynet, cam_crf", {"pseudo": {"iterations": 3}}, "cam_crf pseudo")], ids=str)
 def test_what_a_setting_makes_stale(images, shape, difference, expected):

@@ -59,8 +59,8 @@ def test_published_settings_are_the_default():
 
 def test_batches_hold_an_image_and_its_mask(images, labels):
     """What lies outside of an image is open, not background."""
-    data = module._batches(settings(crop=49, mirror=False, scales=(1.0,)), "labels", CONTEXT, {"labels": labels}, images,
-                           0)
+    own = settings(crop=49, mirror=False, scales=(1.0,))
+    data = module._batches(own, "labels", CONTEXT, {"labels": labels}, images, 0)
     x, y = next(iter(data.as_numpy_iterator()))
     assert set(x) == {"image"} and set(y) == {"mask"}
     assert x["image"].shape == (2, 49, 49, 3) and y["mask"].shape == (2, 49, 49)

@@ -31,7 +31,7 @@ def _scale_axis(image, axis: int, new):
     places = list(range(image.shape.rank))
     order = [places[axis], *(place for place in places if place != places[axis])]
     shape = tf.gather(tf.shape(image), order)
-    flat = tf.reshape(tf.cast(tf.transpose(image, order), tf.float64), [shape[0], -1])              # (old, all the rest)
+    flat = tf.reshape(tf.cast(tf.transpose(image, order), tf.float64), [shape[0], -1])           # (old, all the rest)
     total = tf.sparse.sparse_dense_matmul(_cubic_weights(shape[0], new), flat)
     grey = tf.cast(tf.clip_by_value(tf.floor((total + 2.0**21) / 2.0**22), 0.0, 255.0), tf.uint8)
     return tf.transpose(tf.reshape(grey, tf.concat([[new], shape[1:]], axis=0)), np.argsort(order))

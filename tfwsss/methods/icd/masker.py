@@ -47,7 +47,7 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
         run: folder of the run.
 
     Returns:
-        Network of class maps.
+        Network of raw class maps and of those that give logits.
     """
     return load_maps(config.given.get("icd", run / "icd"))
 
