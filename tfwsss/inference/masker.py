@@ -48,6 +48,18 @@ class Found(NamedTuple):
     certainty: np.ndarray | None = None
 
 
+class Look(NamedTuple):
+    """A network, and how it is shown images.
+
+    Args:
+        network: image `(batch, row, column, 3)`, 0-255, to a dictionary of maps `(batch, row', column', channel)`.
+        view: on a canvas, at their own size, or in windows.
+    """
+
+    network: keras.Model
+    view: View
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Masker:
     """How a finished stage makes masks: it sees, decides and sharpens.
@@ -62,6 +74,7 @@ class Masker:
         decide: maps of one image, its Picture and the labels int32 `(kept class,)` that count, to a Decision.
         crf: what sharpens.
         others: networks that `decide` calls.
+        further: looks whose maps are added to the network's; they cover the same of an image.
     """
 
     network: keras.Model
@@ -71,6 +84,12 @@ class Masker:
     decide: Callable
     crf: CRF
     others: tuple[keras.Model, ...] = ()
+    further: tuple[Look, ...] = ()
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """All that is seen of an image."""
+        return (Look(self.network, self.view), *self.further)
 
     @functools.cached_property
     def stride(self) -> int:
@@ -81,6 +100,18 @@ class Masker:
     def seer(self) -> Seer:
         """The network, compiled for whole images."""
         return Seer(self.network, self.view)
+
+    @functools.cached_property
+    def _seers(self) -> list[Seer]:
+        return [self.seer, *(Seer(*look) for look in self.further)]
+
+    def see(self, images: np.ndarray) -> dict:
+        """Returns all maps of images of one size, by key.
+
+        Args:
+            images: uint8 `(batch, row, column, 3)`.
+        """
+        return {key: maps for seer in self._seers for key, maps in seer(images).items()}
 
     def picture(self, image) -> Picture:
         """Returns an image as rules take it.
@@ -142,7 +173,7 @@ class Masker:
                 if isinstance(found, ImageFault):
                     yield part[0], found, None
                     continue
-                maps = self.seer(found)
+                maps = self.see(found)
                 for place, name in enumerate(part):
                     yield name, found[place], {key: each[place] for key, each in maps.items()}
 
@@ -171,7 +202,7 @@ class Masker:
         return self._traces[tagged, scored]
 
     def _traced(self, tagged: bool, scored: bool) -> Callable:
-        outputs = self.network.output
+        outputs = {key: maps for look in self.looks for key, maps in look.network.output.items()}
         unknown = {key: tf.TensorSpec((None, None, shape.shape[-1])) for key, shape in outputs.items()}
         maps = {"probabilities": unknown["logits"]} if "logits" in unknown else unknown
         specs = [maps, tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((None,), tf.bool)] * tagged]

@@ -6,14 +6,20 @@ import pytest
 
 from tests.support.fake_run import image_set
 from tests.support.plain_maps import halves, plain_maps
+from tests.support.untrained import untrained_run
+from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.models import write_model
 from tfwsss.backbones.small import small
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.inference.sharpen import CRF
 from tfwsss.methods.icd import masker as module
 from tfwsss.methods.icd.config import Config
+from tfwsss.methods.icd.stages import stages
+from tfwsss.methods.opened import load_run
 from tfwsss.models.icd import ICD, scorer
+from tfwsss.runs.stage import Context
 from tfwsss.settings import reading
 from tfwsss.steps.class_maps import ClassMapNetwork
 
@@ -107,3 +113,19 @@ def test_files_that_are_no_network_of_ours(tmp_path):
     other.write_bytes(other.read_bytes()[:1000])
     with pytest.raises(UserError, match="model.keras: cannot be read .*; train again with --redo icd"):
         module.load_maps(other.parent)
+
+
+@pytest.mark.parametrize(("cam", "looks"), [({"scales": [1.0, 0.5]}, 1), ({"scales": [1.0, 1.5], "mirror": True}, 2)])
+def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, cam, looks):
+    """Masks of the stages `cam`, `scores`, `seeds` and `pseudo`, and of the Masker, are the same."""
+    images = image_set(tmp_path / "data")
+    run = untrained_run(tmp_path / "run", "icd", cam={"canvas": 65, **cam},
+                        scores={"canvas": 65, "scales": [1.0, 0.5]}, pseudo={"iterations": 2})
+    config = load_run(run).config
+    found = {stage.name: stage for stage in stages(config, Splits(images, images, None))}
+    for name in ("cam", "scores", "seeds", "pseudo"):
+        assert found[name].work(Context(), {need: run / need for need in found[name].needs}, run / name) == {}
+    made = module.masker(config, run)
+    assert len(made.looks) == looks
+    for name, mask in made.masks(images, images.names, tagged=True):
+        np.testing.assert_array_equal(mask.mask, read_mask(run / "pseudo", name))
