@@ -69,7 +69,8 @@ def masker(config: Config, run: Path) -> Masker:
     if one == other or one[0] != other[0]:
         return made
     alone = {key: keras.Model(maps.network.input, {key: maps.network.output[key]}) for key in KEYS}
-    return dataclasses.replace(made, network=alone["scores"], further=(Look(alone["cam"], config.cam.view(maps.colour)),))
+    further = (Look(alone["cam"], config.cam.view(maps.colour)),)
+    return dataclasses.replace(made, network=alone["scores"], further=further)
 
 
 def rule(settings: SeedSettings) -> functools.partial:
