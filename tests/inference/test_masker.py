@@ -14,10 +14,10 @@ from tests.support.whole_images import pictures, written
 from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.inference.decide.decision import Decision
+from tfwsss.inference.decide.decision import Decision, named_ids, scores_of_all
 from tfwsss.inference.decide.probability import decide_by_probability
 from tfwsss.inference.kept import KeptRule
-from tfwsss.inference.masker import Masker, named_ids, scores_of_all
+from tfwsss.inference.masker import Masker
 from tfwsss.inference.see import see
 from tfwsss.inference.sharpen import sharpen_arrays
 from tfwsss.inference.views import Picture

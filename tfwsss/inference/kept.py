@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfwsss.artefacts.scores import Scores
 from tfwsss.errors import UserError
+from tfwsss.inference.decide.decision import named_ids
 from tfwsss.inference.decide.threshold import enlarged
-from tfwsss.inference.masker import named_ids
 from tfwsss.inference.views import Picture
 from tfwsss.ops.cam import strongest_class
 

@@ -11,12 +11,11 @@ import tensorflow as tf
 
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.inference.decide.decision import Decision
+from tfwsss.inference.decide.decision import named_ids, scores_of_all
 from tfwsss.inference.see import Seer, covered, images_at_a_time, stride_of
 from tfwsss.inference.sharpen import CRF, sharpen, sharpen_arrays
 from tfwsss.inference.stream import batches_by_size, in_threads
 from tfwsss.inference.views import Picture, View
-from tfwsss.palette import IGNORE
 
 
 class Answer(NamedTuple):
@@ -212,36 +211,3 @@ class Masker:
             return (scores if scored else tf.zeros([1])), ids
 
         return tf.function(work, input_signature=specs, autograph=False)
-
-
-def named_ids(decision: Decision, classes):
-    """Turns places among the kept classes into mask ids.
-
-    Args:
-        decision: of a rule.
-        classes: int32 `(kept class,)`, labels.
-
-    Returns:
-        int32 `(row, column)`: 0 background, label + 1, 255 undecided.
-    """
-    ids = tf.concat([[0], classes + 1], axis=0)
-    undecided = decision.ids == IGNORE
-    return tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, decision.ids)))
-
-
-def scores_of_all(decision: Decision, kept, num_ids: int):
-    """Spreads the scores of the kept classes over all ids; the others get 0.
-
-    Args:
-        decision: of a rule.
-        kept: boolean `(class,)`.
-        num_ids: classes with background.
-
-    Returns:
-        float32 `(row, column, id)`.
-    """
-    count = tf.cast(kept, tf.int32)
-    place = tf.where(kept, tf.cumsum(count), tf.reduce_sum(count) + 1)              # the last is a plane of zeros
-    place = tf.concat([[0], place], axis=0)
-    scores = tf.gather(tf.pad(decision.scores, [[0, 0], [0, 0], [0, 1]]), place, axis=2)
-    return tf.ensure_shape(scores, (None, None, num_ids))

@@ -16,6 +16,7 @@ from tfwsss.methods.affinitynet import masker as module
 from tfwsss.methods.affinitynet.config import Config
 from tfwsss.methods.opened import load_run
 from tfwsss.settings import reading
+from tfwsss.steps import classifier
 from tfwsss.steps.class_maps import ClassMapNetwork
 
 SEEN = ((1.0, 0.2), (0.1, 1.0), (0.3, 0.6))
@@ -44,7 +45,7 @@ def load_plain(monkeypatch, logits: list[float]) -> list:
     """Lets class maps be halves of `SEEN`, logits be plain, and the walk stand still; returns what was loaded."""
     asked = []
     network = plain_maps(cam=SEEN, position_logits=[(height, height) for height in logits])
-    monkeypatch.setattr(module, "load_class_maps", lambda folder: asked.append(folder) or ClassMapNetwork(network))
+    monkeypatch.setattr(classifier, "load_class_maps", lambda folder: asked.append(folder) or ClassMapNetwork(network))
     monkeypatch.setattr(module, "load_walker", lambda folder, settings: asked.append(folder) or standing_still())
     return asked
 
