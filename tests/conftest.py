@@ -48,13 +48,7 @@ def _float32_policy():
 
 @pytest.fixture(autouse=True, scope="module")
 def _memory_is_given_back():
-    """After each file: what Keras keeps of models and graphs, what only a collector finds, and the freed pages."""
     yield
-    import ctypes
-    import gc
-    import sys
+    from tests.support import memory
 
-    if "keras" in sys.modules:
-        sys.modules["keras"].backend.clear_session()
-    gc.collect()
-    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)         # glibc keeps pages that are free
+    memory.give_back()
