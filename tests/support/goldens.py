@@ -106,6 +106,7 @@ GOLDENS = {
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
     "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
+    "StepDecay": Golden(lambda: schedules.StepDecay(0.1, (1, 3), 5)),
     "Adam": Golden(lambda: optimizers.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
     "PolyDecay": Golden(lambda: schedules.PolyDecay(0.1, 3, 5, every_step=True)),
 }
