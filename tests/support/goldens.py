@@ -33,6 +33,7 @@ from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
+from tfwsss.models.oaa import OAA
 from tfwsss.models.segmenter import Segmenter
 from tfwsss.training import optimizers, schedules
 
@@ -109,6 +110,7 @@ GOLDENS = {
     "CIAN": Golden(cian, ({"image": PAIRS_OF_IMAGES},)),
     "MCIS": Golden(lambda: MCIS(small(width=0.1), num_classes=3),
                    ({"image": PAIRS_OF_IMAGES, "mirrored": IMAGES, "smaller": SMALL_IMAGES, "larger": IMAGES},)),
+    "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),

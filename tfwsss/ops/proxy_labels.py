@@ -45,8 +45,8 @@ def proxy_scores(maps, saliency=None, threshold: float = 0.3):
     Example:
 
     >>> scores, exact = proxy_scores(ops.array([[[5], [80], [255]]]), ops.array([[0, 51, 255]]))
-    >>> ops.convert_to_numpy(scores).round(4).tolist()
-    [[[1.0, 0.0], [0.8, 0.3], [0.0, 1.0]]]
+    >>> [[round(float(score), 4) for score in pixel] for pixel in ops.convert_to_numpy(scores)[0]]
+    [[1.0, 0.0], [0.8, 0.3], [0.0, 1.0]]
     """
     maps = ops.cast(maps, "float64")
     low = ops.min(maps, axis=(0, 1), keepdims=True, initial=float("inf"))
