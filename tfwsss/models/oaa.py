@@ -1,5 +1,7 @@
 """OAA's two networks: one learns class maps from image-level labels, one from the maps that the first gathered."""
 
+from collections.abc import Callable
+
 import keras
 from keras import layers
 
@@ -21,6 +23,10 @@ class OAA(OnBackbone):
         maps:    loss = hybrid loss of z, targets from 0 to 1
 
     VGG-16 takes 25 G multiply-adds for 224x224 pixels.
+
+    What stands in `watch`, None at first, is called at every step of a training with
+    the whole batch, its maps and its logits, and may keep them; it changes no loss
+    and is not saved.
 
     Args:
         backbone: keras.Model. Image to "features" and "classifier"; the latter is read.
@@ -56,6 +62,7 @@ class OAA(OnBackbone):
         settings = {"num_classes": num_classes, "integral": integral, "threshold": threshold}
         super().__init__(backbone, settings, name=name, inputs={"image": backbone.inputs[0]},
                          outputs={"position_logits": x, "logits": logits}, **kwargs)
+        self.watch: Callable | None = None
         self._multilabel, self._hybrid = MultilabelLoss(mean_over_classes=True), HybridLoss(threshold)
 
     def call(self, inputs, training=None, mask=None):
@@ -63,7 +70,9 @@ class OAA(OnBackbone):
         return super().call({"image": inputs["image"]}, training=training, mask=mask)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Returns the loss of the labels, or of the gathered maps."""
+        """Returns the loss of the labels, or of the gathered maps; shows the batch to `watch` in training."""
+        if training and self.watch is not None:
+            self.watch(x, y_pred["position_logits"], y_pred["logits"])
         if self._settings["integral"]:
             return self._hybrid(y["attention"], y_pred["position_logits"])
         return self._multilabel(y["labels"], y_pred["logits"])
