@@ -24,7 +24,7 @@ test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
-	for file in crf random_walk superpixels affinitynet serve; do $(BIN)/python benchmarks/$$file.py || exit 1; done
+	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 lint: venv
 	$(BIN)/python -m ruff check tfwsss tests benchmarks

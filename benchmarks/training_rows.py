@@ -6,11 +6,17 @@ import cv2
 import keras
 import numpy as np
 
-from tfwsss import artefacts, config, methods
+from tfwsss import methods
+from tfwsss.artefacts.files import path_of
+from tfwsss.artefacts.marginals import write_marginals
+from tfwsss.artefacts.masks import write_mask
+from tfwsss.artefacts.regions import write_regions
 from tfwsss.data.demo import draw_demo
 from tfwsss.data.folder import read_folder
 from tfwsss.data.sources import Splits
 from tfwsss.refine.superpixels import superpixels
+from tfwsss.runs.stage import Context
+from tfwsss.settings import reading
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 METHODS = {"icd": ("icd", "icd"), "classifier": ("affinitynet", "classifier"), "affinity": ("affinitynet", "affinity"),
@@ -37,8 +43,7 @@ def folder_of_images(data, count, root):
             cv2.imwrite(str(path), _enlarged(cv2.imread(str(path)), cv2.INTER_CUBIC), [cv2.IMWRITE_JPEG_QUALITY, 90])
         images = read_folder(root)
         for name in images.names:
-            artefacts.write_mask(root / "masks", name, _enlarged(images.read_mask(name), cv2.INTER_NEAREST),
-                                 images.palette)
+            write_mask(root / "masks", name, _enlarged(images.read_mask(name), cv2.INTER_NEAREST), images.palette)
     else:
         images = read_folder(Path(data))
     return images.subset([name for name in images.names if name in images.masks][:count])
@@ -50,26 +55,28 @@ def _enlarged(image, method):
 
 
 def artefacts_of(images, root):
-    """Writes superpixels and masks, as stages before the training leave them; returns their folders."""
-    settings = methods.get("icd").Config(method="icd").superpixels
+    """Writes superpixels, masks and marginals, as stages before the training leave them; returns their folders."""
+    settings = methods.get("icd").config(method="icd").superpixels
     for name in images.names:
-        artefacts.write_regions(root / "regions", name, superpixels(images.read_image(name), **settings.model_dump()))
-        artefacts.write_mask(root / "masks", name, images.read_mask(name), images.palette)
-    return {"regions": root / "regions", "masks": root / "masks"}
+        mask, ids = images.read_mask(name), np.array([0, *(label + 1 for label in images.labels[name])])
+        write_regions(root / "regions", name, superpixels(images.read_image(name), **settings.model_dump()))
+        write_mask(root / "masks", name, mask, images.palette)
+        sure = np.where(mask == ids[:, None, None], 0.9, 0.1 / len(ids))                    # (plane, row, column)
+        write_marginals(root / "marginals", name, np.stack([sure, sure]))
+    return {kind: root / kind for kind in ("regions", "masks", "marginals")}
 
 
 def settings_of(row, backbone, batch):
     """Returns a method's settings: those of configs/*_animals.yaml, or the published ones with VGG-16."""
     method, section = METHODS[row]
-    module = methods.get(method)
     values = {"method": method}
     if backbone == "mobilenet_v2":
-        values = config.read_yaml(CONFIGS / f"{method}_animals.yaml")
+        values = reading.read_yaml(CONFIGS / f"{method}_animals.yaml")
         changes = {"backbone": {"initial": None}, "epochs": LONG}
     else:
         changes = {**VGG, "epochs": LONG}
     changes |= {"batch_size": batch} if batch else {}
-    return config.build(module.Config, config.merge(values, {section: changes}), "benchmark")
+    return reading.build(methods.get(method).config, reading.merge(values, {section: changes}), "benchmark")
 
 
 def handed_to_fit(row, settings, images, folders, root):
@@ -81,14 +88,14 @@ def handed_to_fit(row, settings, images, folders, root):
     method, section = METHODS[row]
     listed = methods.get(method).stages(settings, Splits(images, images))
     stage = next(stage for stage in listed if stage.name == section)
-    inputs = {name: folders["regions" if name == "regions" else "masks"] for name in stage.needs}
+    inputs = {name: folders.get(name, folders["masks"]) for name in stage.needs}
 
     def catch(model, dataset, **arguments):
         raise Handed(model, dataset, arguments)
 
     fit, keras.Model.fit = keras.Model.fit, catch
     try:
-        stage.work(inputs, root / row / section)
+        stage.work(Context.of(settings), inputs, root / row / section)
     except Handed as handed:
         return handed.args
     finally:
@@ -105,5 +112,5 @@ def files(images, folders, kinds):
     """Returns paths of the images and of what is read with them."""
     own = {"image": [str(images.images[name]) for name in images.names]}
     for kind in kinds:
-        own[kind] = [str(artefacts.path_of(folders[kind], kind, name)) for name in images.names]
+        own[kind] = [str(path_of(folders[kind], kind, name)) for name in images.names]
     return {key: np.array(paths) for key, paths in own.items()}

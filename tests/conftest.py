@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")      # its own keeps all that was ever needed at once
 
 import pytest
 
@@ -43,3 +44,17 @@ def _float32_policy():
 
     if "keras" in sys.modules:
         sys.modules["keras"].mixed_precision.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_is_given_back():
+    """After each file: what Keras keeps of models and graphs, what only a collector finds, and the freed pages."""
+    yield
+    import ctypes
+    import gc
+    import sys
+
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
+    gc.collect()
+    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)         # glibc keeps pages that are free

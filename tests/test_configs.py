@@ -54,7 +54,7 @@ def test_config_loads_and_differs_from_the_defaults(path):
     from tfwsss.settings import reading
 
     values = reading.read_yaml(path)
-    kind = methods.get(values["method"]).Config
+    kind = methods.get(values["method"]).config
     loaded = reading.build(kind, values, relative(path)).model_dump(mode="json")
     default = reading.build(kind, {"method": values["method"]}, "defaults").model_dump(mode="json")
     same = []

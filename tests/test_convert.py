@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.tiny_run import call, refused
 from tests.weights.foreign import a_file_of, write_params
 from tests.weights.make_torch_files import RECORDED
@@ -55,7 +56,8 @@ def test_inspect_loads_no_framework_and_steers_no_terminal(tmp_path):
     file = write_params(tmp_path / "x.params", {"arg:a\x1b[2Jb\nc": np.ones(2)})
     code = ("import sys; from tfwsss.convert import main; main(sys.argv[1:]); "
             "assert not {'tensorflow', 'keras', 'h5py'} & set(sys.modules)")
-    done = subprocess.run([sys.executable, "-c", code, file, "--inspect"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, file, "--inspect"], capture_output=True, text=True,
+                          timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split() == [r"arg:a\x1b[2Jb\nc", "2", "float32"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.sources import (
     ROOT,
     docstring_nodes,
@@ -237,5 +238,5 @@ def test_ruff():
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("ruff is not installed; pip install 'tfwsss[test]'")
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format=concise", "tfwsss", "tests",
-                           "benchmarks"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+                           "benchmarks"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr

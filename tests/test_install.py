@@ -1,15 +1,15 @@
-"""The package works from a wheel, outside the checkout, and its commands answer at once."""
+"""The package works from a wheel, outside the checkout, and its commands load little before they answer."""
 
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 import venv
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.sources import ROOT, commands
 
 FOUR = {"tfwsss.train", "tfwsss.evaluate", "tfwsss.predict", "tfwsss.report"}
@@ -20,14 +20,16 @@ try:
     runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 except SystemExit as stop:
     code = stop.code
-heavy = sorted({{"tensorflow", "keras", "skimage", "matplotlib", "cv2"}} & set(sys.modules))
+heavy = sorted({{"tensorflow", "keras", "skimage", "scipy", "matplotlib", "cv2", "h5py", "grpc", "aiohttp",
+                 "tensorboard"}}
+               & set(sys.modules))
 print("LOADED", heavy, "CODE", code)
 """
 
 
 def run(*command, **settings) -> subprocess.CompletedProcess:
     """Runs a program and returns what it printed."""
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600, **settings)
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE, **settings)
 
 
 def test_the_four_commands_are_there():
@@ -35,22 +37,10 @@ def test_the_four_commands_are_there():
 
 
 @pytest.mark.parametrize("module", commands())
-def test_help_loads_no_framework(module, tmp_path):
+def test_help_loads_nothing_that_takes_long(module, tmp_path):
     done = run(sys.executable, "-c", HELP.format(module=module), cwd=tmp_path)
     assert "LOADED [] CODE 0" in done.stdout, done.stdout + done.stderr
     assert "usage:" in done.stdout
-
-
-@pytest.mark.parametrize("module", commands())
-def test_help_is_quick(module, tmp_path):
-    seconds = []
-    for _ in range(3):  # the best of three: the machine may be busy
-        start = time.perf_counter()
-        assert run(sys.executable, "-m", module, "--help", cwd=tmp_path).returncode == 0
-        seconds.append(time.perf_counter() - start)
-        if seconds[-1] < 2:
-            break
-    assert min(seconds) < 2, f"python -m {module} --help took {min(seconds):.1f} s"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.journeys import JOURNEYS, masks_of
-from tests.support.tiny_run import call, contents, train
+from tests.support.tiny_run import call, contents, times, train
 from tfwsss.methods.run import read_settings
 
 
@@ -33,13 +33,33 @@ def test_until_labels(base, tmp_path):
     """The labels to learn from are masks to look at; what came after them is gone, what comes before is kept."""
     run, journey = tmp_path / "run", JOURNEYS["affinitynet"]
     shutil.copytree(base / "run 1", run)
-    answer = train("--method", "affinitynet", "--config", base / "config.yaml", "--run", run, "--redo", "labels",
-                   "--until", "labels")
+    answer = train("--method", "affinitynet", "--config", base / "config.yaml", "--run", run, "--redo",
+                   "marginals", "--until", "labels")
     assert answer.code == 0 and tuple(answer.result["miou"]) == journey.scored[:3]
     assert not [stage for stage in ("affinity", "walk", "pseudo", "segmenter", "relabel") if (run / stage).exists()]
-    for stage in ("cam_masks", "labels"):
+    for stage in ("cam_masks", "marginals", "labels"):
         assert contents(run / stage) == contents(base / "run 1" / stage)
     assert any((mask == 255).any() for mask in masks_of(run / "labels").values())
+
+
+def test_labels_are_for_people(base, tmp_path):
+    """The network learns from marginals: labels made again leave it as it is."""
+    run = tmp_path / "run"
+    shutil.copytree(base / "run 1", run)
+    later = times(run, ("marginals", "affinity", "walk", "pseudo"))
+    answer = train("--method", "affinitynet", "--config", base / "config.yaml", "--run", run, "--redo", "labels")
+    assert answer.code == 0 and times(run, ("marginals", "affinity", "walk", "pseudo")) == later
+    assert contents(run / "labels") == contents(base / "run 1" / "labels")
+
+
+def test_given_labels(base, tmp_path):
+    """Masks of one's own stand for the labels: no marginals are made, and a network is trained."""
+    given = [f"given.{stage}={base / 'run 1' / stage}" for stage in ("classifier", "cam")]
+    given.append(f"given.labels={base / 'data' / 'masks'}")
+    answer = train("--method", "affinitynet", "--config", base / "config.yaml", "--run", tmp_path / "run",
+                   *[part for value in given for part in ("--set", value)], "--until", "walk")
+    assert answer.code == 0 and list(answer.result["miou"]) == ["cam_masks", "walk"]
+    assert not (tmp_path / "run" / "marginals").exists() and (tmp_path / "run" / "affinity" / "model.keras").is_file()
 
 
 def test_the_walk_leaves_nothing_open(base):
@@ -66,7 +86,7 @@ def test_predict_one_photograph(base, tmp_path, tags, ids):
 def test_predict_gives_the_runs_own_masks(base, tmp_path, rounds, stage, share):
     """With an image's own tags the mask is what the segmentation network says of it.
 
-    Of a run that ends before, it is the pseudo label, but for class maps that a run keeps in half precision.
+    Of a run that ends before, it is the pseudo label.
     """
     run = tmp_path / "run"
     shutil.copytree(base / "run 1", run)

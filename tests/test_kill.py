@@ -5,12 +5,12 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.journeys import JOURNEYS
+from tests.support.patience import until
 from tests.support.tiny_run import (
     SEGMENTER,
     call,
@@ -25,19 +25,18 @@ from tests.support.tiny_run import (
 )
 
 FILES = {"regions": "*.png", "icd": "checkpoint/epoch-*.json", "classifier": "checkpoint/epoch-*.json",
-         "cam": "*.npz", "cam_masks": "*.png", "labels": "*.png", "affinity": "checkpoint/epoch-*.json",
-         "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png",
+         "cam": "*.npz", "cam_masks": "*.png", "marginals": "*.png", "labels": "*.png",
+         "affinity": "checkpoint/epoch-*.json", "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png",
          "segmenter": "checkpoint/epoch-*.json", "relabel": "*.png"}
 """What each stage of any method leaves behind while it works, in their order."""
 
 
 def stopped(process, run: Path, stage: str, sign: int, at_least: int = 1) -> dict[str, int]:
     """Ends a started command once a stage has some of its files; returns when the files there were written."""
-    for _ in range(12000):
-        made = [path for path in (run / stage).glob(FILES[stage]) if not path.name.startswith(".")]
-        if len(made) >= at_least or process.poll() is not None:
-            break
-        time.sleep(0.01)
+    def made() -> list[Path]:
+        return [path for path in (run / stage).glob(FILES[stage]) if not path.name.startswith(".")]
+
+    until(lambda: len(made()) >= at_least or process.poll() is not None, pause=0.01)
     assert process.poll() is None, process.communicate()
     (os.killpg if sign == signal.SIGKILL else os.kill)(process.pid, sign)
     assert not (run / stage / "stage.json").exists(), f"{stage} was finished before it could be stopped"
@@ -135,8 +134,7 @@ def test_two_processes_in_one_folder(tmp_path):
     write_config(tmp_path / "config.yaml", root)
     arguments = ["--config", tmp_path / "config.yaml", "--until", "regions", "--run", tmp_path / "run"]
     process = start(*arguments)
-    while not (tmp_path / "run" / "regions").exists() and process.poll() is None:
-        time.sleep(0.01)
+    until(lambda: (tmp_path / "run" / "regions").exists() or process.poll() is not None, pause=0.01)
     answer = train(*arguments)
     assert answer.code == 2 and "is in use by another process; wait for it or name another" in answer.errors[0]
     os.killpg(process.pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ import types
 import pytest
 import rich.console
 
+from tests.support.patience import PATIENCE
 from tfwsss import logs
 from tfwsss.logs import LOG
 
@@ -112,8 +113,8 @@ def loud(inside: str = "pass", level: str | None = None, **options) -> list[str]
     """Returns what a process that loads something noisy leaves on standard error."""
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
-    done = subprocess.run([sys.executable, "-c", NOISE.format(inside=inside)], env=environment, text=True, timeout=60,
-                          stderr=subprocess.PIPE, **options)
+    done = subprocess.run([sys.executable, "-c", NOISE.format(inside=inside)], env=environment, text=True,
+                          timeout=PATIENCE, stderr=subprocess.PIPE, **options)
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()
 

@@ -50,7 +50,7 @@ def _export(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss.saved_model import export  # loads TensorFlow: not for --help
     result = export.export(options.run, options.to, stage=options.stage, crf=options.crf, scales=scales,
-                              mirror=options.mirror, version=options.version, max_pixels=options.max_pixels)
+                           mirror=options.mirror, version=options.version, max_pixels=options.max_pixels)
     print(json.dumps(result, ensure_ascii=False))
     return 0
 

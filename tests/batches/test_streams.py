@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.support.oracles.affinity_labels import affinity_labels
+from tfwsss.artefacts.marginals import read_marginals, write_marginals
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.artefacts.regions import write_regions
 from tfwsss.batches.augment import Augmentation
@@ -144,10 +146,44 @@ def test_missing_and_wrong_maps_are_told(images, tmp_path):
     with pytest.raises(UserError, match="regions of 7 images are missing, such as 'n 0'"):
         training_batches(images, **settings(images, regions=tmp_path))
     write_regions(tmp_path, "n 0", np.zeros((3, 3), np.int32))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"n 0\.png.*has rows and columns.*3 3.*20 40"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"n 0\.png.*has size.*3 3.*but its image.*20 40"):
         stream(images.subset(["n 0"]), batch_size=1, regions=tmp_path)
     for changes in ({"batch_size": 0}, {"scales": ()}, {"scales": (0.0,)}):
         with pytest.raises(UserError, match="positive"):
             training_batches(images, **settings(images, **changes))
     with pytest.raises(UserError, match="no usable image"):
         training_batches(images.subset([]), **settings(images))
+
+
+@pytest.fixture(scope="module")
+def marginals(images, tmp_path_factory):
+    """Two sets of an image's background and class, in columns, so that cells differ."""
+    folder = tmp_path_factory.mktemp("marginals")
+    for number, name in enumerate(images.names):
+        random = np.random.default_rng(number)
+        planes = random.random((2, 2, 1, 40 - 3 * number)).repeat(20 + 4 * number, axis=2)
+        write_marginals(folder, name, planes / planes.sum(axis=1, keepdims=True))
+    return folder
+
+
+def test_marginals_become_labels_of_the_crops_cells(images, marginals):
+    """After the crop, as the released program has it; outside of the image nothing is known."""
+    data = training_batches(images, **settings(images, regions=None, masks=None, marginals=marginals, cell=4, epochs=3))
+    assert {key: spec.shape.as_list() for key, spec in data.element_spec[1].items()} == {
+        "labels": [2, 4], "mask": [2, 6, 7]}
+    assert set(data.element_spec[0]) == {"image", "labels"}
+    for x, y in data.as_numpy_iterator():
+        for image, mask, number in zip(x["image"], y["mask"], numbers((x, y)), strict=True):
+            inside = image[..., 2] >= 100
+            row, column = (np.where(inside, image[..., channel], 0).astype(int) for channel in (0, 1))
+            planes = read_marginals(marginals, f"n {number}", 2)[:, :, row, column] * inside
+            np.testing.assert_array_equal(mask, affinity_labels(*planes, [number % 4], block=4))
+
+
+def test_missing_and_wrong_marginals_are_told(images, marginals, tmp_path):
+    own = {"regions": None, "masks": None, "batch_size": 1}
+    with pytest.raises(UserError, match="marginals of 7 images are missing, such as 'n 0'"):
+        training_batches(images, **settings(images, **own, marginals=tmp_path))
+    write_marginals(tmp_path, "n 0", np.ones((2, 2, 3, 3)) / 2)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        stream(images.subset(["n 0"]), **own, marginals=tmp_path)

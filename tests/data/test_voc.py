@@ -1,7 +1,6 @@
 """The layout of PASCAL VOC: lists, tags, masks, and what is missing from them."""
 
 import os
-import time
 
 import pytest
 
@@ -48,13 +47,11 @@ def test_broken_annotations(tmp_path, text, words):
         read_tags(tmp_path / "a.xml")
 
 
-def test_entity_bombs_end_at_once(tmp_path):
+def test_entity_bombs_are_refused(tmp_path):
     levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
     (tmp_path / "a.xml").write_text(f'<!DOCTYPE a [<!ENTITY e0 "boom">{levels}]><annotation>&e12;</annotation>')
-    start = time.monotonic()
     with pytest.raises(ImageFault, match="entities"):
         read_tags(tmp_path / "a.xml")
-    assert time.monotonic() - start < 1
 
 
 def test_missing_files_are_listed(root):

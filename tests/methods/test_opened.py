@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.support.tiny_run import SETTINGS, draw_tiny_folder
+from tests.support.untrained import untrained_run
 from tfwsss.errors import UserError
-from tfwsss.methods.icd.stages import Config
+from tfwsss.inference.views import Canvas, Windows
+from tfwsss.methods.icd.config import Config
 from tfwsss.methods.opened import demo_folder, load_run
 from tfwsss.settings import reading
 
@@ -85,3 +87,29 @@ def test_runs_of_another_version(run, change, words):
 def test_the_built_in_set_lies_beside_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert demo_folder(Path("runs/one")) == demo_folder(Path("runs/two")) == tmp_path / "runs"
+
+
+def test_how_a_run_makes_masks(tmp_path):
+    """Its network first, then its own rule, then plain class maps; each sees images as its settings say."""
+    run = untrained_run(tmp_path / "run", "icd", rounds=1, masks={"window": 65, "scales": [0.5]},
+                        cam_masks={"threshold": 0.3}, cam={"canvas": 33})
+    assert load_run(run).masker()[0] == "pseudo"                           # there is no network yet
+    shutil.copytree(untrained_run(tmp_path / "other", "retrain") / "segmenter", run / "segmenter")
+    found = {stage: load_run(run).masker(stage) for stage in (None, "masks", "pseudo", "cam_masks")}
+    assert {stage: name for stage, (name, _) in found.items()} == {
+        None: "masks", "masks": "masks", "pseudo": "pseudo", "cam_masks": "cam_masks"}
+    assert found["masks"][1].view[:2] == (65, (0.5,)) and isinstance(found["masks"][1].view, Windows)
+    assert isinstance(found["pseudo"][1].view, Canvas) and found["pseudo"][1].view.side == 65
+    assert found["cam_masks"][1].view.side == 33 and not found["cam_masks"][1].crf.on and found["pseudo"][1].crf.on
+    assert {masker.num_ids for _, masker in found.values()} == {4}
+
+
+def test_stages_that_a_run_has_not(tmp_path):
+    run = untrained_run(tmp_path / "run", "retrain")
+    with pytest.raises(UserError, match="--stage pseudo: .*run makes no such masks; it has masks$"):
+        load_run(run).masker("pseudo")
+    shutil.rmtree(run / "segmenter")
+    with pytest.raises(UserError, match="it has none yet"):
+        load_run(run).masker("masks")
+    with pytest.raises(UserError, match="segmenter/model.keras: no such file"):
+        load_run(run).masker()

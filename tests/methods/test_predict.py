@@ -10,7 +10,6 @@ from tests.support.untrained import CLASSES, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.methods import icd, retrain
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
 
@@ -29,11 +28,13 @@ def run(tmp_path_factory):
     return run
 
 
-def expected(module, run, images, tags) -> dict[str, np.ndarray]:
+def expected(stage, run, images, tags) -> dict[str, np.ndarray]:
     labels = tuple(range(3)) if tags is None else tuple(CLASSES.index(tag) - 1 for tag in tags)
     known = ImageSet(images.names, images.root, CLASSES, images.palette, images.images,
                      dict.fromkeys(images.names, labels), {})
-    return dict(module.predict(load_run(run).config, run, known, tags is not None))
+    name, masker = load_run(run).masker(stage)
+    assert name == stage
+    return {name: found.mask for name, found in masker.masks(known, images.names, tags is not None)}
 
 
 def equal(found: dict, other: dict) -> bool:
@@ -44,7 +45,7 @@ def equal(found: dict, other: dict) -> bool:
 def test_a_segmentation_network_is_used_where_there_is_one(run, images, tmp_path, tags):
     """Else the method's own way from class maps to masks; the masks are not the same."""
     shutil.copytree(run, tmp_path / "without", ignore=shutil.ignore_patterns("segmenter"))
-    own, last = expected(icd, run, images, tags), expected(retrain, run, images, tags)
+    own, last = expected("pseudo", run, images, tags), expected("masks", run, images, tags)
     assert not equal(own, last)
     for folder, masks in ((run, last), (tmp_path / "without", own)):
         out = tmp_path / f"out of {folder.name}"
@@ -60,7 +61,7 @@ def test_a_run_that_was_to_end_with_pseudo_labels(run, images, tmp_path):
     (tmp_path / "run" / "config.json").write_text(json.dumps(record))
     photograph = images.images["image 1"]
     assert predict(photograph, tmp_path / "run", tmp_path / "out", ["cat"]) == (1, {})
-    own = expected(icd, tmp_path / "run", images.subset(["image 1"]), ["cat"])
+    own = expected("pseudo", tmp_path / "run", images.subset(["image 1"]), ["cat"])
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / "masks", "image 1"), own["image 1"])
     assert Image.open(tmp_path / "out" / "overlays" / "image 1.png").size == (32, 24)
 
@@ -74,8 +75,8 @@ def test_the_masks_of_a_stage(run, images, tmp_path):
     for stage in ("masks", "pseudo", "cam_masks"):
         assert predict(images.root / "images", tmp_path / "run", tmp_path / "out", ["dog"], stage) == (2, {})
         found[stage] = {name: read_mask(tmp_path / "out" / "masks", name) for name in images.names}
-    assert equal(found["masks"], expected(retrain, run, images, ["dog"]))
-    assert equal(found["pseudo"], expected(icd, run, images, ["dog"]))
+    assert equal(found["masks"], expected("masks", run, images, ["dog"]))
+    assert equal(found["pseudo"], expected("pseudo", run, images, ["dog"]))
     assert not equal(found["cam_masks"], found["pseudo"]) and not equal(found["cam_masks"], found["masks"])
 
 
@@ -89,3 +90,22 @@ def test_a_stage_that_the_run_has_not(run, images, tmp_path):
     shutil.rmtree(last / "segmenter")
     with pytest.raises(UserError, match="it has none yet"):
         predict(images.root / "images", last, tmp_path / "out", None, "pseudo")
+
+
+def test_another_question_is_answered_anew(run, images, tmp_path):
+    """Masks of an interrupted call stay; those of other tags do not. Each photograph comes once, whatever its size."""
+    photographs = tmp_path / "photographs"
+    shutil.copytree(images.root / "images", photographs)
+    Image.open(photographs / "image 1.png").resize((40, 50)).save(photographs / "larger.png")
+    (photographs / "torn.png").write_bytes(b"no image")
+    out = tmp_path / "out"
+    done, faults = predict(photographs, run, out, ["dog"])
+    assert (done, set(faults)) == (3, {"torn"})
+    made = {path.name: path.stat().st_mtime_ns for path in (out / "masks").iterdir()}
+    (out / "masks" / "larger.png").unlink()
+    assert predict(photographs, run, out, ["dog"])[0] == 3
+    now = {path.name: path.stat().st_mtime_ns for path in (out / "masks").iterdir()}
+    assert {name for name in now if now[name] != made[name]} == {"larger.png"}
+    assert predict(photographs, run, out, ["cat"])[0] == 3
+    assert all(set(np.unique(read_mask(out / "masks", name))) <= {0, 1, 255} for name in ("image 0", "larger"))
+    assert json.loads((out / "made_by.json").read_text())["tags"] == ["cat"]

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.ops.test_random_walk import random_case
+from tests.support.patience import PATIENCE
 from tests.support.without_keras import answers_without_keras
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.offsets import half_disc, pair_mask
@@ -52,6 +53,6 @@ def test_the_jax_backend_gives_the_same(tmp_path):
     planes, affinity = random_case(13, 10, half_disc(5))
     np.savez(tmp_path / "in.npz", planes=planes, affinity=affinity)
     subprocess.run([sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "in.npz"), str(tmp_path / "out.npy")],
-                   check=True, timeout=120, env={**os.environ, "KERAS_BACKEND": "jax"})
+                   check=True, timeout=PATIENCE, env={**os.environ, "KERAS_BACKEND": "jax"})
     ours = random_walk(planes, affinity, half_disc(5), steps=64)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), ours, atol=1e-6)

@@ -5,7 +5,7 @@ from keras import ops
 from tests.support.arrays import channels_last, recorded
 from tests.support.oracles.seeds import resize_maps
 from tests.support.oracles.upsample import upsample
-from tfwsss.ops.resize import interpolation_matrix, part_means, resize, resize_part
+from tfwsss.ops.resize import BAND, interpolation_matrix, part_means, resize, resize_part, strongest_part
 
 
 def slow(x, rows, columns, align_corners):
@@ -89,9 +89,49 @@ def test_a_part_is_a_crop_of_the_whole(align_corners, size, covers):
 @pytest.mark.parametrize(("size", "covers"), [((17, 23), (33, 33)), ((33, 33), (33, 33)), ((1, 40), (1, 40)),
                                               ((1, 1), (2, 3))])
 def test_a_part_is_what_arrays_are_resized_to(size, covers):
-    """By both rules of `refine`: corners on corners, and OpenCV's."""
+    """By both rules on arrays: corners on corners, and OpenCV's."""
     x = np.random.default_rng(2).normal(size=(5, 6, 2)).astype("float32")
     planes = np.moveaxis(x, -1, 0)
     for align_corners, wanted in ((True, upsample(planes, size, covers)),
                                   (False, resize_maps(planes, covers)[:, :size[0], :size[1]])):
         np.testing.assert_allclose(resize_part(x, size, covers, align_corners), np.moveaxis(wanted, 0, -1), atol=2e-6)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(("size", "covers"), [((BAND, 9), (BAND + 1, 9)), ((2 * BAND + 1, 5), (257, 17)),
+                                              ((BAND - 1, 3), (65, 65)), ((1, 1), (1, 1)), ((1, 300), (1, 513)),
+                                              ((150, 1), (257, 1))])
+def test_the_strongest_channel_is_that_of_the_enlarged_part(size, covers, align_corners):
+    """In maps of few different values, so that many are equal, and no sum is rounded; bands of rows fit together."""
+    x = np.random.default_rng(3).integers(0, 3, (5, 3, 4)).astype(np.float32)
+    whole = np.asarray(resize_part(x, size, covers, align_corners))
+    ids, values = (np.asarray(found) for found in strongest_part(x, size, covers, align_corners))
+    assert ids.shape == values.shape == size and ids.dtype == np.int32
+    largest = np.sort(whole, axis=-1)
+    clear = (largest[..., -1] - largest[..., -2] > 1e-5) | (largest[..., -1] == largest[..., -2])
+    np.testing.assert_array_equal(ids[clear], whole.argmax(-1)[clear])
+    np.testing.assert_allclose(values, whole.max(-1), rtol=0, atol=1e-6)
+
+
+def test_of_equal_channels_the_first_is_the_strongest():
+    x = np.repeat(np.random.default_rng(4).normal(size=(5, 6, 1)), 3, axis=-1).astype(np.float32)
+    assert not np.any(strongest_part(x, (130, 41), (161, 41), align_corners=True)[0])
+    ids, _ = strongest_part(x * [0.5, 1.0, 1.0] + [0.0, 9.0, 9.0], (130, 41), (161, 41))
+    assert np.all(np.asarray(ids) == 1)
+
+
+def test_the_strongest_channel_for_unknown_sizes():
+    import tensorflow as tf
+
+    traced = tf.function(lambda x, size, covers: strongest_part(x, (size[0], size[1]), (covers[0], covers[1]), True),
+                         input_signature=[tf.TensorSpec((None, None, None)), *[tf.TensorSpec((2,), tf.int32)] * 2])
+    for count, size in ((1, (70, 3)), (4, (3, 70)), (2, (1, 1))):
+        x = np.random.default_rng(count).normal(size=(4, 5, count)).astype(np.float32)
+        np.testing.assert_array_equal(traced(x, size, (97, 97))[0], upsample(np.moveaxis(x, -1, 0), size, (97, 97))
+                                      .argmax(0))
+    assert traced.experimental_get_tracing_count() == 1
+
+
+def test_grid_positions_keep_their_values():
+    x = np.random.default_rng(1).normal(size=(5, 6, 1)).astype(np.float32)
+    np.testing.assert_allclose(resize_part(x, (33, 41), (33, 41), True)[::8, ::8], x, atol=1e-6)

@@ -5,6 +5,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from tests.support.patience import PATIENCE
 from tfwsss.errors import UserError
 from tfwsss.runs import devices
 
@@ -62,7 +63,7 @@ print(strategy.num_replicas_in_sync, devices.strategy(3) is strategy)
 
 
 def test_a_fresh_process_splits_its_processor():
-    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout == "3 True\n"
 
 

@@ -2,7 +2,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import time
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 
 from tests.support import refinements as work
 from tests.support.fake_run import image_set, write_maps
+from tests.support.patience import PATIENCE, until
 from tests.support.refinements import ALONE, DYING, NOTE, Threshold, refinement
 from tests.support.tiny_run import contents
 from tfwsss.artefacts.files import finished
@@ -197,14 +197,10 @@ def test_workers_end_with_their_parent(images, output, tmp_path, monkeypatch):
     monkeypatch.setenv(NOTE, str(tmp_path / "pid"))
     parent = multiprocessing.get_context("spawn").Process(target=work.die_while_refining, args=(images, output))
     parent.start()
-    parent.join(60)
+    parent.join(PATIENCE)
     assert parent.exitcode == 9
     worker = int((tmp_path / "pid").read_text())
-    for _ in range(100):
-        if not _lives(worker):
-            return
-        time.sleep(0.1)
-    pytest.fail("the worker lives on")
+    until(lambda: not _lives(worker))
 
 
 def _lives(process: int) -> bool:

@@ -22,6 +22,8 @@ RUNS: dict[str, tuple] = {
     "icd": ("icd", {"pseudo": CRF}),
     "affinitynet": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF}),
     "retrain": ("retrain", {}),
+    "own sizes": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF,
+                                  "cam": {"canvas": None, "scales": [1.0, 0.5], "mirror": True}}),
     "class maps": ("affinitynet", {"cam_masks": {"threshold": 0.3}}, "cam_masks"),
     "icd as published, no CRF": ("icd", {"seeds": {"corners_aligned": False}, "pseudo": {"iterations": 0},
                                          "scores": {"scales": [1.0, 0.5, 1.5], "mirror": True}}),
@@ -30,12 +32,14 @@ RUNS: dict[str, tuple] = {
 TAGS = {"cat,sheep": (1, 0, 1), "": (0, 0, 0)}
 BROKEN = (b"", b"no image at all", b"\xff\xd8\xff\xe0" + bytes(40), b"\x89PNG\r\n\x1a\n" + bytes(40))
 WORDS = ("tags are one row of 0 and 1", "more than the limit of", "image, height and width differ in number")
-SIDE = 65
+SIDES = {"own sizes": 513}
+"""In pixels, of what `batch` takes; 65 where nothing is said."""
 
 
 class Exported(NamedTuple):
     """What the tests of one run share."""
 
+    side: int
     photos: list[Path]
     model: Path
     predicted: dict                     # tags to name to mask
@@ -49,14 +53,15 @@ class Exported(NamedTuple):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A function of a key of `RUNS` to what was exported and asked, each once."""
-    return functools.cache(lambda key: export_and_ask(tmp_path_factory.mktemp("exported"), *RUNS[key]))
+    return functools.cache(lambda key: export_and_ask(tmp_path_factory.mktemp("exported"), SIDES.get(key, 65),
+                                                      *RUNS[key]))
 
 
-def export_and_ask(base: Path, method: str, sections: dict, stage: str | None = None) -> Exported:
+def export_and_ask(base: Path, side: int, method: str, sections: dict, stage: str | None = None) -> Exported:
     run = untrained_run(base / "run", method, **sections)
     photos = sorted(photographs(base / "photos").iterdir())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 1.0, "memory_mib": 1})
+        patch.setattr(export, "try_out", lambda folder: {"milliseconds": 1.0, "memory_mib": 1})
         export.export(run, base / "models" / "m", stage=stage, max_pixels=20_000)
     predicted = {tags: masks_by_predict(base, run, tags, stage) for tags in (None, *TAGS)}
     calls: list[tuple[str, Any, dict]] = []
@@ -66,16 +71,16 @@ def export_and_ask(base: Path, method: str, sections: dict, stage: str | None = 
         calls += [("with_tags", (photo.stem, tags), {**contents, "tags": np.float32([row])})
                   for tags, row in TAGS.items()]
     calls += [("serving_default", "broken", {"image_bytes": contents}) for contents in BROKEN]
-    calls += [("batch", "batch", on_canvases(photos)), *mistakes(photos[0].read_bytes())]
+    calls += [("batch", "batch", on_canvases(photos, side)), *mistakes(photos[0].read_bytes(), side)]
     answers = ask(base / "models" / "m" / "1", [(name, inputs) for name, _, inputs in calls], base / "asked")
-    return Exported(photos, base / "models" / "m", predicted,
+    return Exported(side, photos, base / "models" / "m", predicted,
                     [(name, asked, found) for (name, asked, _), found in zip(calls, answers, strict=True)])
 
 
-def mistakes(photo: bytes) -> list[tuple[str, Any, dict]]:
+def mistakes(photo: bytes, side: int) -> list[tuple[str, Any, dict]]:
     """What is refused, with the words of the refusal; and sizes that are not."""
     large = encoded(np.zeros((101, 200), np.uint8), "JPEG")
-    canvas = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+    canvas = np.zeros((1, side, side, 3), np.uint8)
     tags = ([[1, 2, 0]], [[float("nan"), 0, 0]], [[1, 0, 0]] * 2, [[0.5, 0, 0]])
     return [*(("with_tags", WORDS[0], {"image_bytes": photo, "tags": np.float32(rows)}) for rows in tags),
             ("serving_default", WORDS[1], {"image_bytes": large}),
@@ -91,18 +96,18 @@ def masks_by_predict(base: Path, run: Path, tags: str | None, stage: str | None)
     return {photo.stem: read_mask(out / "masks", photo.stem) for photo in (base / "photos").iterdir()}
 
 
-def on_canvases(photos: list[Path]) -> dict[str, np.ndarray]:
+def on_canvases(photos: list[Path], side: int) -> dict[str, np.ndarray]:
     """The photographs that fit, on canvases; what lies beyond them says nothing."""
-    fitting = [pixels for pixels in map(read_rgb, photos) if max(pixels.shape) <= SIDE]
-    canvases = np.random.default_rng(0).integers(0, 256, (len(fitting), SIDE, SIDE, 3)).astype(np.uint8)
+    fitting = [pixels for pixels in map(read_rgb, photos) if max(pixels.shape) <= side]
+    canvases = np.random.default_rng(0).integers(0, 256, (len(fitting), side, side, 3)).astype(np.uint8)
     for canvas, pixels in zip(canvases, fitting, strict=True):
         canvas[:pixels.shape[0], :pixels.shape[1]] = pixels
     return {"image": canvases, "height": np.int32([len(pixels) for pixels in fitting]),
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-EACH = pytest.mark.parametrize("key", [*list(RUNS)[:4], *(pytest.param(key, marks=pytest.mark.slow)
-                                                          for key in list(RUNS)[4:])])
+EACH = pytest.mark.parametrize("key", [*list(RUNS)[:5], *(pytest.param(key, marks=pytest.mark.slow)
+                                                          for key in list(RUNS)[5:])])
 
 
 def opened(mask_bytes: np.ndarray) -> Image.Image:
@@ -173,8 +178,9 @@ def test_a_batch_gives_what_single_images_give(exported, key):
     """Of the pictures that fit on its canvas; beyond them all is 255."""
     model = exported(key)
     outputs = dict(model.of("batch"))["batch"]
-    wanted = [model.predicted[None][photo.stem] for photo in model.photos if max(read_rgb(photo).shape) <= SIDE]
-    assert outputs["mask"].shape == (len(wanted), SIDE, SIDE) and len(wanted) == 10
+    wanted = [model.predicted[None][photo.stem] for photo in model.photos if max(read_rgb(photo).shape) <= model.side]
+    assert outputs["mask"].shape == (len(wanted), model.side, model.side)
+    assert len(wanted) == (10 if model.side == 65 else 13)
     same([(mask[:truth.shape[0], :truth.shape[1]], truth)
           for mask, truth in zip(outputs["mask"], wanted, strict=True)])
     for mask, truth in zip(outputs["mask"], wanted, strict=True):

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,7 +76,7 @@ from tfwsss.saved_model.versions import publishing
 with publishing(Path(sys.argv[1])) as folder:
     (folder / "saved_model.pb").write_text("half")
     print("writing", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -91,7 +90,6 @@ def test_killed_in_the_middle(tmp_path):
     process.wait()
     process.stdout.close()
     assert versions(tmp_path) == [] and (tmp_path / ".part-1" / "saved_model.pb").exists()
-    start = time.monotonic()
     publish(tmp_path)
-    assert versions(tmp_path) == [1] and not (tmp_path / ".part-1").exists() and time.monotonic() - start < 10
+    assert versions(tmp_path) == [1] and not (tmp_path / ".part-1").exists()
     assert not (tmp_path / "1" / "saved_model.pb").exists()

@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 from tests.support.local_server import photo, server
+from tests.support.patience import PATIENCE
 from tests.support.sources import ROOT
 from tfwsss.server.model_configs import read_config
 
@@ -40,7 +41,7 @@ def photos(tmp_path) -> Path:
 
 def client(*arguments) -> tuple[int, dict, str]:
     done = subprocess.run([sys.executable, str(CLIENT), *map(str, arguments), "--model", "icd"], capture_output=True,
-                          text=True, timeout=120)
+                          text=True, timeout=PATIENCE)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 

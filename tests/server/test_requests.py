@@ -8,6 +8,7 @@ import zlib
 import pytest
 
 from tests.support.local_server import photo
+from tests.support.patience import PATIENCE
 from tfwsss.server.library import Library, Wanted
 from tfwsss.server.metrics import Metrics
 from tfwsss.server.model_configs import ModelConfig
@@ -41,24 +42,26 @@ def test_what_is_left_to_the_model(contents):
 def test_every_outcome_is_counted_and_gives_the_version_back(saved):
     library, metrics = Library(lambda path: path), Metrics()
     library.refresh([ModelConfig("cat", saved)])
-    predictor = Predictor(library, Workers(1, 1), metrics, Limits(1000, 1000, 0.2))
+    predictor = Predictor(library, Workers(1, 1), metrics, Limits(1000, 1000, PATIENCE))
+    go = threading.Event()
 
     def refuse(lease):
         raise invalid("no")
 
     def linger(lease):
-        threading.Event().wait(0.5)
+        go.wait()
 
     async def ask():
         assert await predictor.answer(Wanted("cat"), "REST", lambda lease: lease.number) == 3
         for model, work, kind in (("cat", refuse, Refusal), ("dog", refuse, Refusal), ("cat", linger, Refusal),
                                   ("cat", lambda lease: 1 / 0, ZeroDivisionError)):
             with pytest.raises(kind):
-                await predictor.answer(Wanted(model), "GRPC", work)
-            await asyncio.sleep(0.4 if work is linger else 0)
+                await predictor.answer(Wanted(model), "GRPC", work, seconds=0.01 if work is linger else None)
+            if work is linger:
+                go.set()
         with pytest.raises(Refusal):
             await predictor.answer(Wanted("cat"), "GRPC", linger, seconds=-1)
-        assert predictor.workers.close(10)
+        assert predictor.workers.close(PATIENCE)
 
     asyncio.run(ask())
     text = metrics.text({})

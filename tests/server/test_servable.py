@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.local_server import photo
+from tests.support.patience import PATIENCE
 from tfwsss.server.refusal import Code, Refusal
 from tfwsss.server.servable import Servable, check_inputs
 
@@ -67,5 +68,5 @@ def test_a_folder_that_is_no_model(tmp_path):
 
 def test_keras_is_not_needed(saved):
     done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS, str(saved / "1")], capture_output=True, text=True,
-                          timeout=120)
+                          timeout=PATIENCE)
     assert done.stdout == "['y']\n", done.stderr

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from tests.support.local_server import call, photo, server
+from tests.support.patience import PATIENCE
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
@@ -68,7 +69,7 @@ class Tab:
         self._number += 1
         await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
         while True:
-            message = await self._socket.receive_json(timeout=60)
+            message = await self._socket.receive_json(timeout=PATIENCE)
             if message.get("method") == "Network.requestWillBeSent":
                 self.asked.append(message["params"]["request"]["url"])
             if message.get("id") == self._number:
@@ -79,7 +80,7 @@ class Tab:
         return (await self.do("Runtime.evaluate", expression=expression, returnByValue=True))["result"].get("value")
 
     async def until(self, expression: str):
-        for _ in range(600):
+        for _ in range(int(PATIENCE / 0.1)):
             if found := await self.value(expression):
                 return found
             await asyncio.sleep(0.1)
@@ -117,7 +118,7 @@ def port(tmp_path):
         yield re.search(r":(\d+)/", line)[1]
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stderr.close()
 
 

@@ -16,8 +16,9 @@ from tensorflow_serving.apis import (
 )
 
 from tests.support.local_server import call
+from tests.support.patience import PATIENCE
 
-SECONDS = 60
+SECONDS = PATIENCE
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from tests.serving_conformance.target import coded, refused
 from tests.serving_conformance.test_rest import COLUMNS, ROWS, mask_of
 from tests.support.local_server import photo
+from tests.support.patience import PATIENCE
 
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 
@@ -43,9 +44,9 @@ def test_output_filter(target):
     request.model_spec.name = target.model
     for name, value in image(target, photo()).items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    assert set(target.predictions.Predict(request, 60).outputs) == {"mask_bytes"}
+    assert set(target.predictions.Predict(request, PATIENCE).outputs) == {"mask_bytes"}
     request.output_filter.append("no-such-output")
-    refused(INVALID, lambda: target.predictions.Predict(request, 60))
+    refused(INVALID, lambda: target.predictions.Predict(request, PATIENCE))
 
 
 def test_status(target):
@@ -62,7 +63,7 @@ def test_metadata(target):
     refused(MISSING, lambda: target.metadata(name="no-such-model"))
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["no-such-field"])
     request.model_spec.name = target.model
-    refused(INVALID, lambda: target.predictions.GetModelMetadata(request, 60))
+    refused(INVALID, lambda: target.predictions.GetModelMetadata(request, PATIENCE))
 
 
 @pytest.mark.parametrize("contents", [b"", b"no image", b"\xff\xd8\xff", bytes(300)])

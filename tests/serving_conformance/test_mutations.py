@@ -12,6 +12,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from tests.serving_conformance.target import coded
 from tests.support.local_server import call, photo
+from tests.support.patience import PATIENCE
 
 SHORT, LONG = 600, 10_000
 MAY_BE = {200, 400, 404, 413}
@@ -71,7 +72,7 @@ def ask_grpc(target, rng: random.Random) -> grpc.StatusCode:
 
 def ask_many(target, count: int, seed: int) -> None:
     rng = random.Random(seed)
-    connection = http.client.HTTPConnection(target.rest, timeout=60)
+    connection = http.client.HTTPConnection(target.rest, timeout=PATIENCE)
     for _ in range(count // 2):
         assert ask_rest(target, rng, connection) in MAY_BE
         assert ask_grpc(target, rng) in MAY_BE_GRPC | {grpc.StatusCode.OK}

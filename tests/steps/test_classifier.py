@@ -9,16 +9,19 @@ from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.errors import UserError
-from tfwsss.methods import classify, views
+from tfwsss.inference.see import Seer
+from tfwsss.inference.views import Canvas
 from tfwsss.models.classifier import Classifier, class_maps
+from tfwsss.runs.stage import Context
 from tfwsss.settings.reading import merge
-from tfwsss.settings.sections import RunSettings
-from tfwsss.steps.class_maps import MapSettings, score_images
-from tfwsss.steps.classifier import ClassifySettings, classifier_stage, load_mapper, map_stage
+from tfwsss.settings.sections import TensorBoardSettings
+from tfwsss.steps import classifier as module
+from tfwsss.steps.class_maps import MapSettings, class_map_stage
+from tfwsss.steps.classifier import ClassifierSettings, classifier_stage, load_class_maps
 from tfwsss.training.progress import TrainingProgress
 from tfwsss.training.tensorboard import Panels, TensorBoardLogs
 
-RUN = RunSettings(method="none", tensorboard={"panels": 2})
+CONTEXT = Context(tensorboard=TensorBoardSettings(panels=2))
 COLOURS = [("vgg16", (122.675, 116.669, 104.008)), ("resnet38", (123.675, 116.28, 103.53)), ("small", (127.0,) * 3)]
 
 
@@ -27,18 +30,17 @@ def images(tmp_path_factory):
     return image_set(tmp_path_factory.mktemp("data"))      # five of 24x32 pixels, one or two of three classes each
 
 
-def settings(**values) -> ClassifySettings:
+def settings(**values) -> ClassifierSettings:
     tiny = {**AFFINITYNET["classifier"], "epochs": 3, "batch_size": 2, "crop": 33}
-    return ClassifySettings(**merge(tiny, values))
+    return ClassifierSettings(**merge(tiny, values))
 
 
 def build(images, **values) -> Classifier:
-    return classify._build(settings(**values), {}, images)
+    return module._build(settings(**values), CONTEXT, {}, images)
 
 
 def batches(images, first=0, seed=0, **values) -> list:
-    run = RunSettings(method="none", seed=seed)
-    return list(classify._batches(run, settings(**values), {}, images, first).as_numpy_iterator())
+    return list(module._batches(settings(**values), Context(seed=seed), {}, images, first).as_numpy_iterator())
 
 
 @pytest.mark.parametrize(("backbone", "root", "stride"), [
@@ -88,18 +90,20 @@ def test_small_images_lie_on_the_backbones_mean_colour(images, backbone, colour)
     ({"panels": 2}, [TrainingProgress, TensorBoardLogs, Panels]), ({"panels": 0}, [TrainingProgress, TensorBoardLogs]),
     ({"enabled": False, "panels": 2}, [TrainingProgress])])
 def test_who_watches(images, tmp_path, board, kinds):
-    run = RunSettings(method="none", tensorboard=board)
-    found = classify._callbacks("classifier", run, settings(), tmp_path, build(images), images)
+    context = Context(tensorboard=TensorBoardSettings(**board))
+    found = module._callbacks("classifier", settings(), context, tmp_path, build(images), images)
     assert [type(one) for one in found] == kinds
 
 
-def test_a_panel_shows_the_class_maps(images):
-    plane, mask = classify._panel(classify._mapper(build(images), ["cam"]), images, "image 1")
+def test_a_panel_shows_the_class_maps(images, tmp_path):
+    found = module._callbacks("classifier", settings(), CONTEXT, tmp_path, build(images), images)
+    panels = next(callback for callback in found if isinstance(callback, Panels))
+    plane, mask = panels._predict("image 2")
     assert list(plane) == ["CAM"] and list(mask) == ["CAM mask"]
     plane, mask = plane["CAM"], mask["CAM mask"]
     assert plane.shape == mask.shape == (24, 32) and 0 <= plane.min() <= plane.max() <= 1 and mask.dtype == np.uint8
     np.testing.assert_array_equal(mask > 0, plane > 0.3)
-    assert set(np.unique(mask)) <= {0, *(label + 1 for label in images.labels["image 1"])}
+    assert set(np.unique(mask)) <= {0, *(label + 1 for label in images.labels["image 2"])}
 
 
 @pytest.mark.parametrize("keys", [["cam"], ["position_logits"], ["cam", "position_logits"]])
@@ -119,48 +123,39 @@ def test_maps_that_inference_needs(images, keys):
 
 def test_from_tags_to_class_maps(images, tmp_path):
     """Two stages: what the first has trained the second applies."""
-    first = classifier_stage("net", images, RUN, settings(epochs=1, batch_size=5))
-    second = map_stage("cam", images, RUN, MapSettings(canvas=33, scales=(1.0, 0.5), mirror=True), "net")
+    maps = MapSettings(canvas=33, scales=(1.0, 0.5), mirror=True, batch_size=5)
+    first = classifier_stage("net", images, settings(epochs=1, batch_size=5))
+    second = class_map_stage("cam", images, maps, "net", load_class_maps)
     assert (first.name, first.kind, first.needs, first.settings["crop"]) == ("net", "model", (), 33)
     assert (second.name, second.kind, second.needs, second.settings["canvas"]) == ("cam", "scores", ("net",), 33)
-    assert first.work({}, tmp_path / "net") == {} and second.work({"net": tmp_path / "net"}, tmp_path / "cam") == {}
+    assert first.work(CONTEXT, {}, tmp_path / "net") == {}
+    assert second.work(CONTEXT, {"net": tmp_path / "net"}, tmp_path / "cam") == {}
     model = keras.saving.load_model(tmp_path / "net" / "model.keras")
-    expected = dict(score_images(class_maps(model), images, images.names,
-                                 MapSettings(canvas=33, scales=(1.0, 0.5), mirror=True)))
-    for name in images.names:
+    seer = Seer(class_maps(model, ["cam"]), Canvas(33, (1.0, 0.5), True, batch_size=5))
+    for name, expected in seer.scores(images, images.names):
         found = read_scores(tmp_path / "cam", name)
         assert found.classes.tolist() == list(images.labels[name])
-        np.testing.assert_array_equal(found.scores, expected[name]["cam"].scores.astype(np.float16))
+        np.testing.assert_array_equal(found.scores, expected["cam"].scores.astype(np.float16))
 
 
 @pytest.mark.parametrize(("backbone", "colour"), COLOURS)
-def test_canvases_have_the_colour_of_training(images, tmp_path, monkeypatch, backbone, colour):
-    """Of whole images and of panels, on a canvas that the images do not fill."""
-    canvases, make = [], views.canvas_batches
-    monkeypatch.setattr(views, "canvas_batches", lambda *given: canvases.append(make(*given)) or canvases[-1])
-    model = build(images, backbone={"name": backbone, "width": 1 / 16})
-    write_model(tmp_path / "net", model)
-    mapper = load_mapper(tmp_path / "net", ["position_logits"])
-    assert mapper.colour == colour and list(mapper.network.output) == ["position_logits"]
-    map_stage("cam", images, RUN, MapSettings(canvas=33), "net").work({"net": tmp_path / "net"}, tmp_path / "cam")
-    classify._panel(classify._mapper(model, ["cam"]), images, "image 0")
-    for data in canvases:
-        canvas = next(iter(data.as_numpy_iterator()))[0]
-        assert (canvas[24:] == np.float32(colour)).all() and not (canvas[:24, :32] == np.float32(colour)).all()
-    assert len(canvases) == 2
+def test_canvases_have_the_colour_of_training(images, tmp_path, backbone, colour):
+    write_model(tmp_path / "net", build(images, backbone={"name": backbone, "width": 1 / 16}))
+    found = load_class_maps(tmp_path / "net", ["position_logits"])
+    assert found.colour == colour and list(found.network.output) == ["position_logits"]
+    assert found.logits == "position_logits"
 
 
 def test_another_network_is_refused(images, tmp_path):
     write_model(tmp_path / "net", class_maps(build(images)))
-    stage = map_stage("cam", images, RUN, MapSettings(canvas=33), "net")
     with pytest.raises(UserError, match="holds a Functional; expected the Classifier"):
-        stage.work({"net": tmp_path / "net"}, tmp_path / "cam")
+        load_class_maps(tmp_path / "net")
 
 
 def test_learns_from_tags(images):
     """Images of one class each, in that class's colour."""
     labels = {name: (place % 3,) for place, name in enumerate(images.names)}
     model, own = build(images, epochs=30, batch_size=5, learning_rate=0.01), dataclasses.replace(images, labels=labels)
-    data = classify._batches(RUN, settings(epochs=30, batch_size=5, jitter=[], dropout=0.0), {}, own, 0)
+    data = module._batches(settings(epochs=30, batch_size=5, jitter=[], dropout=0.0), CONTEXT, {}, own, 0)
     history = model.fit(data, epochs=30, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
     assert history[-1] < 0.75 * history[0]

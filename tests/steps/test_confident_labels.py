@@ -4,23 +4,35 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_maps
+from tests.support.oracles.affinity_labels import affinity_labels
 from tests.support.oracles.background import normalise, with_background
 from tests.support.oracles.upsample import upsample
-from tests.support.tiny_run import AFFINITYNET
+from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.marginals import read_marginals
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.layers.dense_crf import dense_crf
-from tfwsss.methods import labelling
-from tfwsss.methods.affinitynet.stages import Config
-from tfwsss.settings import reading
+from tfwsss.runs.stage import Context
 from tfwsss.settings.sections import CRFSettings
+from tfwsss.steps import confident_labels as module
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.confident_labels import LabelSettings, label_stage, power, sure_labels
+from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.confident_labels import (
+    LabelSettings,
+    marginals_stage,
+    power,
+    seed_stage,
+    sure_pixels,
+    sure_stage,
+    two_marginals,
+)
+from tfwsss.steps.crf import crf_from_scores
 
-RUN = reading.build(Config, {**AFFINITYNET, "method": "affinitynet"}, "test")
 CRF = CRFSettings(iterations=3, position_deviation=20.0)
+MAPS = MapSettings(scales=(1.0, 0.5), mirror=True)
+PARAMETERS = CRF.model_dump(exclude={"implementation", "certainty"})
 
 
 @pytest.fixture(scope="module")
@@ -66,31 +78,50 @@ def cam_of(inputs, name: str) -> Scores:
     return read_scores(inputs["cam"], name)
 
 
-def planes_of(cam: Scores, alpha: float) -> np.ndarray:
-    return with_background(normalise(upsample(cam.scores, cam.size, cam.covers)), alpha)
+def planes_of(cam: Scores, alpha: float, views: int = 1) -> np.ndarray:
+    """The published program's planes, from the sum of the views' class maps."""
+    return with_background(normalise(views * upsample(cam.scores, cam.size, cam.covers)), alpha)
 
 
-def expected_labels(image, cam: Scores, low: float, high: float) -> np.ndarray:
-    """One CRF after another, and the published rule pixel by pixel."""
-    parameters = CRF.model_dump(exclude={"implementation", "certainty"})
-    p, q = (dense_crf(-np.log(np.clip(np.moveaxis(planes_of(cam, alpha), 0, -1), 1e-5, 1)), image, **parameters)
-            .argmax(-1) for alpha in (low, high))
-    found = np.full(p.shape, 255, np.uint8)
-    for place, label in enumerate(cam.classes, 1):
-        found[p == place] = label + 1
-    found[q == 0] = 0
-    return found
+def marginals_of(image, cam: Scores, alpha: float, views: int = 1) -> np.ndarray:
+    """Of one CRF by itself, `(1 + class, row, column)`."""
+    unary = -np.log(np.clip(np.moveaxis(planes_of(cam, alpha, views), 0, -1), 1e-5, 1))
+    return np.moveaxis(dense_crf(unary, image, **PARAMETERS), -1, 0)
 
 
+@pytest.mark.parametrize("views", [1, 8])
 @pytest.mark.parametrize("powers", [(1.0, 64.0), (4.0, 32.0)])
-def test_sure_is_what_both_crfs_agree_upon(images, inputs, powers):
-    seen = set()
+def test_both_crfs_run_as_each_by_itself(images, inputs, powers, views):
     for name in images.names:
         image, cam = images.read_image(name), cam_of(inputs, name)
-        found = sure_labels(image, cam, *powers, CRF)
+        found = two_marginals(image, cam, powers, views, crf_from_scores(CRF))
+        expected = np.stack([marginals_of(image, cam, alpha, views) for alpha in powers])
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_constant_counts_once_for_all_views(images, inputs):
+    """Of faint class maps: eight views' mean is normalised as the published program does their sum."""
+    faint = cam_of(inputs, "image 1")
+    faint = faint._replace(scores=(faint.scores.astype(np.float32) * 1e-6).astype(np.float16))
+    off = CRF.model_copy(update={"iterations": 0})
+    found = [two_marginals(images.read_image("image 1"), faint, (1.0, 4.0), views, crf_from_scores(off))
+             for views in (1, 8)]
+    for views, planes in zip((1, 8), found, strict=True):
+        expected = np.stack([planes_of(faint, alpha, views) for alpha in (1.0, 4.0)]).clip(1e-5)
+        np.testing.assert_allclose(planes, expected / expected.sum(axis=1, keepdims=True), atol=1e-5)
+    assert np.abs(found[0] - found[1]).max() > 0.1
+
+
+def test_sure_is_what_both_crfs_agree_upon(images, inputs):
+    """Pixel by pixel, by the published rule."""
+    seen = set()
+    for name in images.names:
+        cam = cam_of(inputs, name)
+        marginals = two_marginals(images.read_image(name), cam, (1.0, 64.0), 1, crf_from_scores(CRF))
+        found = sure_pixels(marginals, cam.classes)
         assert found.dtype == np.uint8 and found.shape == (24, 32)
-        np.testing.assert_array_equal(found, expected_labels(image, cam, *powers))
-        assert set(np.unique(found)) <= {0, 255, *(label + 1 for label in images.labels[name])}
+        np.testing.assert_array_equal(found, affinity_labels(*marginals, cam.classes, block=1))
         seen |= set(np.unique(found))
     assert {0, 255} < seen
 
@@ -100,30 +131,103 @@ def nothing(size=(24, 32)) -> Scores:
 
 
 def test_an_image_without_classes_is_background(images):
-    image = images.read_image("image 0")
-    np.testing.assert_array_equal(sure_labels(image, nothing(), 4.0, 32.0, CRF), np.zeros((24, 32)))
+    found = two_marginals(images.read_image("image 0"), nothing(), (4.0, 32.0), 1, crf_from_scores(CRF))
+    np.testing.assert_allclose(found, np.ones((2, 1, 24, 32)))
+    np.testing.assert_array_equal(sure_pixels(found, np.zeros(0, np.int32)), np.zeros((24, 32)))
 
 
+@pytest.mark.parametrize("make", [marginals_stage, seed_stage])
 @pytest.mark.parametrize(("labels", "powers"), [
     ({"low": 2.0, "high": 9.0}, (2.0, 9.0)), ({"low": None, "high": None}, (0.25, 2.0)),
     ({"low": 3.0, "high": None}, (3.0, 2.0)), ({"low": None, "high": 9.0}, (0.25, 9.0))])
-def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, labels, powers):
+def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, make, labels, powers):
     """Those that are not set are a quarter and twice that of the masks' threshold."""
-    monkeypatch.setattr(labelling, "background_power", lambda threshold: {0.25: 1.0}[threshold])
+    monkeypatch.setattr(module, "background_power", lambda threshold: {0.25: 1.0}[threshold])
     asked = []
-    monkeypatch.setattr(labelling, "sure_labels", lambda image, cam, *found: asked.append(found) or image[..., 0] * 0)
-    stage = label_stage("labels", images, RUN, LabelSettings(**labels, crf={"iterations": 3}))
-    assert stage.work(inputs, tmp_path / "labels") == {} and len(asked) == 5
-    assert {found[:2] for found in asked} == {powers} and asked[0][2].iterations == 3
+
+    def marginals(image, cam, *found):
+        asked.append(found)
+        return np.full((2, 1 + len(cam.classes), 24, 32), 1 / (1 + len(cam.classes)), np.float32)
+
+    monkeypatch.setattr(module, "two_marginals", marginals)
+    stage = make("labels", images, LabelSettings(**labels, crf={"iterations": 3}), ThresholdSettings(), MAPS)
+    assert stage.work(Context(), inputs, tmp_path / "labels") == {} and len(asked) == 5
+    assert {(found[0], found[1]) for found in asked} == {(powers, 4)} and asked[0][2].parameters["iterations"] == 3
 
 
-def test_a_stage_of_labels(images, inputs, tmp_path):
+def spoilt(inputs) -> None:
     (inputs["cam"] / "image 1.npz").unlink()
     (inputs["cam"] / "image 3.npz").write_bytes(b"torn")
-    stage = label_stage("labels", images, RUN, LabelSettings(low=1.0, high=64.0, crf=CRF))
-    assert (stage.name, stage.kind, stage.needs) == ("labels", "masks", ("cam", "cam_masks"))
-    faults = stage.work(inputs, tmp_path / "labels")
+
+
+SETTINGS = LabelSettings(low=1.0, high=64.0, crf=CRF)
+
+
+def test_a_stage_of_marginals(images, inputs, tmp_path):
+    """Of both CRFs, kept to 1e-5; images whose maps are missing or torn are faults, and the others are made."""
+    spoilt(inputs)
+    stage = marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS)
+    assert (stage.kind, stage.needs, stage.section, stage.split) == ("marginals", ("cam", "cam_masks"), "labels",
+                                                                     "training")
+    faults = stage.work(Context(), inputs, tmp_path / "marginals")
     assert set(faults) == {"image 1", "image 3"} and "no such file" in faults["image 1"]
     for name in ("image 0", "image 2", "image 4"):
-        expected = sure_labels(images.read_image(name), cam_of(inputs, name), 1.0, 64.0, CRF)
-        np.testing.assert_array_equal(read_mask(tmp_path / "labels", name), expected)
+        cam = cam_of(inputs, name)
+        expected = two_marginals(images.read_image(name), cam, (1.0, 64.0), 4, crf_from_scores(CRF))
+        np.testing.assert_allclose(read_marginals(tmp_path / "marginals", name, 1 + len(cam.classes)), expected,
+                                   atol=1e-5)
+
+
+def test_a_killed_stage_of_marginals_goes_on(images, inputs, tmp_path, monkeypatch):
+    """What was written stays; only the rest is made; nothing half written is taken for whole."""
+    stage = marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS)
+    assert stage.work(Context(), inputs, tmp_path / "whole") == {}
+    write = module.two_marginals
+
+    def killed(image, cam, *found):
+        if killed.left == 0:
+            raise KeyboardInterrupt
+        killed.left -= 1
+        return write(image, cam, *found)
+
+    killed.left = 2
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "two_marginals", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stage.work(Context(), inputs, tmp_path / "out")
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
+    assert len(done) <= 2 and stage.work(Context(), inputs, tmp_path / "out") == {}
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert finished(tmp_path / "out", "marginals", images.names) == set(images.names)
+    for name in images.names:
+        planes = 1 + len(images.labels[name])
+        found, whole = (read_marginals(tmp_path / folder, name, planes) for folder in ("out", "whole"))
+        np.testing.assert_array_equal(found, whole)
+
+
+def test_a_stage_of_seeds(images, inputs, tmp_path):
+    """What both CRFs are sure of, without keeping how sure."""
+    spoilt(inputs)
+    stage = seed_stage("seeds", images, SETTINGS, ThresholdSettings(), MAPS)
+    assert (stage.name, stage.kind, stage.needs) == ("seeds", "masks", ("cam", "cam_masks"))
+    assert set(stage.work(Context(), inputs, tmp_path / "seeds")) == {"image 1", "image 3"}
+    for name in ("image 0", "image 2", "image 4"):
+        cam = cam_of(inputs, name)
+        marginals = two_marginals(images.read_image(name), cam, (1.0, 64.0), 4, crf_from_scores(CRF))
+        np.testing.assert_array_equal(read_mask(tmp_path / "seeds", name), sure_pixels(marginals, cam.classes))
+
+
+def test_a_stage_of_sure_pixels(images, inputs, tmp_path):
+    """Of kept marginals; those that are missing, torn or of another image's classes are faults."""
+    marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS).work(Context(), inputs,
+                                                                                 tmp_path / "marginals")
+    (tmp_path / "marginals" / "image 1.png").unlink()
+    (tmp_path / "marginals" / "image 3.png").write_bytes(b"torn")
+    stage = sure_stage("labels", images, SETTINGS, "marginals")
+    assert (stage.kind, stage.needs, stage.split) == ("masks", ("marginals",), "training")
+    faults = stage.work(Context(), {"marginals": tmp_path / "marginals"}, tmp_path / "labels")
+    assert set(faults) == {"image 1", "image 3"}
+    for name in ("image 0", "image 2", "image 4"):
+        classes = np.array(images.labels[name])
+        kept = read_marginals(tmp_path / "marginals", name, 1 + len(classes))
+        np.testing.assert_array_equal(read_mask(tmp_path / "labels", name), sure_pixels(kept, classes))

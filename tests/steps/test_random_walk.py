@@ -1,3 +1,4 @@
+import functools
 
 import keras
 import numpy as np
@@ -7,21 +8,25 @@ from tests.support.fake_run import image_set, write_maps
 from tests.support.oracles.background import normalise, with_background
 from tests.support.oracles.seeds import resize_maps
 from tests.support.oracles.upsample import upsample
-from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.backbones.small import small
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
+from tfwsss.inference.decide.walk import decide_by_walk
+from tfwsss.inference.kept import KeptRule
 from tfwsss.layers.path_affinity import PathAffinity
-from tfwsss.methods.affinitynet.stages import Config, WalkSettings
 from tfwsss.models.affinity import AffinityNet, affinities
 from tfwsss.ops.offsets import half_disc
 from tfwsss.ops.random_walk import random_walk
 from tfwsss.refine.background import background_power
-from tfwsss.settings import reading
-from tfwsss.steps.random_walk import build_walker, walk_stage, walked
+from tfwsss.runs.stage import Context
+from tfwsss.steps.cam_masks import ThresholdSettings
+from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.random_walk import WalkSettings, build_walker, load_walker, walk_stage
+
+MAPS = MapSettings(scales=(1.0, 0.5), mirror=True)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +50,14 @@ def inputs(images, model, tmp_path):
     return {name: tmp_path / name for name in ("cam", "cam_masks", "affinity")}
 
 
-def built(**sections) -> Config:
-    return reading.build(Config, {**AFFINITYNET, "method": "affinitynet", **sections}, "test")
+def walked(walker, image, cam: Scores, alpha: float, views: int = 1) -> np.ndarray:
+    """The walk's labels of one image's kept class maps."""
+    rule = functools.partial(decide_by_walk, walker, alpha, views)
+    return KeptRule(rule, ("cam",), image=True)({"cam": cam}, image)
+
+
+def walk(images, **settings):
+    return walk_stage("walk", images, WalkSettings(**settings), ThresholdSettings(), MAPS)
 
 
 def cam_of(inputs, name: str) -> Scores:
@@ -127,17 +138,16 @@ def test_no_steps_leave_the_class_maps(images, inputs, model):
 def test_a_stage_of_walks(images, inputs, tmp_path, alpha, expected):
     """An image whose class maps are torn is a fault; the network is that of the stage before."""
     (inputs["cam"] / "image 3.npz").write_bytes(b"torn")
-    settings = built(walk={"alpha": alpha, "steps": 9})
-    stage = walk_stage("walk", images, settings)
+    stage = walk(images, alpha=alpha, steps=9)
     assert (stage.name, stage.kind, stage.needs) == ("walk", "masks", ("cam", "cam_masks", "affinity"))
-    assert set(stage.work(inputs, tmp_path / "walk")) == {"image 3"}
-    walker = build_walker(keras.saving.load_model(inputs["affinity"] / "model.keras"), settings.walk)
+    assert set(stage.work(Context(), inputs, tmp_path / "walk")) == {"image 3"}
+    walker = load_walker(inputs["affinity"], WalkSettings(steps=9))
     for name in ("image 0", "image 1", "image 2", "image 4"):
-        mask = walked(walker, images.read_image(name), cam_of(inputs, name), expected)
+        mask = walked(walker, images.read_image(name), cam_of(inputs, name), expected, views=4)
         np.testing.assert_array_equal(read_mask(tmp_path / "walk", name), mask)
 
 
 def test_another_network_is_refused(images, inputs, model, tmp_path):
     write_model(inputs["affinity"], affinities(model))
     with pytest.raises(UserError, match="holds a Functional; expected the AffinityNet"):
-        walk_stage("walk", images, built()).work(inputs, tmp_path / "walk")
+        walk(images, alpha=3.0).work(Context(), inputs, tmp_path / "walk")

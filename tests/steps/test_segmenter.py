@@ -3,14 +3,15 @@ import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import SEGMENTER
-from tfwsss.methods import segmenter_training
 from tfwsss.models.segmenter import Segmenter, logit_maps
+from tfwsss.runs.stage import Context
 from tfwsss.settings.reading import merge
-from tfwsss.settings.sections import RunSettings
+from tfwsss.settings.sections import TensorBoardSettings
+from tfwsss.steps import segmenter as module
 from tfwsss.steps.segmenter import SegmenterSettings, segmenter_stage
 from tfwsss.training.tensorboard import Panels
 
-RUN = RunSettings(method="none", tensorboard={"panels": 2})
+CONTEXT = Context(tensorboard=TensorBoardSettings(panels=2))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_the_network_is_compiled_as_the_settings_say(images, backbone, head, hea
     width = 0.35 if backbone == "mobilenet_v2" else 1 / 16
     own = settings(backbone={"name": backbone, "width": width}, head=head, width=8, loss_at="grid", normaliser="batch",
                    optimizer="sgd", head_factor=7.0, bias_factor=2.0)
-    model = segmenter_training._build(RUN, own, None, {}, images)
+    model = module._build(own, None, CONTEXT, {}, images)
     assert isinstance(model, Segmenter) and set(model.heads) == heads
     config = model.get_config()
     assert [config[key] for key in ("num_ids", "head", "loss_at", "normaliser", "width")] == \
@@ -58,8 +59,8 @@ def test_published_settings_are_the_default():
 
 def test_batches_hold_an_image_and_its_mask(images, labels):
     """What lies outside of an image is open, not background."""
-    data = segmenter_training._batches(RUN, settings(crop=49, mirror=False, scales=(1.0,)), "labels",
-                                       {"labels": labels}, images, 0)
+    own = settings(crop=49, mirror=False, scales=(1.0,))
+    data = module._batches(own, "labels", CONTEXT, {"labels": labels}, images, 0)
     x, y = next(iter(data.as_numpy_iterator()))
     assert set(x) == {"image"} and set(y) == {"mask"}
     assert x["image"].shape == (2, 49, 49, 3) and y["mask"].shape == (2, 49, 49)
@@ -69,12 +70,12 @@ def test_batches_hold_an_image_and_its_mask(images, labels):
 
 def test_a_later_round_can_begin_with_an_earlier_network(images, labels, tmp_path):
     """The same weights, another optimiser."""
-    stage = segmenter_stage("segmenter_2", images, RUN, settings(), "labels", "segmenter")
+    stage = segmenter_stage("segmenter_2", images, settings(), "labels", "segmenter")
     assert stage.needs == ("labels", "segmenter")
-    first = segmenter_training._build(RUN, settings(), None, {}, images)
+    first = module._build(settings(), None, CONTEXT, {}, images)
     (tmp_path / "segmenter").mkdir()
     first.save(tmp_path / "segmenter" / "model.keras")
-    second = segmenter_training._build(RUN, settings(), "segmenter", {"segmenter": tmp_path / "segmenter"}, images)
+    second = module._build(settings(), "segmenter", CONTEXT, {"segmenter": tmp_path / "segmenter"}, images)
     for before, after in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(before, after)
     assert second.optimizer.iterations == 0
@@ -84,14 +85,14 @@ def test_training_and_its_panels(images, labels, tmp_path):
     """Only images with a mask are used; panels show the network's own masks."""
     (labels / f"{images.names[0]}.png").rename(labels / "aside")
     try:
-        stage = segmenter_stage("segmenter", images, RUN, settings(epochs=1), "labels")
+        stage = segmenter_stage("segmenter", images, settings(epochs=1), "labels")
         (tmp_path / "segmenter").mkdir()
-        assert stage.work({"labels": labels}, tmp_path / "segmenter") == {}
+        assert stage.work(CONTEXT, {"labels": labels}, tmp_path / "segmenter") == {}
     finally:
         (labels / "aside").rename(labels / f"{images.names[0]}.png")
     assert (tmp_path / "segmenter" / "model.keras").is_file()
-    model = segmenter_training._build(RUN, settings(), None, {}, images)
-    found = segmenter_training._watch("segmenter", RUN, settings(), logit_maps, tmp_path, model, images)
+    model = module._build(settings(), None, CONTEXT, {}, images)
+    found = module._callbacks("segmenter", settings(), logit_maps, CONTEXT, tmp_path, model, images)
     panels = next(callback for callback in found if isinstance(callback, Panels))
     maps, masks = panels._predict(images.names[0])
     assert maps == {} and masks["mask"].shape == (24, 32)

@@ -24,15 +24,3 @@ def gradient(loss, variables) -> list:
         value = loss()
     found = tape.gradient(value, [variable.value for variable in variables])
     return [None if one is None else np.asarray(one) for one in found]
-
-
-def assert_same_weights(model, other) -> None:
-    """Asserts that two models' weights, in the order of their making, are equal to 1e-5."""
-    for ours, theirs in zip(model.weights, other.weights, strict=True):
-        np.testing.assert_allclose(theirs.numpy(), ours.numpy(), atol=1e-5, err_msg=ours.path)
-
-
-def moved(model, before) -> dict[str, float]:
-    """Returns by path how far each weight is from that of another model, at most."""
-    return {ours.path: np.abs(ours.numpy() - start.numpy()).max()
-            for ours, start in zip(model.weights, before.weights, strict=True)}

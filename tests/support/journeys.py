@@ -36,8 +36,8 @@ JOURNEYS = {
     "icd": Journey(("regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo"),
                    ("cam", "cam_masks", "scores", "seeds", "pseudo"), {"icd": 4}, (), "seeds",
                    {"icd": {"epochs": 4}, "tensorboard": {"profile": [2, 3]}}),
-    "affinitynet": Journey(("classifier", "cam", "cam_masks", "labels", "affinity", "walk", "pseudo", "segmenter",
-                            "relabel"),
+    "affinitynet": Journey(("classifier", "cam", "cam_masks", "marginals", "labels", "affinity", "walk", "pseudo",
+                            "segmenter", "relabel"),
                            ("cam", "cam_masks", "labels", "walk", "pseudo", "relabel"),
                            {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "walk", {}),
     "cian": Journey(("classifier", "cam", "cam_masks", "seeds", "segmenter", "pseudo", "segmenter_2", "pseudo_2"),
@@ -50,8 +50,9 @@ JOURNEYS = {
 }
 """AffinityNet's is made on two replicas: logical devices in a fresh process, which share the batch."""
 
-LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ loss .*")
-"""All that a command says without a terminal: the log, and a line an epoch."""
+LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
+                  r"(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
+"""All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 
 
 def make(base: Path, method: str) -> Path:

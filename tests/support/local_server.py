@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from tests.support.patience import PATIENCE
+
 TEXT = tf.TensorSpec([None], tf.string)
 
 
@@ -68,7 +70,17 @@ class Tiny(tf.Module):
             total = tf.identity(total)
         return {"total": total, "factor": tf.identity(self.factor)}
 
-    SIGNATURES = ("serving_default", "with_tags", "batch", "log", "kinds", "slow")
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def wait(self, path):
+        """Answers when a file is there."""
+        def missing(looks):
+            fresh = tf.strings.join([path, tf.strings.substr(tf.strings.as_string(looks), 0, 0)])    # no constant
+            return tf.size(tf.io.matching_files(fresh)) == 0
+
+        looks = tf.while_loop(missing, lambda looks: (looks + 1,), (0,))[0]
+        return {"looks": looks, "factor": tf.identity(self.factor)}
+
+    SIGNATURES = ("serving_default", "with_tags", "batch", "log", "kinds", "slow", "wait")
 
 
 def save(folder: Path, factor: int = 1, warm_up: tuple = ()) -> Path:
@@ -112,7 +124,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Sends a signal and returns the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 def command(*arguments) -> list[str]:
@@ -128,18 +140,18 @@ def server(models: Path, *arguments, log: Path | None = None) -> Iterator[Server
                                    stderr=errors, text=True)
         try:
             line = process.stdout.readline()
-            assert line, f"the server ended with {process.wait(10)}"
+            assert line, f"the server ended with {process.wait(PATIENCE)}"
             yield Server(process, json.loads(line))
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
             process.stdout.close()
 
 
 def call(rest: str, method: str, path: str, body: bytes | dict | None = None, headers: dict | None = None,
          connection: http.client.HTTPConnection | None = None) -> tuple[int, dict | list | str]:
     """Returns status and body (from JSON, where it is) of one HTTP request."""
-    given = connection or http.client.HTTPConnection(rest, timeout=120)
+    given = connection or http.client.HTTPConnection(rest, timeout=PATIENCE)
     try:
         given.request(method, path, json.dumps(body) if isinstance(body, dict) else body, headers or {})
         response = given.getresponse()

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from tests.support.patience import PATIENCE, until
 from tfwsss.runs.stage import Context, Stage, refine
 from tfwsss.settings.sections import Settings
 
@@ -48,11 +49,11 @@ def threads(image, *, threshold):
 
 
 def waiting(image, *, threshold):
-    """Notes its process and works for a minute."""
+    """Notes its process and works for longer than anybody waits."""
     with open(os.environ[NOTE] + ".part", "w") as file:
         file.write(str(os.getpid()))
     os.replace(os.environ[NOTE] + ".part", os.environ[NOTE])
-    time.sleep(60)
+    time.sleep(2 * PATIENCE)
 
 
 def refinement(images, function=bright, arguments=("image", "labels"), needs=()) -> Stage:
@@ -64,8 +65,7 @@ def refinement(images, function=bright, arguments=("image", "labels"), needs=())
 def die_while_refining(images, output) -> None:
     """Refines, and ends this process as soon as its worker is at work."""
     def die():
-        while not os.path.isfile(os.environ[NOTE]):
-            time.sleep(0.05)
+        until(lambda: os.path.isfile(os.environ[NOTE]))
         os._exit(9)
 
     threading.Thread(target=die, daemon=True).start()

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.patience import PATIENCE
+
 LOADER = """
 import sys
 sys.modules |= {"keras": None, "tfwsss": None}          # importing either raises ImportError
@@ -48,7 +50,7 @@ def ask(model: Path, calls: list[tuple[str, dict[str, Any]]], folder: Path) -> l
     # nor does a server ask for the fast kernel of sparse products
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_SPMM"}
     subprocess.run([sys.executable, "-c", LOADER, str(model), str(folder / "asked.npz"), str(folder / "answers.npz")],
-                   check=True, timeout=300, env=environment)
+                   check=True, timeout=PATIENCE, env=environment)
     answers: list[dict[str, np.ndarray]] = [{} for _ in calls]
     with np.load(folder / "answers.npz", allow_pickle=False) as file:
         for key in file.files:

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from tests.support.patience import PATIENCE
 from tests.support.tiny_voc import CLASSES, SIDE, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES
 from tfwsss.palette import IGNORE, voc_palette
@@ -162,7 +163,7 @@ def start(*arguments, command: str = "tfwsss.train") -> subprocess.Popen:
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def ended(process: subprocess.Popen, seconds: float = 240) -> Answer:
+def ended(process: subprocess.Popen, seconds: float = PATIENCE) -> Answer:
     """Waits for a started command."""
     out, err = process.communicate(timeout=seconds)
     return Answer(process.returncode, out, err)

@@ -23,7 +23,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
 
     tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
-    settings = reading.build(methods.get(method).Config, values, "test")
+    settings = reading.build(methods.get(method).config, values, "test")
     keras.utils.set_random_seed(seed)
     for stage, build in NETWORKS[method].items():
         (folder / stage).mkdir(parents=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.patience import PATIENCE
+
 LOADER = """
 import sys
 sys.modules |= {"keras": None, "tfwsss": None}          # importing either raises ImportError
@@ -31,6 +33,6 @@ def answers_without_keras(module, method: str, calls: list[tuple], folder: Path)
     np.savez(folder / "in.npz", **arrays)
     # nor does a server ask for the fast kernel of sparse products
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_SPMM"}
-    subprocess.run([sys.executable, "-c", LOADER, str(folder), method], check=True, timeout=120, env=environment)
+    subprocess.run([sys.executable, "-c", LOADER, str(folder), method], check=True, timeout=PATIENCE, env=environment)
     with np.load(folder / "out.npz", allow_pickle=False) as out:
         return [out[str(k)] for k in range(len(calls))]

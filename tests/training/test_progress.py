@@ -1,4 +1,5 @@
 import io
+import types
 
 import keras
 import numpy as np
@@ -19,7 +20,9 @@ def fit(console, epochs=2, x=None, **settings):
 
 
 @pytest.fixture
-def pipe():
+def pipe(monkeypatch):
+    """On a machine where epochs take no time, or a line would come between."""
+    monkeypatch.setattr("tfwsss.training.progress.time", types.SimpleNamespace(monotonic=lambda: 0.0))
     return rich.console.Console(file=io.StringIO(), force_terminal=False, width=200)
 
 
@@ -64,7 +67,7 @@ def test_an_input_of_unknown_length_becomes_known(terminal):
 
 def test_long_epochs_speak_between(pipe, monkeypatch):
     seconds = iter(range(0, 10_000, 40))
-    monkeypatch.setattr("tfwsss.training.progress.time.monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr("tfwsss.training.progress.time", types.SimpleNamespace(monotonic=lambda: float(next(seconds))))
     fit(pipe, epochs=1)
     assert "icd: epoch 1/1 step 2/3 loss" in pipe.file.getvalue()
 

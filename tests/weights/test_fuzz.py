@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.sources import ROOT
 
 
@@ -13,7 +14,7 @@ from tests.support.sources import ROOT
 def test_damaged_files_end_in_named_errors_under_a_memory_cap(inputs, seed):
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-m", "tests.weights.fuzz", str(inputs), str(seed)], cwd=ROOT,
-                          env=environment, capture_output=True, text=True, timeout=900)
+                          env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {line.split(maxsplit=1)[1]: int(line.split()[0]) for line in done.stdout.splitlines()}
     assert sum(counts.values()) == inputs

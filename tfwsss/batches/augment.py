@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfwsss.batches.jitter import jitter
 from tfwsss.data import images as graph
+from tfwsss.data.rescale import scale_image_smoothly
 from tfwsss.palette import IGNORE
 
 DRAWS = 14
@@ -55,7 +56,7 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
     if how.mirror and how.mirror_first:
         x = _mirrored(x, draws[1])
     size = _size(tf.shape(x["image"])[:2], draws[0], how)
-    scale = graph.scale_image_smoothly if how.longer_side else graph.scale_image
+    scale = scale_image_smoothly if how.longer_side else graph.scale_image
     rules = {"image": scale, "marginals": lambda planes, size: tf.image.resize(planes, size, method="bilinear")}
     x = {key: rules.get(key, graph.scale_ids)(value, size) for key, value in x.items()}
     if how.mirror and not how.mirror_first:

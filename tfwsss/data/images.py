@@ -98,23 +98,6 @@ def scale_image(image, size):
     return tf.cast(tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0), tf.uint8)
 
 
-def scale_image_smoothly(image, size):
-    """Resizes an image by cubic weights that widen with the reduction, the rule of Pillow.
-
-    Args:
-        image: uint8 `(row, column, channel)`, or a batch of them.
-        size: int32 `(2,)`, rows and columns of the result.
-
-    Returns:
-        uint8 `(rows, columns, channel)`, or a batch of them.
-    """
-    for axis in (1, 0):                                       # like there, columns first, rounded in between
-        part = tf.where(tf.range(2) == axis, size, tf.shape(image)[-3:-1])
-        image = tf.image.resize(image, part, method="bicubic", antialias=True)
-        image = tf.cast(tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0), tf.uint8)
-    return image
-
-
 def scale_ids(ids, size):
     """Resizes a mask or regions by taking the nearest pixel, the rule of OpenCV: floor(place * old / new).
 
@@ -162,7 +145,7 @@ def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
         Same type and rank as `x`, at least `rows` by `columns`.
 
     Example:
-    >>>     >>> pad(tf.constant([[7]]), 2, 2, IGNORE).numpy().tolist()
+    >>> pad(tf.constant([[7]]), 2, 2, 255).numpy().tolist()
     [[7, 255], [255, 255]]
     """
     shape = tf.shape(x)

@@ -96,8 +96,9 @@ def _colour_ids(contents, palette):
     known = tf.tensordot(tf.cast(palette, tf.int32), weights, 1)
     keys = tf.tensordot(tf.cast(tf.io.decode_png(contents, channels=3), tf.int32), weights, 1)
     order = tf.argsort(known, stable=True)
-    found = tf.searchsorted(tf.gather(known, order), tf.reshape(keys, [-1]))
+    colours, place = tf.unique(tf.reshape(keys, [-1]))             # a mask has few: each is looked up once
+    found = tf.searchsorted(tf.gather(known, order), colours)
     found = tf.gather(order, tf.minimum(found, tf.shape(known)[0] - 1))
-    right = tf.reduce_all(tf.gather(known, found) == tf.reshape(keys, [-1]))
+    right = tf.reduce_all(tf.gather(known, found) == colours)
     with tf.control_dependencies([tf.debugging.Assert(right, ["a mask has a colour that is not in its palette"])]):
-        return tf.reshape(found, tf.shape(keys))
+        return tf.reshape(tf.gather(found, place), tf.shape(keys))

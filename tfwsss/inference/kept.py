@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.artefacts.scores import Scores
+from tfwsss.errors import UserError
+from tfwsss.inference.decide.decision import named_ids
 from tfwsss.inference.decide.threshold import enlarged
-from tfwsss.inference.masker import named_ids
 from tfwsss.inference.views import Picture
 from tfwsss.ops.cam import strongest_class
 
@@ -44,13 +45,24 @@ class KeptRule:
 
         Returns:
             uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
+
+        Raises:
+            UserError: maps that were made on different canvases.
         """
         one = scores[self._keys[0]]
+        self._check(scores)
         maps = {key: channels_last(scores[key]) for key in self._keys}
         nothing = np.zeros((), np.uint8)
         found = self._work(maps, one.classes, np.int32(one.size), np.int32(one.covers or one.size),
                            image if self._image else nothing, saliency if self._saliency else nothing)
         return found.numpy()
+
+    def _check(self, scores: Mapping[str, Scores]) -> None:
+        first, covers = self._keys[0], {key: scores[key].covers or scores[key].size for key in self._keys}
+        for key, found in covers.items():
+            if found != covers[first]:
+                raise UserError(f"maps of {first} cover {covers[first]} pixels of an image, those of {key} {found}; "
+                                f"see images on the same canvas: set {first}.canvas and {key}.canvas alike")
 
     def _decided(self, maps, classes, size, covers, image, saliency):
         picture = Picture((size[0], size[1]), (covers[0], covers[1]), image if self._image else None,

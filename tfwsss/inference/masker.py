@@ -11,12 +11,11 @@ import tensorflow as tf
 
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
-from tfwsss.inference.decide.decision import Decision
+from tfwsss.inference.decide.decision import named_ids, scores_of_all
 from tfwsss.inference.see import Seer, covered, images_at_a_time, stride_of
 from tfwsss.inference.sharpen import CRF, sharpen, sharpen_arrays
 from tfwsss.inference.stream import batches_by_size, in_threads
 from tfwsss.inference.views import Picture, View
-from tfwsss.palette import IGNORE
 
 
 class Answer(NamedTuple):
@@ -48,6 +47,18 @@ class Found(NamedTuple):
     certainty: np.ndarray | None = None
 
 
+class Look(NamedTuple):
+    """A network, and how it is shown images.
+
+    Args:
+        network: image `(batch, row, column, 3)`, 0-255, to a dictionary of maps `(batch, row', column', channel)`.
+        view: on a canvas, at their own size, or in windows.
+    """
+
+    network: keras.Model
+    view: View
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Masker:
     """How a finished stage makes masks: it sees, decides and sharpens.
@@ -62,6 +73,7 @@ class Masker:
         decide: maps of one image, its Picture and the labels int32 `(kept class,)` that count, to a Decision.
         crf: what sharpens.
         others: networks that `decide` calls.
+        further: looks whose maps are added to the network's; they cover the same of an image.
     """
 
     network: keras.Model
@@ -71,6 +83,12 @@ class Masker:
     decide: Callable
     crf: CRF
     others: tuple[keras.Model, ...] = ()
+    further: tuple[Look, ...] = ()
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """All that is seen of an image."""
+        return (Look(self.network, self.view), *self.further)
 
     @functools.cached_property
     def stride(self) -> int:
@@ -81,6 +99,18 @@ class Masker:
     def seer(self) -> Seer:
         """The network, compiled for whole images."""
         return Seer(self.network, self.view)
+
+    @functools.cached_property
+    def _seers(self) -> list[Seer]:
+        return [self.seer, *(Seer(*look) for look in self.further)]
+
+    def see(self, images: np.ndarray) -> dict:
+        """Returns all maps of images of one size, by key.
+
+        Args:
+            images: uint8 `(batch, row, column, 3)`.
+        """
+        return {key: maps for seer in self._seers for key, maps in seer(images).items()}
 
     def picture(self, image) -> Picture:
         """Returns an image as rules take it.
@@ -142,7 +172,7 @@ class Masker:
                 if isinstance(found, ImageFault):
                     yield part[0], found, None
                     continue
-                maps = self.seer(found)
+                maps = self.see(found)
                 for place, name in enumerate(part):
                     yield name, found[place], {key: each[place] for key, each in maps.items()}
 
@@ -171,7 +201,7 @@ class Masker:
         return self._traces[tagged, scored]
 
     def _traced(self, tagged: bool, scored: bool) -> Callable:
-        outputs = self.network.output
+        outputs = {key: maps for look in self.looks for key, maps in look.network.output.items()}
         unknown = {key: tf.TensorSpec((None, None, shape.shape[-1])) for key, shape in outputs.items()}
         maps = {"probabilities": unknown["logits"]} if "logits" in unknown else unknown
         specs = [maps, tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((None,), tf.bool)] * tagged]
@@ -181,36 +211,3 @@ class Masker:
             return (scores if scored else tf.zeros([1])), ids
 
         return tf.function(work, input_signature=specs, autograph=False)
-
-
-def named_ids(decision: Decision, classes):
-    """Turns places among the kept classes into mask ids.
-
-    Args:
-        decision: of a rule.
-        classes: int32 `(kept class,)`, labels.
-
-    Returns:
-        int32 `(row, column)`: 0 background, label + 1, 255 undecided.
-    """
-    ids = tf.concat([[0], classes + 1], axis=0)
-    undecided = decision.ids == IGNORE
-    return tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, decision.ids)))
-
-
-def scores_of_all(decision: Decision, kept, num_ids: int):
-    """Spreads the scores of the kept classes over all ids; the others get 0.
-
-    Args:
-        decision: of a rule.
-        kept: boolean `(class,)`.
-        num_ids: classes with background.
-
-    Returns:
-        float32 `(row, column, id)`.
-    """
-    count = tf.cast(kept, tf.int32)
-    place = tf.where(kept, tf.cumsum(count), tf.reduce_sum(count) + 1)              # the last is a plane of zeros
-    place = tf.concat([[0], place], axis=0)
-    scores = tf.gather(tf.pad(decision.scores, [[0, 0], [0, 0], [0, 1]]), place, axis=2)
-    return tf.ensure_shape(scores, (None, None, num_ids))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from tfwsss.data.images import scale_image_smoothly
+from tfwsss.data.rescale import scale_image_smoothly
 from tfwsss.inference.mirrored import as_kept, both_ways, mean_of_ways
 from tfwsss.inference.views import OwnSize
 from tfwsss.ops.resize import resize

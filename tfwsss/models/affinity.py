@@ -64,14 +64,18 @@ class AffinityNet(OnBackbone):
     def __init__(self, backbone: keras.Model, taps: Sequence[str] = (), widths: Sequence[int] = (64, 128, 256),
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
+        # === Layers ===
         taps = tuple(taps) or _own_taps(backbone)
+        gain = keras.initializers.VarianceScaling(16.0, "fan_avg", "uniform")                # Glorot's, 4 times as wide
+        embed = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")
+        activation = layers.Activation("elu", dtype="float32", name="f9_elu")
+        pairs = PairwiseAffinity(radius, border, name="affinity")
+        # === Functional model ===
         narrow = [_narrowed(x, width, f"8_{number}", group_norm)
                   for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
-        x = layers.Concatenate(name="f8")(narrow)
-        gain = keras.initializers.VarianceScaling(16.0, "fan_avg", "uniform")                # Glorot's, 4 times as wide
-        x = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")(x)
-        x = layers.Activation("elu", dtype="float32", name="f9_elu")(x)
-        outputs = {"embedding": x, "affinity": PairwiseAffinity(radius, border, name="affinity")(x)}
+        x = activation(embed(layers.Concatenate(name="f8")(narrow)))
+        outputs = {"embedding": x, "affinity": pairs(x)}
+        # === Config ===
         settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
                     "border": border}
         super().__init__(backbone, settings, inputs={"image": backbone.inputs[0]}, outputs=outputs, name=name, **kwargs)
@@ -107,7 +111,7 @@ def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> N
             or len(mask) != 3:
         raise UserError(f"AffinityNet: received masks of the shape {tuple(mask)}, expected (batch, row, column) of "
                         f"{affinity[1]} x {affinity[2]} positions, the network's grid: reduce masks of the image's "
-                        "size by data.images.reduce_ids")
+                        "size by batches.shrink.reduce_ids")
 
 
 def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:

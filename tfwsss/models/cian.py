@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
+from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.completion import completion_labels
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.losses.segmentation import SegmentationLoss
@@ -69,17 +70,20 @@ class CIAN(OnBackbone):
     def __init__(self, backbone: keras.Model, num_ids: int, group: int = 2, filters: int = 1024, merge: str = "max",
                  merge_self: bool = True, similarity: str = "dot", cross: bool = True, downsample: bool = True,
                  name: str = "cian", **kwargs):
+        # === Layers ===
+        affinity = CrossImageAffinity(filters, merge, merge_self, similarity, downsample, name="affinity")
+        fc1 = Conv2D(num_ids, 3, scaled(FIELD, output_stride(backbone)), use_bias=False,
+                     kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc1")
+        # === Functional model ===
         image = keras.Input((group, None, None, 3), name="image")
         x = backbone(_members_behind_each_other(image, group))["classifier"]
-        affinity = CrossImageAffinity(filters, merge, merge_self, similarity, downsample, name="affinity")
-        fc1 = layers.Conv2D(num_ids, 3, padding="same", dilation_rate=scaled(FIELD, output_stride(backbone)),
-                            use_bias=False, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc1")
         versions = affinity(_members_in_groups(x, group)) if cross else affinity(ops.expand_dims(x, 1))[:1]
         outputs = {}
         for key, version in zip(("logits", "cross_logits"), versions, strict=False):
             flat = _members_behind_each_other(version, group) if cross else ops.squeeze(version, 1)
             logits = layers.Activation("linear", dtype="float32", name=key)(fc1(flat))
             outputs[key] = _members_in_groups(logits, group)
+        # === Config ===
         settings = {"num_ids": num_ids, "group": group, "filters": filters, "merge": merge, "merge_self": merge_self,
                     "similarity": similarity, "cross": cross, "downsample": downsample}
         super().__init__(backbone, settings, inputs={"image": image}, outputs=outputs, name=name, **kwargs)

@@ -45,11 +45,15 @@ class Classifier(OnBackbone):
 
     def __init__(self, backbone: keras.Model, num_classes: int, dropout: float = 0.5, root: bool = False,
                  name: str = "classifier", **kwargs):
-        x = layers.SpatialDropout2D(dropout, name="fc8_dropout")(backbone.output["classifier"])
-        x = layers.Conv2D(num_classes, 1, use_bias=False, name="fc8")(x)
-        x = layers.Activation("linear", dtype="float32", name="position_logits")(x)
-        logits = layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
-        cam = _root(x) if root else ops.relu(x)
+        # === Layers ===
+        drop = layers.SpatialDropout2D(dropout, name="fc8_dropout")
+        score = layers.Conv2D(num_classes, 1, use_bias=False, name="fc8")
+        in_float32 = layers.Activation("linear", dtype="float32", name="position_logits")
+        mean = layers.GlobalAveragePooling2D(dtype="float32", name="logits")
+        # === Functional model ===
+        x = in_float32(score(drop(backbone.output["classifier"])))
+        logits, cam = mean(x), _root(x) if root else ops.relu(x)
+        # === Config ===
         super().__init__(backbone, {"num_classes": num_classes, "dropout": dropout, "root": root}, name=name,
                          inputs={"image": backbone.inputs[0]}, outputs={"cam": cam, "logits": logits}, **kwargs)
         self._multilabel = MultilabelLoss(mean_over_classes=True)

@@ -75,18 +75,22 @@ class ICD(OnBackbone):
                  sign_updates_per_step: int = 1, bottom_up_scale: float = 10.0, top_down_threshold: float = 0.2,
                  warm_up_steps: int = 0, dropout: float = 0.0, accompanied: Sequence[int] = (),
                  top_down_into_backbone: bool = True, name: str = "icd", **kwargs):
+        # === Layers ===
+        directions = ClassDirections(num_classes, name="icd_bu")
+        sign = SignCorrection(num_classes, sign_momentum, sign_updates_per_step, name="icd_accum_resign")
+        refinement = SuperpixelRefinement(name="icd_refined")
+        # === Functional model ===
         maps = {key: backbone.output[key] for key in ("features", "classifier")}
         inputs = {"image": backbone.inputs[0], "regions": keras.Input((None, None), dtype="int32", name="regions"),
                   "labels": keras.Input((num_classes,), name="labels")}
         outputs = _class_maps(maps["classifier"], num_classes, dropout)
         features = maps["features"]
         x = _normalise(features if top_down_into_backbone else ops.stop_gradient(features))
-        outputs["bottom_up"] = ClassDirections(num_classes, name="icd_bu")(x)
-        sign = SignCorrection(num_classes, sign_momentum, sign_updates_per_step, name="icd_accum_resign")
+        outputs["bottom_up"] = directions(x)
         outputs["corrected"] = sign(outputs["bottom_up"], outputs["cam"], inputs["labels"])
-        outputs["refined"] = SuperpixelRefinement(name="icd_refined")(outputs["corrected"], inputs["regions"],
-                                                                      inputs["labels"])
+        outputs["refined"] = refinement(outputs["corrected"], inputs["regions"], inputs["labels"])
         outputs["scores"] = _position_classifier(x, num_classes, head_width)
+        # === Config ===
         settings = {"num_classes": num_classes, "head_width": head_width, "sign_momentum": sign_momentum,
                     "sign_updates_per_step": sign_updates_per_step, "bottom_up_scale": bottom_up_scale,
                     "top_down_threshold": top_down_threshold, "warm_up_steps": warm_up_steps, "dropout": dropout,

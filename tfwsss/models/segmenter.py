@@ -5,9 +5,11 @@ from keras import layers, ops
 
 from tfwsss.backbones.facts import facts_of
 from tfwsss.errors import UserError
+from tfwsss.layers.tap_conv import Conv2D
+from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.losses.segmentation import SegmentationLoss, labelled
 from tfwsss.models.on_backbone import OnBackbone
-from tfwsss.ops.resize import resize
+from tfwsss.ops.planes import largest_plane, resize_planes, to_planes
 
 FIELD = 12
 """Dilation of LargeFOV's 3x3 convolution at output stride 8."""
@@ -80,15 +82,18 @@ class Segmenter(OnBackbone):
         for argument, value, choices in (("head", head, HEADS), ("loss_at", loss_at, LOSS_AT)):
             if value not in choices:
                 raise UserError(f"Segmenter: {argument} is {value!r}; expected one of {', '.join(choices)}")
-        stride = output_stride(backbone)
+        # === Layers ===
+        stride, total = output_stride(backbone), layers.Add(dtype="float32", name="logits")
+        in_float32 = layers.Activation("linear", dtype="float32", name="logits")
+        # === Functional model ===
         scores = _scores(backbone, head, stride, num_ids, width, dropout)
-        logits = layers.Add(dtype="float32", name="logits")(scores) if len(scores) > 1 else \
-            layers.Activation("linear", dtype="float32", name="logits")(scores[0])
+        logits = total(scores) if len(scores) > 1 else in_float32(scores[0])
+        # === Config ===
         settings = {"num_ids": num_ids, "head": head, "loss_at": loss_at, "normaliser": normaliser, "width": width,
                     "dropout": dropout}
         super().__init__(backbone, settings, inputs={"image": backbone.inputs[0]}, outputs={"logits": logits},
                          name=name, **kwargs)
-        self._stride, self._cross_entropy = stride, SegmentationLoss(normaliser)
+        self._stride, self._cross_entropy, self._reduce = stride, SegmentationLoss(normaliser), PerImageLoss()
         self._accuracy = keras.metrics.Mean(name="accuracy")
 
     @property
@@ -103,16 +108,17 @@ class Segmenter(OnBackbone):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss, and notes the share of labelled pixels that are right."""
-        ids, logits = ops.cast(y["mask"], "int32"), y_pred["logits"]
+        ids, planes = ops.cast(y["mask"], "int32"), to_planes(y_pred["logits"])
         if self._settings["loss_at"] == "full":
             _, rows, columns = ops.shape(ids)
-            logits = resize(logits, rows, columns, align_corners=True)
+            planes = resize_planes(planes, rows, columns, align_corners=True)
         else:
             ids = ids[:, ::self._stride, ::self._stride]
-        right = ops.cast(ops.argmax(logits, axis=-1), "int32") == ids
         used = labelled(ids, self._settings["num_ids"])
-        self._accuracy.update_state(ops.cast(right, "float32"), sample_weight=ops.cast(used, "float32"))
-        return self._cross_entropy(ids, logits)
+        self._accuracy.update_state(ops.cast(largest_plane(planes) == ids, "float32"),
+                                    sample_weight=ops.cast(used, "float32"))
+        costs = self._cross_entropy.of_planes(ids, planes)
+        return self._reduce(costs, costs)
 
 
 def output_stride(backbone: keras.Model) -> int:
@@ -169,8 +175,7 @@ def _hidden(x, width: int, kernel: int, dilation: int, dropout: float, name: str
 def _score(x, num_ids: int, name: str, kernel: int = 1, dilation: int = 1, initial=None):
     """Adds a convolution to the ids, small at first."""
     initial = initial or keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Conv2D(num_ids, kernel, padding="same", dilation_rate=dilation, kernel_initializer=initial,
-                         name=name)(x)
+    return Conv2D(num_ids, kernel, dilation, kernel_initializer=initial, name=name)(x)
 
 
 def logit_maps(model: Segmenter) -> keras.Model:

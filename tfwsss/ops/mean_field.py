@@ -102,7 +102,7 @@ def _present_only(unary, image, gaussian, present, *options):
     return tf.gather(tf.pad(marginals, [[0, 0], [0, 0], [1, 0]]), place, axis=2)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)
 def compiled(settings: Settings, few: bool, aligned: bool, restricted: bool = False):
     """Returns a compiled function for a batch of images of any one size, traced once.
 
@@ -134,7 +134,7 @@ def compiled(settings: Settings, few: bool, aligned: bool, restricted: bool = Fa
     return tf.function(batch, input_signature=specs, autograph=False)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)
 def compiled_for_one(settings: Settings, few: bool):
     """Returns a compiled function for one image of any size, traced once.
 

@@ -6,11 +6,10 @@ BAND = 64
 """Rows that `strongest_part` enlarges at a time."""
 
 
-def sample_positions(source, target, align_corners: bool):
-    """Says between which two source samples each target sample lies, and how far.
+def exact_positions(source, target, align_corners: bool):
+    """Says between which two source samples each target sample lies, and how far, in integers.
 
-    Positions are exact fractions of integers, so that a whole step gives weights
-    of exactly 0 and 1. Cost: one pass over `target` numbers.
+    Cost: one pass over `target` numbers.
 
         align_corners:  position = i (source - 1) / (target - 1)
         otherwise:      position = (i + 1/2) source / target - 1/2, kept inside the source
@@ -21,13 +20,13 @@ def sample_positions(source, target, align_corners: bool):
         align_corners: bool. Whether first and last samples coincide, else pixels are areas.
 
     Returns:
-        `(lower, upper, fraction)`, each `(target,)`: two int32 indices in
-        `[0, source - 1]` and a float32 weight of `upper` in `[0, 1)`.
+        `(lower, upper, part, whole)`, int32: two indices in `[0, source - 1]` and the
+        weight of `upper` in parts of `whole`, each `(target,)`; `whole` is a scalar.
 
     Example:
 
-    >>> [value.tolist() for value in map(ops.convert_to_numpy, sample_positions(3, 5, True))]
-    [[0, 0, 1, 1, 2], [1, 1, 2, 2, 2], [0.0, 0.5, 0.0, 0.5, 0.0]]
+    >>> [ops.convert_to_numpy(value).tolist() for value in exact_positions(3, 4, True)]
+    [[0, 0, 1, 2], [1, 1, 2, 2], [0, 2, 1, 0], 3]
     """
     source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
     index = ops.arange(target, dtype="int32")
@@ -38,8 +37,32 @@ def sample_positions(source, target, align_corners: bool):
         denominator = 2 * target
         numerator = ops.clip((2 * index + 1) * source - target, 0, (source - 1) * denominator)
     lower = ops.floor_divide(numerator, denominator)
-    fraction = ops.cast(numerator - lower * denominator, "float32") / ops.cast(denominator, "float32")
-    return lower, ops.minimum(lower + 1, source - 1), fraction
+    return lower, ops.minimum(lower + 1, source - 1), numerator - lower * denominator, denominator
+
+
+def sample_positions(source, target, align_corners: bool):
+    """Says between which two source samples each target sample lies, and how far.
+
+    The quotients of `exact_positions`, so that a whole step gives weights of exactly 0 and 1.
+
+        fraction = part / whole
+
+    Args:
+        source: int or integer scalar. Number of source samples, at least 1.
+        target: int or integer scalar. Number of target samples.
+        align_corners: bool. As in `exact_positions`.
+
+    Returns:
+        `(lower, upper, fraction)`, each `(target,)`: two int32 indices in
+        `[0, source - 1]` and a float32 weight of `upper` in `[0, 1)`.
+
+    Example:
+
+    >>> [value.tolist() for value in map(ops.convert_to_numpy, sample_positions(3, 5, True))]
+    [[0, 0, 1, 1, 2], [1, 1, 2, 2, 2], [0.0, 0.5, 0.0, 0.5, 0.0]]
+    """
+    lower, upper, part, whole = exact_positions(source, target, align_corners)
+    return lower, upper, ops.cast(part, "float32") / ops.cast(whole, "float32")
 
 
 def interpolation_matrix(source, target, align_corners: bool):

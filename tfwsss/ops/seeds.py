@@ -21,7 +21,7 @@ def icd_seeds(icd, cam, saliency=None, undecided: int = 255):
     Undecided are pixels both or neither object and background, and with several
     classes object pixels where m_c f_c is the same for all to 1e-5. With a saliency
     map, background is what is not salient; where less than 1 % of the image is
-    salient, ICD must agree. Cost: O(classes · pixels).
+    salient, ICD must agree. Without classes all is background. Cost: O(classes · pixels).
 
     Args:
         icd: float `(row, column, class)`, raw scores; the number of classes may be unknown, and 0.
@@ -47,7 +47,7 @@ def icd_seeds(icd, cam, saliency=None, undecided: int = 255):
     claims = positive > FLOOR
     objects, background = ops.any(claims, axis=-1), ops.all(negative > FLOOR, axis=-1)
     if saliency is not None:
-        background = _not_salient(saliency, background)
+        background = ops.logical_or(_not_salient(saliency, background), ops.shape(icd)[-1] == 0)
     combined = _activation(cam) * positive
     count = ops.sum(ops.cast(claims, "int32"), axis=-1)
     chosen = ops.where(count > 1, _first_largest(combined), _first_largest(ops.cast(claims, "float32")))
@@ -64,9 +64,10 @@ def _activation(cam):
 
 
 def _not_salient(saliency, background):
-    dark = ops.cast(saliency, "int32") < SALIENT
-    share = 1.0 - ops.mean(ops.cast(dark, "float32"))
-    return dark & (background | (share >= SALIENT_SHARE))
+    salient = ops.cast(saliency, "int32") >= SALIENT
+    counts = (ops.sum(ops.cast(salient, "int32")), ops.size(salient))        # so that just 1 % is 1 %
+    share = ops.divide(*(ops.cast(count, "float32") for count in counts))
+    return ~salient & (background | (share >= SALIENT_SHARE))
 
 
 def _first_largest(maps):

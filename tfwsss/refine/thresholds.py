@@ -58,7 +58,7 @@ class ThresholdSearch:
         self._total = np.zeros(bins)
 
     def add(self, strength: np.ndarray) -> None:
-        """Adds one image; one without classes says nothing of the threshold.
+        """Adds one image; leave out those without classes, which say nothing of the threshold.
 
         Args:
             strength: float array `(row, column)` in 0–1, as `inference.kept.strongest` gives it.

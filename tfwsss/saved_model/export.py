@@ -13,6 +13,7 @@ import tfwsss
 from tfwsss import logs
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
+from tfwsss.inference.views import View
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import Run, load_run
 from tfwsss.palette import voc_palette
@@ -40,7 +41,7 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
     Args:
         run: a finished run.
         model: folder of the model; its name is the model's.
-        stage: of the run, whose masks to make: `masks`, `pseudo` or `cam_masks`; nothing takes the first that it has.
+        stage: of the run, whose masks to make: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
         crf: whether the dense CRF sharpens the masks.
         scales: at which the network sees each image.
         mirror: whether it also sees each mirrored.
@@ -88,13 +89,16 @@ def _check(scales: Sequence[float] | None, version: int | None, max_pixels: int 
 
 def _changed(masker: Masker, crf: bool | None, scales: Sequence[float] | None, mirror: bool | None) -> Masker:
     """Lays the options over what the run has set."""
-    view = masker.view._replace(scales=masker.view.scales if scales is None else tuple(scales),
-                                mirror=masker.view.mirror if mirror is None else mirror)
+    def seen(view: View) -> View:
+        return view._replace(scales=view.scales if scales is None else tuple(scales),
+                             mirror=view.mirror if mirror is None else mirror)
+
     sharpener = masker.crf
     if crf is not None and crf != sharpener.on:
         iterations = CRFSettings().iterations if crf else 0
         sharpener = sharpener._replace(parameters={**sharpener.parameters, "iterations": iterations})
-    return dataclasses.replace(masker, view=view, crf=sharpener)
+    further = tuple(look._replace(view=seen(look.view)) for look in masker.further)
+    return dataclasses.replace(masker, view=seen(masker.view), crf=sharpener, further=further)
 
 
 def _card(run: Run, stage: str, masker: Masker, max_pixels: int) -> dict[str, Any]:

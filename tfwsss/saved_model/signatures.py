@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -30,8 +31,8 @@ class Signatures:
 
     def __init__(self, masker: Masker, classes: Sequence[str], palette: np.ndarray, max_pixels: int):
         self._masker, self._classes, self._palette = masker, list(classes), palette
-        # traced once and shared by the signatures; the network once for each size of canvas
-        self._network = tf.function(lambda image: masker.network(image, training=False), autograph=False)
+        # traced once and shared by the signatures; each network once for each size of canvas
+        self._networks = [_called(look.network) for look in masker.looks]
         self._decode = tf.function(lambda contents: decode(contents, max_pixels), autograph=False)
         self._see = tf.function(self._maps, autograph=False)
 
@@ -91,8 +92,10 @@ class Signatures:
 
     def _maps(self, image):
         """Shows one image to the network."""
-        found = see(self._network, self._masker.stride, self._masker.view, image[None], len(self._classes))
-        return {key: maps[0] for key, maps in found.items()}
+        masker = self._masker
+        seen = [see(network, masker.stride, look.view, image[None], len(self._classes))
+                for network, look in zip(self._networks, masker.looks, strict=True)]
+        return {key: maps[0] for found in seen for key, maps in found.items()}
 
     def _batch(self, image, height, width):
         same = (tf.size(height) == tf.shape(image)[0]) & (tf.size(width) == tf.shape(image)[0])
@@ -108,7 +111,8 @@ class Signatures:
                 return tf.map_fn(lambda place: on_canvas(picture_of(place), side, self.side, masker.view.colour),
                                  tf.range(tf.size(height)), fn_output_signature=tf.TensorSpec((side, side, 3)))
 
-            maps = see_on_canvases(self._network, masker.stride, masker.view, canvases)
+            for network, look in zip(self._networks, masker.looks, strict=True):
+                maps |= see_on_canvases(network, masker.stride, look.view, canvases)
 
         def one(place):
             own = picture_of(place)
@@ -119,3 +123,7 @@ class Signatures:
         masks, likely = tf.map_fn(one, tf.range(tf.size(height)), fn_output_signature=(
             tf.TensorSpec((self.side, self.side), tf.uint8), tf.TensorSpec((len(self._classes) - 1,), tf.float32)))
         return {"mask": masks, "class_scores": likely}
+
+
+def _called(network: keras.Model) -> Callable:
+    return tf.function(lambda image: network(image, training=False), autograph=False)

@@ -17,6 +17,7 @@ from tfwsss.inference.see import Seer
 from tfwsss.inference.views import OwnSize
 from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.runs.stage import Context, Inputs, Stage, train
+from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.class_maps import ClassMapNetwork, strongest_panel
 from tfwsss.training.fitting import FitSettings, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
@@ -53,6 +54,22 @@ def load_class_maps(folder: Path, keys: Sequence[str] = ("cam", "position_logits
         UserError: the file is missing or damaged, or holds another network.
     """
     return _class_maps(load_model(folder, Classifier), keys)
+
+
+def class_maps_of(config: RunSettings, run: Path) -> ClassMapNetwork:
+    """Loads the plain class maps of a run that begins with a classifier; there are none where its seeds are given.
+
+    Args:
+        config: the run's settings, with `given`.
+        run: folder of the run.
+
+    Returns:
+        Network of class maps.
+
+    Raises:
+        UserError: as `load_class_maps`.
+    """
+    return load_class_maps(config.given.get("classifier", run / "classifier"))
 
 
 def _class_maps(model: Classifier, keys: Sequence[str]) -> ClassMapNetwork:

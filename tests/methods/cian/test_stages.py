@@ -1,35 +1,27 @@
 import pytest
 
 from tests.support.fake_run import image_set
+from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
-from tfwsss.errors import UserError
-from tfwsss.methods import cian, retrain
-from tfwsss.methods.cian.stages import Config
+from tfwsss.methods.cian.config import Config
+from tfwsss.methods.cian.stages import stages
+from tfwsss.runs.stage import Stage
 from tfwsss.settings import reading
 
 
-def built(**values) -> Config:
-    return reading.build(Config, {"method": "cian", **values}, "test")
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> ImageSet:
+    return image_set(tmp_path_factory.mktemp("data"))
 
 
-def test_published_settings_are_the_default():
-    """Two rounds of ResNet-101; three scales, their maximum and mirror images; five steps of CRF, ten for labels."""
-    found = built()
-    own = found.segmenter
-    assert (found.rounds, own.backbone.name, own.backbone.output_stride) == (2, "resnet101", 8)
-    assert (own.epochs, own.batch_size, own.group, own.crop, own.filters) == (20, 8, 2, 321, 1024)
-    assert (own.learning_rate, own.momentum, own.weight_decay, own.head_factor) == (5e-4, 0.9, 5e-4, 10.0)
-    assert (own.merge, own.merge_self, own.similarity, own.label_shrink) == ("max", True, "dot", "stride")
-    for seen, iterations in ((found.relabel, 10), (found.masks, 5)):
-        assert seen.scales == (1.0, 0.75, 1.25) and seen.mirror and seen.average == "logits_and_maximum"
-        assert (seen.crf.iterations, seen.crf.position_deviation, seen.crf.colour_deviation) == (iterations, 80.0, 13.0)
-        assert not seen.tagged
+def made(training, val=None, **values) -> dict[str, Stage]:
+    settings = reading.build(Config, {"method": "cian", **values}, "test")
+    return {stage.name: stage for stage in stages(settings, Splits(training, training, val))}
 
 
-def test_masks_are_of_the_images_without_tags(tmp_path):
-    images = image_set(tmp_path)
+def test_masks_are_of_the_images_without_tags(images):
     training, val = images.subset(images.names[:3]), images.subset(images.names[3:])
-    found = {stage.name: stage for stage in cian.stages(built(), Splits(training, training, val))}
+    found = made(training, val)
     assert list(found)[4:] == ["segmenter", "pseudo", "masks", "segmenter_2", "pseudo_2", "masks_2"]
     for name, stage in found.items():
         own = val if name.startswith("masks") else training
@@ -37,10 +29,15 @@ def test_masks_are_of_the_images_without_tags(tmp_path):
         assert (stage.split == "val") == name.startswith("masks")
 
 
-def test_a_run_has_a_network_at_least():
-    with pytest.raises(UserError, match="'rounds' is 0: input should be greater than 0"):
-        built(rounds=0)
+def test_given_seeds_need_no_class_maps(images):
+    """The published ones come from saliency; nothing before them is made."""
+    found = made(images, given={"seeds": "published"})
+    assert list(found) == ["seeds", "segmenter", "pseudo", "segmenter_2", "pseudo_2"]
+    assert {stage.split for stage in found.values() if stage.kind == "masks"} == {"training"}
 
 
-def test_it_segments_as_every_retrained_network():
-    assert cian.predict is retrain.predict and cian.served is retrain.served
+@pytest.mark.parametrize(("continued", "second"), [(True, ("pseudo", "segmenter")), (False, ("pseudo",))])
+def test_a_later_round_learns_from_the_masks_of_the_one_before(images, continued, second):
+    found = made(images, rounds=3, segmenter={"continued": continued})
+    assert found["segmenter"].needs == ("seeds",) and found["segmenter_2"].needs == second
+    assert found["segmenter_3"].needs == tuple(f"{name}_2" for name in second)

@@ -1,17 +1,20 @@
 import numpy as np
 import pytest
-from tfwsss.steps.viewing import SegmentSettings, look
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import CIAN as TINY
-from tfwsss.methods import cian_training
-from tfwsss.methods.cian.training import CIANSettings, cian_stage
+from tfwsss.inference.see import Seer
+from tfwsss.inference.views import Windows
+from tfwsss.methods.cian import training
+from tfwsss.methods.cian.config import CIANSettings
+from tfwsss.methods.cian.training import cian_stage
 from tfwsss.models.cian import CIAN
+from tfwsss.runs.stage import Context
 from tfwsss.settings.reading import merge
-from tfwsss.settings.sections import RunSettings
-from tfwsss.steps.segment import load_viewer
+from tfwsss.settings.sections import TensorBoardSettings
+from tfwsss.steps.segment import load_segmentation_network
 
-RUN = RunSettings(method="none", tensorboard={"panels": 1})
+CONTEXT = Context(tensorboard=TensorBoardSettings(panels=1))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def settings(**values) -> CIANSettings:
 
 
 def build(images, **values) -> CIAN:
-    return cian_training._build(RUN, settings(**values), None, {}, images)
+    return training._build(settings(**values), None, CONTEXT, {}, images)
 
 
 def test_the_network_is_compiled_as_the_settings_say(images):
@@ -50,7 +53,7 @@ def test_batches_are_groups_with_labels_on_the_networks_grid(images, labels, pad
     """Members share a class; beyond the image of 24 x 32 pixels lies background, as published, or nothing known."""
     own = settings(crop=65, scales=(1.0,), mirror=False, padding=padding,
                    backbone={"name": backbone, "width": 0.35, "output_stride": 8})
-    data = cian_training._batches(RUN, own, "labels", {"labels": labels}, images, 0)
+    data = training._batches(own, "labels", CONTEXT, {"labels": labels}, images, 0)
     x, y = next(iter(data.as_numpy_iterator()))
     stride = 4 if backbone == "small" else 8
     assert set(x) == {"image"} and set(y) == {"mask"} and x["image"].shape == (2, 2, 65, 65, 3)
@@ -58,35 +61,30 @@ def test_batches_are_groups_with_labels_on_the_networks_grid(images, labels, pad
     assert (y["mask"][:, :, 24 // stride + 1:] == outside).all() and (y["mask"] != outside).any()
 
 
-def test_a_step_sees_all_members_of_its_groups():
-    assert settings(batch_size=3, group=4).images_per_batch == 12
-
-
-def test_what_was_trained_before_the_switch_of_the_pool_is_still_finished():
-    """A setting added later, at its default, is none of the facts that a finished stage is compared by."""
-    assert "downsample" not in settings().facts() and settings().downsample is True
-    assert settings(downsample=False).facts() == {**settings().facts(), "downsample": False}
-
-
 def test_as_many_steps_as_there_are_batches(images, labels):
     own = settings(epochs=3)
-    data = cian_training._batches(RUN, own, "labels", {"labels": labels}, images, 1)
+    data = training._batches(own, "labels", CONTEXT, {"labels": labels}, images, 1)
     schedule = build(images, epochs=3).optimizer.get_config()["learning_rate"]["config"]
     assert int(data.cardinality()) == 2 * schedule["steps_per_epoch"] and schedule["epochs"] == 3
 
 
+def probabilities(folder, image):
+    """What the network of a stage says of an image seen whole."""
+    found = load_segmentation_network(folder)
+    return Seer(found.network, Windows(513, colour=found.colour))(image[None])["probabilities"][0].numpy()
+
+
 def test_training_ends_with_a_network_for_single_images(images, labels, tmp_path):
     """The stage, then the next one, which begins with its weights."""
-    first = cian_stage("segmenter", images, RUN, settings(epochs=1), "labels")
-    second = cian_stage("segmenter_2", images, RUN, settings(epochs=1), "labels", "segmenter")
+    first = cian_stage("segmenter", images, settings(epochs=1), "labels")
+    second = cian_stage("segmenter_2", images, settings(epochs=1), "labels", "segmenter")
     assert (first.needs, second.needs) == (("labels",), ("labels", "segmenter"))
     (tmp_path / "segmenter").mkdir()
-    assert first.work({"labels": labels}, tmp_path / "segmenter") == {}
-    view = look(load_viewer(tmp_path / "segmenter"), images.read_image(images.names[0]), SegmentSettings())
-    assert view.probabilities.shape == (4, 7, 9) and np.isfinite(view.probabilities).all()
-    again = cian_training._build(RUN, settings(), "segmenter", {"segmenter": tmp_path / "segmenter"}, images)
-    own = look(load_viewer(tmp_path / "segmenter"), images.read_image(images.names[1]), SegmentSettings())
+    assert first.work(CONTEXT, {"labels": labels}, tmp_path / "segmenter") == {}
+    image = images.read_image(images.names[0])
+    own = probabilities(tmp_path / "segmenter", image)
+    assert own.shape == (7, 9, 4) and np.isfinite(own).all()
+    again = training._build(settings(), "segmenter", CONTEXT, {"segmenter": tmp_path / "segmenter"}, images)
     (tmp_path / "again").mkdir()
     again.save(tmp_path / "again" / "model.keras")
-    np.testing.assert_allclose(look(load_viewer(tmp_path / "again"), images.read_image(images.names[1]),
-                                    SegmentSettings()).probabilities, own.probabilities, atol=1e-6)
+    np.testing.assert_allclose(probabilities(tmp_path / "again", image), own, atol=1e-6)

@@ -7,15 +7,14 @@ import pytest
 
 from tests.support.fake_run import image_set
 from tests.support.tiny_run import SETTINGS
-from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.regions import read_regions, write_regions
-from tfwsss.backbones.small import small
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.backbones.facts import GREY
+from tfwsss.errors import ImageFault
 from tfwsss.logs import LOG
-from tfwsss.methods import icd_training
-from tfwsss.methods.icd.stages import Config
-from tfwsss.methods.icd.training import batches, build, callbacks, load_maps, merged_regions
+from tfwsss.methods.icd import training
+from tfwsss.methods.icd.config import Config, MergeWith
 from tfwsss.models.icd import ICD
+from tfwsss.runs.stage import Context
 from tfwsss.settings import reading
 from tfwsss.settings.reading import merge
 from tfwsss.training.progress import TrainingProgress
@@ -40,11 +39,19 @@ def built(**sections) -> Config:
     return reading.build(Config, merge({**SETTINGS, "method": "icd"}, sections), "test")
 
 
+def build(images, **icd) -> ICD:
+    return training.build(built(icd=icd).icd, Context(), {}, images)
+
+
+def batches(images, inputs, first=0, seed=0, **icd):
+    return training.batches(built(icd=icd).icd, Context(seed=seed), inputs, images, first)
+
+
 def test_the_network_is_compiled_as_the_settings_say(images):
     settings = {"optimizer": "sgd", "learning_rate": 0.5, "weight_decay": 0.25, "head_factor": 7.0, "epochs": 4,
                 "batch_size": 2, "head_width": 6, "dropout": 0.5, "sign_updates_per_step": 2, "bottom_up_scale": 3.0,
                 "top_down_threshold": 0.4, "warm_up_epochs": 1.5}
-    model = build(built(icd=settings), {}, images)
+    model = build(images, **settings)
     own = model.get_config()
     assert isinstance(model, ICD) and own["num_classes"] == 3
     assert {key: own[key] for key in settings if key in own} == {key: settings[key] for key in own if key in settings}
@@ -52,14 +59,14 @@ def test_the_network_is_compiled_as_the_settings_say(images):
     decay = model.optimizer.get_config()
     assert (decay["coupled_decay"], decay["multipliers"]["fc8"], decay["multipliers"]["conv_ft"]) == (0.25, 7.0, 7.0)
     assert float(model.optimizer.learning_rate) == 0.5 and type(model.optimizer).__name__ == "SGD"
-    assert type(build(built(), {}, images).optimizer).__name__ == "Adam"
+    assert type(build(images).optimizer).__name__ == "Adam"
 
 
 def test_the_head_of_vgg16_teaches_the_new_one(images):
     """As released: fc6 and fc7 are copied where widths agree."""
     def made(width):
         backbone = {"name": "vgg16", "initial": None, "width": 0.02}
-        return build(built(icd={"backbone": backbone, "head_width": width}), {}, images)
+        return build(images, backbone=backbone, head_width=width)
 
     model = made(1024)
     np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[0], model.get_layer("fc7_ft").get_weights()[0])
@@ -76,7 +83,7 @@ def told(caplog, monkeypatch):
 def test_classes_that_are_never_alone_are_told(images, told):
     labels = {name: (0, 1) if 0 in images.labels[name] else images.labels[name] for name in images.names}
     labels |= {"image 1": (1,), "image 2": (1, 2)}
-    model = build(built(), {}, dataclasses.replace(images, labels=labels))
+    model = build(dataclasses.replace(images, labels=labels))
     alone = {found[0] for found in labels.values() if len(found) == 1}
     assert model.get_config()["accompanied"] == sorted({0, 1, 2} - alone) and 0 not in alone
     assert "no image shows cat" in told.text and "alone; their directions learn from images of several" in told.text
@@ -84,15 +91,15 @@ def test_classes_that_are_never_alone_are_told(images, told):
 
 def test_nothing_is_told_where_every_class_is_alone(images, told):
     labels = {name: (place % 3,) for place, name in enumerate(images.names)}
-    model = build(built(), {}, dataclasses.replace(images, labels=labels))
+    model = build(dataclasses.replace(images, labels=labels))
     assert model.get_config()["accompanied"] == [] and not told.records
 
 
 def test_batches_go_on_where_training_stopped(images, inputs):
     """The same batches come, from whatever epoch on: 2 steps of 2 images in each of 3 epochs."""
-    settings = built(icd={"epochs": 3, "batch_size": 2, "crop": 33})
-    whole = list(batches(settings, inputs, images, 0).as_numpy_iterator())
-    rest = batches(settings, inputs, images, 1)
+    settings = {"epochs": 3, "batch_size": 2, "crop": 33}
+    whole = list(batches(images, inputs, **settings).as_numpy_iterator())
+    rest = batches(images, inputs, first=1, **settings)
     assert len(whole) == 6 and int(rest.cardinality()) == 4
     for (x, y), (later, _) in zip(whole[2:], rest.as_numpy_iterator(), strict=True):
         assert x["image"].shape == (2, 33, 33, 3) and x["regions"].shape == (2, 33, 33) and y["labels"].shape == (2, 3)
@@ -101,8 +108,7 @@ def test_batches_go_on_where_training_stopped(images, inputs):
 
 
 def test_batches_follow_the_seed(images, inputs):
-    one, other = (next(iter(batches(built(seed=seed, icd={"crop": 33}), inputs, images, 0)))[0]["image"].numpy()
-                  for seed in (0, 1))
+    one, other = (next(iter(batches(images, inputs, seed=seed, crop=33)))[0]["image"].numpy() for seed in (0, 1))
     assert not np.array_equal(one, other)
 
 
@@ -111,55 +117,26 @@ def test_batches_follow_the_seed(images, inputs):
     ({"enabled": False, "panels": 2}, [TrainingProgress])])
 def test_who_watches(images, tmp_path, board, kinds):
     settings = built(tensorboard=board)
-    assert [type(one) for one in callbacks(settings, tmp_path, build(settings, {}, images), images)] == kinds
+    found = training.callbacks(settings, Context.of(settings), tmp_path, build(images), images)
+    assert [type(one) for one in found] == kinds
 
 
-def test_a_panel_shows_what_the_seeds_are_made_of(images):
-    settings = built(scores={"canvas": 33, "scales": [0.5, 1.0], "mirror": True})
-    network = icd_training.scorer(build(settings, {}, images))
-    maps, masks = icd_training._panel(settings, network, images, "image 1")
+def test_a_panel_shows_what_the_seeds_are_made_of(images, tmp_path):
+    settings = built()
+    found = training.callbacks(settings, Context.of(settings), tmp_path, build(images), images)
+    panels = next(callback for callback in found if isinstance(callback, Panels))
+    maps, masks = panels._predict("image 0")
     assert set(maps) == {"CAM", "scores"} and set(masks) == {"CAM mask", "ICD"}
-    assert all(plane.shape == (24, 32) and 0 <= plane.min() <= plane.max() <= 1 for plane in maps.values())
-    allowed = {0, 255, *(label + 1 for label in images.labels["image 1"])}
+    assert all(0 <= plane.min() <= plane.max() <= 1 for plane in maps.values()) and maps["CAM"].shape == (24, 32)
+    allowed = {0, 255, *(label + 1 for label in images.labels["image 0"])}
     assert all(mask.shape == (24, 32) and set(np.unique(mask)) <= allowed for mask in masks.values())
-
-
-@pytest.fixture(scope="module")
-def saved(images, tmp_path_factory):
-    """A network and the file it was saved to."""
-    folder = tmp_path_factory.mktemp("run") / "icd"
-    model = build(built(), {}, images)
-    write_model(folder, model)
-    return model, folder / "model.keras"
-
-
-@pytest.mark.parametrize("keys", [["cam"], ["scores"], ["cam", "scores"]])
-def test_a_saved_network_gives_the_maps_asked_for(saved, keys):
-    model, path = saved
-    image = np.random.default_rng(0).uniform(0, 255, (1, 33, 41, 3)).astype("float32")
-    found, expected = load_maps(path, keys)(image), icd_training.scorer(model)(image)
-    assert list(found) == keys
-    for key in keys:
-        np.testing.assert_allclose(found[key], expected[key], rtol=0, atol=1e-6)
-
-
-def test_files_that_are_no_network_of_ours(saved, tmp_path):
-    with pytest.raises(UserError, match="model.keras: no such file; let python -m tfwsss.train finish its stage"):
-        load_maps(tmp_path / "model.keras", ["cam"])
-    other = tmp_path / "icd" / "model.keras"
-    other.parent.mkdir()
-    other.write_bytes(saved[1].read_bytes()[:1000])
-    with pytest.raises(UserError, match="model.keras: cannot be read .*; train again with --redo icd"):
-        load_maps(other, ["cam"])
-    small(width=0.1).save(other)
-    with pytest.raises(UserError, match="model.keras: holds a Functional; expected the ICD"):
-        load_maps(other, ["cam"])
 
 
 def merged(images, inputs, names=None, **values) -> dict:
     keras.utils.set_random_seed(0)                  # the network's weights are drawn anew
-    settings = built(regions={"max_regions": 5, "canvas": 33, **values})
-    return dict(merged_regions(settings, images, inputs, names or images.names))
+    regions = built(regions={"max_regions": 5, "canvas": 33, **values}).regions
+    settings = MergeWith(**regions.model_dump(), backbone=built().icd.backbone)
+    return dict(training.merged_regions(settings, images, inputs, names or images.names))
 
 
 def test_regions_are_merged_until_few_remain(images, inputs):
@@ -190,17 +167,17 @@ def test_regions_that_are_torn_are_a_fault_of_their_image(images, inputs):
     assert found["image 0"].max() == found["image 2"].max() == 4
 
 
-@pytest.mark.parametrize(("subtract_mean", "shift"), [(False, icd_training.GREY), (True, 0.0)])
+@pytest.mark.parametrize(("subtract_mean", "shift"), [(False, GREY), (True, 0.0)])
 def test_what_the_network_sees_when_regions_are_merged(images, inputs, monkeypatch, subtract_mean, shift):
     """As published the mean is not subtracted; the backbone subtracts it, so it is added before."""
     seen = []
     image = keras.Input((None, None, 3))
     backbone = keras.Model(image, {"features": keras.layers.AveragePooling2D(1, 4)(image)})
-    monkeypatch.setattr(icd_training, "build_backbone", lambda **_: backbone)
-    monkeypatch.setattr(icd_training, "merge_regions", lambda regions, features, **more: seen.append((features, more)))
+    monkeypatch.setattr(training, "build_backbone", lambda **_: backbone)
+    monkeypatch.setattr(training, "merge_regions", lambda regions, features, **more: seen.append((features, more)))
     merged(images, inputs, names=["image 0"], subtract_mean=subtract_mean)
     features, more = seen[0]
     assert more == {"canvas": (33, 33), "max_regions": 5} and features.shape == (9, 9, 3)
-    grey = icd_training.GREY + shift
+    grey = GREY + shift
     np.testing.assert_allclose(features[-1, -1], [grey] * 3)                     # beyond the image
     np.testing.assert_allclose(features[2, 3], images.read_image("image 0")[8, 12] + shift)

@@ -1,23 +1,16 @@
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
-from tfwsss.steps.viewing import SegmentSettings
 
-from tests.support.fake_run import image_set, write_pseudo
-from tests.support.oracles.upsample import upsample
-from tfwsss.artefacts.files import path_of
+from tests.support.fake_run import image_set
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.backbones.small import small
 from tfwsss.data.sources import Splits
-from tfwsss.errors import ImageFault, UserError
-from tfwsss.methods import retrain
-from tfwsss.methods.retrain.stages import REVIEW, Config, network_of, predict
-from tfwsss.models.segmenter import Segmenter
-from tfwsss.runs import journal
+from tfwsss.errors import UserError
+from tfwsss.methods.retrain.config import Config
+from tfwsss.methods.retrain.stages import stages
+from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading
-from tfwsss.steps.segment import load_viewer, segment
 
 
 @pytest.fixture(scope="module")
@@ -25,60 +18,23 @@ def images(tmp_path_factory):
     return image_set(tmp_path_factory.mktemp("data"))          # five of 24x32 pixels; the last has no mask
 
 
-@pytest.fixture(scope="module")
-def run(images, tmp_path_factory):
-    """A network that knows nothing but is not all grey, and pseudo labels of all images but the first."""
-    run = tmp_path_factory.mktemp("run")
-    model = Segmenter(small(width=0.25), num_ids=4, width=8)
-    for variable in model.trainable_variables:
-        if "score" in variable.path:
-            variable.assign(variable * 30.0)
-    (run / "segmenter").mkdir()
-    model.save(run / "segmenter" / "model.keras")
-    write_pseudo(run / "pseudo", images)
-    path_of(run / "pseudo", "masks", "image 0").unlink()
-    return run
+def made(images, val=None, **values) -> dict[str, Stage]:
+    settings = reading.build(Config, {"method": "retrain", **values}, "test")
+    return {stage.name: stage for stage in stages(settings, Splits(images, images, val))}
 
 
-def built(**values) -> Config:
-    return reading.build(Config, {"method": "retrain", **values}, "test")
-
-
-def made(images, val=None, **values) -> dict:
-    return {stage.name: stage for stage in retrain.stages(built(**values), Splits(images, images, val))}
-
-
-ROUND = "segmenter relabel masks"
-
-
-@pytest.mark.parametrize(("rounds", "names"), [
-    (0, "labels"), (1, f"labels {ROUND}"), (2, f"labels {ROUND} segmenter_2 relabel_2 masks_2"),
-    (3, f"labels {ROUND} segmenter_2 relabel_2 masks_2 segmenter_3 relabel_3 masks_3")])
-def test_rounds(images, rounds, names):
-    """Each stage of each round belongs to its section, and is judged by the images that it is made of."""
-    found = made(images, images.subset(images.names[:2]), rounds=rounds)
-    assert list(found) == names.split()
-    assert [stage.section for stage in found.values()] == ["", *ROUND.split() * rounds]
-    splits = {name: stage.split for name, stage in found.items() if stage.kind == "masks"}
-    assert splits == {name: "val" if name.startswith("masks") else "training" for name in splits}
-    for name, stage in found.items():
-        whole = images.subset(images.names[:2]) if name.startswith("masks") else images
-        assert stage.settings["images"] == whole.fingerprint()
-
-
-@pytest.mark.parametrize(("continued", "second"), [(False, ("relabel",)), (True, ("relabel", "segmenter"))])
-def test_a_round_learns_from_the_masks_of_the_one_before(images, continued, second):
-    """And begins with its weights where asked."""
-    found = made(images, images, rounds=2, segmenter={"continued": continued})
+def test_labels_then_rounds(images):
+    found = made(images, images, rounds=2, segmenter={"continued": True})
     assert {name: stage.needs for name, stage in found.items()} == {
         "labels": (), "segmenter": ("labels",), "relabel": ("segmenter", "labels"), "masks": ("segmenter",),
-        "segmenter_2": second, "relabel_2": ("segmenter_2", "relabel"), "masks_2": ("segmenter_2",)}
+        "segmenter_2": ("relabel", "segmenter"), "relabel_2": ("segmenter_2", "relabel"), "masks_2": ("segmenter_2",)}
+    assert {stage.split for stage in found.values() if stage.kind == "masks"} == {"training", "val"}
 
 
 def test_labels_are_the_true_masks(images, tmp_path):
     """An image without one is told of and left out."""
     stage = made(images)["labels"]
-    assert list(stage.work({}, tmp_path)) == ["image 4"]
+    assert list(stage.work(Context(workers=1), {}, tmp_path)) == ["image 4"]
     for name in images.names[:-1]:
         np.testing.assert_array_equal(read_mask(tmp_path, name), images.read_mask(name))
 
@@ -88,119 +44,3 @@ def test_images_without_masks_need_labels(images):
     with pytest.raises(UserError, match="these images have none; add --set given.labels=FOLDER, such as the pseudo"):
         made(bare)
     assert list(made(bare, given={"labels": "masks of mine"})) == ["labels", "segmenter", "relabel"]
-
-
-def sight(run, images, name):
-    """Returns what the network says of an image with its tags: mask, and the probability of the likeliest class."""
-    (_, (view, mask)), = segment(load_viewer(run / "segmenter"), images, [name], SegmentSettings(tagged=True))
-    return mask, upsample(view.probabilities, view.size, view.covers).max(axis=0)
-
-
-def relabel(run, images, output, **settings):
-    """Runs the stage of a run that ends with one round."""
-    output.mkdir(exist_ok=True)
-    ending = retrain.ending(built(relabel=settings), Splits(images, images))
-    stage = next(stage for stage in ending if stage.name == "relabel")
-    return stage.work({"segmenter": run / "segmenter", "pseudo": run / "pseudo"}, output)
-
-
-def test_masks_and_journal(run, images, tmp_path):
-    """Tags strike classes. The journal compares the mask with the labels that the network learned from."""
-    assert relabel(run, images, tmp_path / "out") == {}
-    records = journal.read(tmp_path / "out" / REVIEW)
-    assert list(records) == list(images.names)
-    for name, record in records.items():
-        mask, sure = sight(run, images, name)
-        np.testing.assert_array_equal(read_mask(tmp_path / "out", name), mask)
-        assert set(np.unique(mask)) <= {0, *(label + 1 for label in images.labels[name])}
-        assert record["confidence"] == pytest.approx(sure.mean())
-        if name == "image 0":
-            assert (record["coverage"], record["agreement"]) == (0.0, None)
-            continue
-        labels = read_mask(run / "pseudo", name)
-        assert record["coverage"] == pytest.approx(23 / 24)                          # one row is open
-        assert record["agreement"] == pytest.approx(np.mean((mask == labels)[labels != 255]))
-    assert len({record["agreement"] for record in records.values()}) > 2
-
-
-def test_unsure_pixels_are_left_open(run, images, tmp_path):
-    """The labels of the next round have a hole there; the journal counts the whole mask."""
-    relabel(run, images, tmp_path / "all")
-    masks, sure = zip(*(sight(run, images, name) for name in images.names), strict=True)
-    certain = float(np.median(np.concatenate(sure)))
-    relabel(run, images, tmp_path / "out", certain=certain)
-    assert journal.read(tmp_path / "out" / REVIEW) == journal.read(tmp_path / "all" / REVIEW)
-    for name, mask, certainty in zip(images.names, masks, sure, strict=True):
-        np.testing.assert_array_equal(read_mask(tmp_path / "out", name), np.where(certainty < certain, 255, mask))
-    opened = [np.mean(read_mask(tmp_path / "out", name) == 255) for name in images.names]
-    assert 0.3 < np.mean(opened) < 0.7
-
-
-@pytest.mark.parametrize("certain", [-0.1, 1.0])
-def test_certainty_is_a_probability(certain):
-    with pytest.raises(UserError, match="relabel.certain"):
-        built(relabel={"certain": certain})
-
-
-def test_a_broken_image_is_told_and_not_reviewed(images, run, tmp_path):
-    (tmp_path / "torn.png").write_bytes(b"no image")
-    torn = dataclasses.replace(images, images={**images.images, "image 1": tmp_path / "torn.png"})
-    assert list(relabel(run, torn, tmp_path / "out")) == ["image 1"]
-    assert set(journal.read(tmp_path / "out" / REVIEW)) == set(images.names) - {"image 1"}
-
-
-def test_the_journal_survives_a_kill(run, images, tmp_path, monkeypatch):
-    """Killed between a journal's line and its mask, in the middle of the line: the rest is made, each image once."""
-    relabel(run, images, tmp_path / "whole")
-    write = retrain.journal.append
-
-    def killed(path, record):
-        write(path, record)
-        if record["name"] == "image 2":
-            path.write_bytes(path.read_bytes()[:-30])
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(retrain.journal, "append", killed)
-        with pytest.raises(KeyboardInterrupt):
-            relabel(run, images, tmp_path / "out")
-    made_before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
-    assert {path.stem for path in made_before} == {"image 0", "image 1"}
-    assert relabel(run, images, tmp_path / "out") == {}
-    assert {path: path.stat().st_mtime_ns for path in made_before} == made_before
-    assert journal.read(tmp_path / "out" / REVIEW) == journal.read(tmp_path / "whole" / REVIEW)
-    assert len((tmp_path / "out" / REVIEW).read_bytes().splitlines()) == len(images.names) + 1       # and the cut one
-
-
-def test_which_network_a_run_ends_with(run, tmp_path):
-    """That of the last round, or the one given for it; none where it has not been made."""
-    assert network_of(built(), run) == run / "segmenter"
-    assert network_of(built(rounds=0), run) is None and network_of(built(rounds=2), run) is None
-    assert network_of(built(), tmp_path) is None
-    assert network_of(built(rounds=2, given={"segmenter_2": run / "segmenter"}), tmp_path) == run / "segmenter"
-    assert network_of(built(rounds=2, given={"segmenter": run / "segmenter"}), tmp_path) is None
-    shutil.copytree(run / "segmenter", tmp_path / "segmenter_2")
-    assert network_of(built(rounds=2), tmp_path) == tmp_path / "segmenter_2"
-
-
-@pytest.mark.parametrize("tagged", [False, True])
-def test_prediction(run, images, tagged):
-    """By the settings of `masks`; tags are believed only where they are given."""
-    settings = built(masks={"scales": [1.0, 0.5], "mirror": True, "tagged": not tagged}, relabel={"certain": 0.9})
-    found = dict(predict(settings, run, images, tagged))
-    assert list(found) == list(images.names)
-    how = SegmentSettings(scales=(1.0, 0.5), mirror=True, tagged=tagged)
-    expected = dict(segment(load_viewer(run / "segmenter"), images, images.names, how))
-    for name, mask in found.items():
-        np.testing.assert_array_equal(mask, expected[name][1])
-    assert tagged or any(set(np.unique(mask)) - {0, *(label + 1 for label in images.labels[name])}
-                         for name, mask in found.items())
-
-
-def test_prediction_without_a_network_or_an_image(run, images, tmp_path):
-    with pytest.raises(UserError, match="segmenter_2/model.keras: no such file"):
-        next(predict(built(rounds=2), run, images, tagged=False))
-    (tmp_path / "torn.png").write_bytes(b"no image")
-    torn = dataclasses.replace(images.subset(["image 1"]), images={"image 1": tmp_path / "torn.png"})
-    with pytest.raises(ImageFault, match="torn.png"):
-        list(predict(built(), run, torn, tagged=False))

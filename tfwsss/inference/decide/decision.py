@@ -1,12 +1,14 @@
-"""What a rule decides of one image, and the classes that count where no tags are given."""
+"""What a rule decides of one image, in the data set's ids, and the classes that count where no tags are given."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import tensorflow as tf
 from keras import ops
 
 from tfwsss.inference.views import Picture
 from tfwsss.ops.resize import part_means
+from tfwsss.palette import IGNORE
 
 
 class Decision(NamedTuple):
@@ -48,3 +50,36 @@ def likely_somewhere(maps: Mapping, picture: Picture) -> tuple:
     """
     best = ops.max(maps["probabilities"], axis=(0, 1))[1:]
     return best, ops.ones_like(best, dtype="bool")
+
+
+def named_ids(decision: Decision, classes):
+    """Turns places among the kept classes into mask ids.
+
+    Args:
+        decision: of a rule.
+        classes: int32 `(kept class,)`, labels.
+
+    Returns:
+        int32 `(row, column)`: 0 background, label + 1, 255 undecided.
+    """
+    ids = tf.concat([[0], classes + 1], axis=0)
+    undecided = decision.ids == IGNORE
+    return tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, decision.ids)))
+
+
+def scores_of_all(decision: Decision, kept, num_ids: int):
+    """Spreads the scores of the kept classes over all ids; the others get 0.
+
+    Args:
+        decision: of a rule.
+        kept: boolean `(class,)`.
+        num_ids: classes with background.
+
+    Returns:
+        float32 `(row, column, id)`.
+    """
+    count = tf.cast(kept, tf.int32)
+    place = tf.where(kept, tf.cumsum(count), tf.reduce_sum(count) + 1)              # the last is a plane of zeros
+    place = tf.concat([[0], place], axis=0)
+    scores = tf.gather(tf.pad(decision.scores, [[0, 0], [0, 0], [0, 1]]), place, axis=2)
+    return tf.ensure_shape(scores, (None, None, num_ids))

@@ -37,8 +37,8 @@ def kept_probabilities(probabilities, classes):
 
     Example:
 
-    >>> kept_probabilities(ops.array([[[0.5, 0.25, 0.25]]]), ops.array([1])).numpy().round(3).tolist()
-    [[[0.667, 0.333]]]
+    >>> kept_probabilities(ops.array([[[0.25, 0.5, 0.25]]]), ops.array([1])).numpy().tolist()
+    [[[0.5, 0.5]]]
     """
     ids = ops.concatenate([ops.zeros((1,), classes.dtype), classes + 1], axis=0)
     planes = ops.take(probabilities, ids, axis=-1)

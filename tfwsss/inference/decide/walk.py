@@ -48,7 +48,7 @@ def cam_with_background(cam, power, views: int):
 
     Example:
 
-    >>> cam_with_background(ops.array([[[1e-5]]]), 1.0, views=8)[0, 0].numpy().round(4).tolist()
+    >>> cam_with_background(ops.array([[[1e-5]]]), 1.0, views=8)[0, 0].numpy().astype(float).round(4).tolist()
     [0.1111, 0.8889]
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018 (released code).

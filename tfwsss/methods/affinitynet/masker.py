@@ -7,21 +7,13 @@ from tfwsss.inference.decide.walk import decide_by_walk
 from tfwsss.inference.masker import Masker
 from tfwsss.methods.affinitynet.config import Config
 from tfwsss.steps.cam_masks import class_map_masker
-from tfwsss.steps.class_maps import ClassMapNetwork
-from tfwsss.steps.classifier import load_class_maps
+from tfwsss.steps.classifier import class_maps_of
 from tfwsss.steps.confident_labels import power
 from tfwsss.steps.crf import crf_from_masks
 from tfwsss.steps.random_walk import load_walker
 
-
-def class_maps(config: Config, run: Path) -> ClassMapNetwork:
-    """Loads the plain class maps of a run, beside which it is judged.
-
-    Args:
-        config: the run's settings.
-        run: folder of the run.
-    """
-    return load_class_maps(config.given.get("classifier", run / "classifier"))
+class_maps = class_maps_of
+"""The plain class maps of a run, beside which it is judged."""
 
 
 def masker(config: Config, run: Path) -> Masker:

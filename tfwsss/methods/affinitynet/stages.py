@@ -37,7 +37,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         cam_mask_stage("cam_masks", everything, config.cam_masks, "cam"),
         *([compared] if config.cam_crf else []),
         *([marginals] if learnt == "marginals" else []),
-        sure_stage("labels", images, config.labels, learnt),
+        sure_stage("labels", images, config.labels, "marginals"),
         train("affinity", images, settings=config.affinity, epochs=config.affinity.epochs, needs=(learnt,),
               build=functools.partial(training.build, config.affinity),
               usable=training.usable(learnt, images),

@@ -1,9 +1,11 @@
 """How ICD's network makes seeds and masks: of kept scores, and of any photograph."""
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from tfwsss.artefacts.models import load_model
@@ -12,7 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.icd import decide_by_icd
 from tfwsss.inference.kept import KeptRule
-from tfwsss.inference.masker import Masker
+from tfwsss.inference.masker import Look, Masker
 from tfwsss.methods.icd.config import Config, SeedSettings
 from tfwsss.models.icd import ICD, scorer
 from tfwsss.runs.stage import Inputs
@@ -45,6 +47,9 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
     Args:
         config: the run's settings.
         run: folder of the run.
+
+    Returns:
+        Network of raw class maps and of those that give logits.
     """
     return load_maps(config.given.get("icd", run / "icd"))
 
@@ -52,11 +57,20 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
 def masker(config: Config, run: Path) -> Masker:
     """Returns how a finished run makes its pseudo labels.
 
+    Class maps and scores are seen as their stages saw them: in one look where `cam` and `scores` are set alike.
+
     Args:
         config: the run's settings.
         run: folder of the run.
     """
-    return class_map_masker(class_maps(config, run), config.scores, rule(config.seeds), crf_from_masks(config.pseudo))
+    maps = class_maps(config, run)
+    made = class_map_masker(maps, config.scores, rule(config.seeds), crf_from_masks(config.pseudo))
+    one, other = ((each.canvas, each.scales, each.mirror) for each in (config.cam, config.scores))
+    if one == other or one[0] != other[0]:
+        return made
+    alone = {key: keras.Model(maps.network.input, {key: maps.network.output[key]}) for key in KEYS}
+    further = (Look(alone["cam"], config.cam.view(maps.colour)),)
+    return dataclasses.replace(made, network=alone["scores"], further=further)
 
 
 def rule(settings: SeedSettings) -> functools.partial:

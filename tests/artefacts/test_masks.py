@@ -1,0 +1,32 @@
+"""Masks on disk: indexed PNGs whose colours are the data set's."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.artefacts.test_files import NAMES
+from tfwsss.artefacts.files import path_of
+from tfwsss.artefacts.masks import read_mask, write_mask
+from tfwsss.palette import voc_palette
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mask_round_trip(tmp_path, name):
+    mask = np.random.default_rng(0).integers(0, 256, (7, 5)).astype(np.uint8)
+    write_mask(tmp_path, name, mask, voc_palette())
+    assert (read_mask(tmp_path, name) == mask).all()
+    with Image.open(path_of(tmp_path, "masks", name)) as image:
+        assert image.mode == "P"
+        assert len(image.getpalette()) == 768          # all colours, also of ids that do not occur
+        assert (np.array(image.convert("RGB")) == voc_palette()[mask]).all()
+
+
+def test_small_mask_keeps_its_palette(tmp_path):
+    write_mask(tmp_path, "a", np.zeros((1, 1), np.uint8), voc_palette())
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P" and len(image.getpalette()) == 768
+
+
+def test_grey_masks_of_others_are_read(tmp_path):
+    Image.fromarray(np.array([[0, 3, 255]], np.uint8)).save(tmp_path / "a.png")
+    assert read_mask(tmp_path, "a").tolist() == [[0, 3, 255]]

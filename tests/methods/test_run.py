@@ -1,0 +1,94 @@
+"""What a run notes beside its stages: settings, scores of masks that still stand, faults."""
+
+import json
+
+import pytest
+
+from tests.support.fake_run import image_set, write_pseudo
+from tests.support.tiny_run import draw_tiny_folder, write_config
+from tfwsss.data.sources import Splits
+from tfwsss.errors import UserError
+from tfwsss.methods import run as module
+from tfwsss.methods.run import read_settings, train
+from tfwsss.runs.stage import Stage
+
+
+@pytest.mark.parametrize(("method", "text", "sets", "expected"), [
+    (None, None, (), "icd"), ("cian", None, (), "cian"), (None, "method: affinitynet\n", (), "affinitynet"),
+    ("retrain", "method: retrain\n", ("seed=3",), "retrain")])
+def test_which_method_counts(tmp_path, method, text, sets, expected):
+    """The one named, else the file's, else ICD."""
+    file = tmp_path / "config.yaml" if text else None
+    if file:
+        file.write_text(text)
+    settings = read_settings(method, file, sets)
+    assert settings.method == expected and settings.data.kind == "demo" and settings.seed == (3 if sets else 0)
+
+
+def test_settings_of_the_built_in_set_give_way(tmp_path):
+    """Small ones for the built-in set, published ones elsewhere; a file over both, single ones over the file."""
+    (tmp_path / "config.yaml").write_text("icd: {epochs: 5, crop: 33}\n")
+    demo = read_settings(None, tmp_path / "config.yaml", ("icd.crop=49",))
+    assert (demo.icd.epochs, demo.icd.crop, demo.icd.backbone.name) == (5, 49, "small")
+    own = read_settings(None, tmp_path / "config.yaml", ("data.kind=folder", "data.root=x"))
+    assert (own.icd.epochs, own.icd.crop, own.icd.backbone.name) == (5, 33, "vgg16")
+
+
+def test_mistakes_name_where_they_stand(tmp_path):
+    (tmp_path / "config.yaml").write_text("method: icd\nsede: 1\n")
+    with pytest.raises(UserError, match="config.yaml: unknown key 'sede'; did you mean 'seed'"):
+        read_settings(None, tmp_path / "config.yaml", ())
+    with pytest.raises(UserError, match="is for method 'icd', but --method is 'cian'; drop one of them"):
+        read_settings("cian", tmp_path / "config.yaml", ())
+
+
+def _stage(name: str, kind: str = "masks", split: str = "pseudo", needs: tuple = ()) -> Stage:
+    return Stage(name, kind, needs, {}, dict, split=split)
+
+
+@pytest.fixture
+def splits(tmp_path) -> Splits:
+    images = image_set(tmp_path / "data")
+    return Splits(images, images, None)
+
+
+def test_scores_are_noted_once(tmp_path, splits):
+    """Of masks and of class maps, by the images of their split; not of other kinds, nor where nothing is known."""
+    write_pseudo(tmp_path / "pseudo", splits.pseudo)
+    for kind in ("masks", "model"):
+        module._score(tmp_path, _stage("pseudo", kind), tmp_path / "pseudo", splits)
+        found = json.loads((tmp_path / "metrics.json").read_text())
+        assert list(found) == ["pseudo"] and 0 < found["pseudo"]["miou"] < 1
+    (tmp_path / "metrics.json").write_text('{"pseudo": {"miou": 0.5}}')
+    module._score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"pseudo": {"miou": 0.5}}
+    bare = Splits(*[image_set(tmp_path / "bare", with_masks=False)] * 2, None)
+    module._score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
+    assert list(json.loads((tmp_path / "metrics.json").read_text())) == ["pseudo"]
+
+
+def test_scores_of_masks_that_will_be_made_again_are_dropped(tmp_path):
+    """Of what is redone and all that depends on it, of what is not finished, and of another method's stages."""
+    stages = [_stage("cam"), _stage("seeds", needs=("cam",)), _stage("pseudo", needs=("seeds",)), _stage("cam_masks")]
+    for name in ("cam", "seeds", "pseudo", "walk"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "stage.json").write_text("{}")
+    names = ("cam", "seeds", "pseudo", "cam_masks", "walk")
+    for redo, kept in (((), ["cam", "seeds", "pseudo"]), (("seeds",), ["cam"])):
+        (tmp_path / "metrics.json").write_text(json.dumps({name: {} for name in names}))
+        module._forget(tmp_path, stages, redo)
+        assert list(json.loads((tmp_path / "metrics.json").read_text())) == kept
+
+
+def test_a_run_from_python(tmp_path):
+    """The function behind the command: what it says, what it leaves, and that broken images are told."""
+    root = draw_tiny_folder(tmp_path / "data")
+    (root / "images" / "2026_000003.jpg").write_bytes(b"torn")
+    file = write_config(tmp_path / "config.yaml", root)
+    result, faults = train(None, file, tmp_path / "run", until="regions", report=lambda folder: folder / "page.html")
+    assert result == {"run": str(tmp_path / "run"), "report": str(tmp_path / "run" / "page.html"), "miou": {}}
+    assert list(faults) == ["2026_000003"]
+    assert list(json.loads((tmp_path / "run" / "faults.json").read_text())) == ["2026_000003"]
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert record["classes"] == ["background", "cat", "dog", "sheep"] and record["images"]["training"] == 11
+    assert record["versions"]["tensorflow"] and record["config"]["icd"]["crop"] == 49

@@ -1,0 +1,56 @@
+"""Dilated convolutions to few channels, fast: every tap of the kernel at all positions by one product, then shifts."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="tfwsss")
+class Conv2D(keras.layers.Conv2D):
+    """Convolves to few channels, such as scores of ids, with a kernel that is spread wide.
+
+    All taps are one 1x1 convolution of the map; their results are shifted by the
+    dilation and added. That is the same convolution: only the order of its sums
+    changes. TensorFlow on a processor cuts the map into dilation x dilation parts
+    and pads each, so that a wide kernel reads mostly zeros; and a product with a
+    handful of columns leaves most of the arithmetic units idle.
+
+        y[p, f] = sum_{i, j} (x[p + d (i, j)] . K[i, j])[f],   0 outside of the map
+
+    Cost: as many multiply-adds as the plain convolution. Memory: taps times filters
+    floats a position, so take it where filters are far fewer than input channels.
+
+    Args:
+        filters: int. Channels of the result.
+        kernel_size: int or pair of odd ints.
+        dilation_rate: int or pair of int.
+        **kwargs: as for `keras.layers.Conv2D`; the padding is always "same", the stride 1. The class bears Keras'
+            name, since files of weights count layers by the names of their classes.
+
+    Inputs:
+        x: float, `(batch, row, column, channel)`.
+
+    Returns:
+        float, `(batch, row, column, filters)`.
+
+    Example:
+
+    >>> layer = Conv2D(2, 3, dilation_rate=6, kernel_initializer="ones")
+    >>> ops.convert_to_numpy(layer(ops.ones((1, 7, 7, 4))))[0, :, 0, 0].tolist()
+    [16.0, 8.0, 8.0, 8.0, 8.0, 8.0, 16.0]
+    """
+
+    def __init__(self, filters: int, kernel_size: int | tuple[int, int], dilation_rate: int | tuple[int, int] = 1,
+                 **kwargs):
+        super().__init__(filters, kernel_size, dilation_rate=dilation_rate, **{**kwargs, "padding": "same"})
+
+    def convolution_op(self, inputs, kernel):
+        """Returns the convolution, without bias and activation."""
+        height, width, channels, filters = kernel.shape
+        down, right = self.dilation_rate
+        frame = ((0, 0), (down * (height // 2),) * 2, (right * (width // 2),) * 2, (0, 0))
+        taps = ops.reshape(ops.transpose(kernel, (2, 0, 1, 3)), (1, 1, channels, height * width * filters))
+        results = ops.pad(ops.conv(inputs, taps, padding="valid"), frame)    # (batch, row + 2, column + 2, tap filter)
+        _, rows, columns, _ = ops.shape(inputs)
+        starts = ((i * down, j * right) for i in range(height) for j in range(width))
+        return sum(part[:, top : top + rows, left : left + columns]
+                   for part, (top, left) in zip(ops.split(results, height * width, axis=-1), starts, strict=True))
