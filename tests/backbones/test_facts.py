@@ -3,7 +3,7 @@ import typing
 import pytest
 
 from tfwsss.backbones.build import build_backbone
-from tfwsss.backbones.facts import FACTS, GREY, BackboneFacts, BackboneName, facts_of, mean_colour
+from tfwsss.backbones.facts import FACTS, FORM_FACTS, GREY, BackboneFacts, BackboneName, facts_of, mean_colour
 
 WIDTH = 1 / 32
 
@@ -17,13 +17,14 @@ def test_an_unknown_network_has_no_facts_of_its_own():
     assert facts_of("mine").output_stride(32) == 32
 
 
-@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("name", [*FACTS, *FORM_FACTS])
 def test_facts_are_those_of_the_network(name):
     """Stride, taps and heads are looked up in the network itself."""
-    facts, network = facts_of(name), build_backbone(name, width=WIDTH, output_stride=8)
+    form = {"form": name.rpartition("_")[2]} if name in FORM_FACTS else {}
+    facts, network = facts_of(name), build_backbone("vgg16" if form else name, width=WIDTH, output_stride=8, **form)
     assert network.name == name
-    side = network.compute_output_shape((1, 257, 257, 3))["features"][1]
-    assert facts.output_stride(asked=8) == 256 // (side - 1)
+    side = network.compute_output_shape((1, 264, 264, 3))["features"][1]
+    assert facts.output_stride(asked=8) == 264 // side
     layers = {layer.name: layer for layer in network.layers}
     assert len(facts.taps) == 3 and set(facts.taps) <= set(layers) and set(facts.heads) <= set(layers)
     assert facts.normalised == any(type(layer).__name__ == "BatchNormalization" for layer in layers.values())

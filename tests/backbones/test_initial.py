@@ -7,7 +7,7 @@ import pytest
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
-from tfwsss.backbones.vgg16 import FORMS, vgg16
+from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.models.icd import ICD
 
@@ -57,7 +57,24 @@ def keras_vgg16(tmp_path_factory):
     return {layer.name: layer.get_weights() for layer in model.layers}, path
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["mcis", "oaa"])
+def test_keras_vgg16_fills_the_trunk_where_there_is_no_fc6(keras_vgg16, form):
+    theirs, path = keras_vgg16
+    ours = vgg16(form=form)
+    assert {left.split("/")[0] for left in load_initial(ours, path)} == {"extra1", "extra2", "extra3"}
+    first = theirs["block1_conv1"][0]
+    np.testing.assert_array_equal(ours.get_layer("conv1_1").kernel, first[:, :, ::-1] if form == "mcis" else first)
+    np.testing.assert_array_equal(ours.get_layer("conv5_3").kernel, theirs["block5_conv3"][0])
+
+
+def test_a_file_of_the_whole_form_fills_its_own_layers_too(tmp_path):
+    source, target = vgg16(width=1 / 64, form="mcis"), vgg16(width=1 / 64, form="mcis")
+    source.save_weights(tmp_path / "a.weights.h5")
+    assert load_initial(target, tmp_path / "a.weights.h5") == ()
+    same(source, target)
+
+
+@pytest.mark.parametrize("form", ["icd", "affinitynet"])
 def test_keras_vgg16_fills_ours_with_its_dense_layers_thinned(keras_vgg16, form):
     theirs, path = keras_vgg16
     ours = vgg16(form=form)

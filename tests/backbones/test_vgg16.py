@@ -71,5 +71,37 @@ def test_affinitynets_form_drops_whole_channels_of_fc6_only():
 
 
 def test_unknown_form_is_refused():
-    with pytest.raises(UserError, match="form is 'psa'; expected one of icd, affinitynet"):
+    with pytest.raises(UserError, match="form is 'psa'; expected one of icd, affinitynet, mcis, oaa"):
         vgg16(form="psa")
+
+
+@pytest.mark.parametrize(("form", "seen"), [("mcis", ((128 / 255 - 0.485) / 0.229, (64 / 255 - 0.456) / 0.224,
+                                                      -0.406 / 0.225)),
+                                            ("oaa", (-104.007, 64 - 116.669, 128 - 122.679))])
+def test_colours_of_mcis_and_oaa(form, seen):
+    model = vgg16(width=1 / 64, form=form)
+    found = keras.Model(model.input, model.get_layer("subtract_mean").output)(np.float32([[[[128, 64, 0]]]]))
+    np.testing.assert_allclose(found[0, 0, 0], seen, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("form", "side", "positions"), [
+    ("mcis", 97, 12), ("mcis", 72, 9), ("mcis", 192, 24), ("mcis", 8, 1), ("oaa", 97, 13), ("oaa", 224, 28),
+    ("oaa", 299, 38), ("oaa", 72, 9), ("oaa", 1, 1)])
+def test_mcis_rounds_sizes_down_and_oaa_up(form, side, positions):
+    assert vgg16(width=1 / 64, form=form).compute_output_shape((1, side, 8, 3))["classifier"] == (1, positions, 1, 8)
+
+
+def test_mcis_and_oaa_have_three_layers_of_their_own_and_learn_everything():
+    model = vgg16(form="mcis")
+    assert model.count_params() == 14_714_688 + 7_079_424 and model.name == "vgg16_mcis"
+    assert len(model.trainable_weights) == len(model.weights) == 32
+    for form, deviation in (("mcis", np.sqrt(2 / (9 * 256))), ("oaa", 0.01)):
+        kernel = np.asarray(vgg16(width=0.5, form=form).get_layer("extra2").kernel)
+        np.testing.assert_allclose(kernel.std(), deviation, rtol=0.01)
+    assert not any("dropout" in layer.name for layer in model.layers)
+
+
+@pytest.mark.parametrize("form", ["mcis", "oaa"])
+def test_first_pool_takes_the_largest_of_four(form):
+    pooled = vgg16(width=1 / 64, form=form).get_layer("pool1")(np.arange(9, dtype="float32").reshape(1, 3, 3, 1))
+    assert pooled[0, :, :, 0].numpy().tolist() == ([[4]] if form == "mcis" else [[4, 5], [7, 8]])

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfwsss.backbones.small import small
 from tfwsss.layers.batch_normalization import BatchNormalization
+from tfwsss.layers.co_attention import CoAttention
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 from tfwsss.layers.dense_crf import DenseCRF
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
@@ -22,6 +23,7 @@ from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.losses.affinity import AffinityLoss
+from tfwsss.losses.hybrid import HybridLoss
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
@@ -30,6 +32,8 @@ from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
+from tfwsss.models.mcis import MCIS
+from tfwsss.models.oaa import OAA
 from tfwsss.models.segmenter import Segmenter
 from tfwsss.training import optimizers, schedules
 
@@ -91,21 +95,27 @@ GOLDENS = {
     "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),
     "RandomWalk": Golden(lambda: RandomWalk(radius=2, steps=3), (SIGNED, AFFINITY)),
     "CrossImageAffinity": Golden(cross_image_affinity, (PAIRS,)),
+    "CoAttention": Golden(lambda: CoAttention(3), (SIGNED, OTHER)),
     "DenseCRF": Golden(lambda: DenseCRF(iterations=2), (SIGNED, SMALL_IMAGES)),
     "PairwiseAffinity": Golden(lambda: PairwiseAffinity(radius=2, border="full"), (SIGNED,)),
     "PathAffinity": Golden(lambda: PathAffinity(radius=3), (SIGNED,)),
     "MultilabelLoss": Golden(lambda: MultilabelLoss(mean_over_classes=True), (LABELS, LOGITS)),
     "BottomUpLoss": Golden(lambda: BottomUpLoss(scale=3.0), (LABELS, SIGNED)),
     "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
+    "HybridLoss": Golden(lambda: HybridLoss(0.001), (np.clip(OTHER, 0, 1), SIGNED)),
     "AffinityLoss": Golden(lambda: AffinityLoss(2, "full"), (MASKS, AFFINITY), over_batch=True),
     "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
     "SegmentationLoss": Golden(lambda: SegmentationLoss("batch"), (MASKS, SIGNED), over_batch=True),
     "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
     "CIAN": Golden(cian, ({"image": PAIRS_OF_IMAGES},)),
+    "MCIS": Golden(lambda: MCIS(small(width=0.1), num_classes=3),
+                   ({"image": PAIRS_OF_IMAGES, "mirrored": IMAGES, "smaller": SMALL_IMAGES, "larger": IMAGES},)),
+    "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
     "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
+    "StepDecay": Golden(lambda: schedules.StepDecay(0.1, (1, 3), 5)),
     "Adam": Golden(lambda: optimizers.Adam(0.1, coupled_decay=0.2, multipliers={"fc8": 10})),
     "PolyDecay": Golden(lambda: schedules.PolyDecay(0.1, 3, 5, every_step=True)),
 }

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from keras import ops
 from tests.support.arrays import recorded
 from tfwsss.errors import UserError
 from tfwsss.training.optimizers import SGD, Adam
-from tfwsss.training.schedules import PolyDecay
+from tfwsss.training.schedules import PolyDecay, StepDecay
 
 FACTORS = {"fc8": 10, "body/bias": 0.5}
 
@@ -72,6 +74,43 @@ def test_sgd_follows_caffe():
         weight = float(layer.kernel[0, 0])
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_rate_outside_the_velocity_is_pytorchs_rule_over_steps_of_the_rate(nesterov):
+    """d = g + decay w for biases too; v = momentum v + d; w - rate factor (d + momentum v), or of v alone."""
+    model, random = network(), np.random.default_rng(1)
+    rate, everything = StepDecay(0.05, (2, 3), 5), ("*",)
+    optimiser = SGD(rate, 0.9, 0.1, {"fc8": 10, "bias": 2}, everything, rate_outside=True, nesterov=nesterov)
+    keras_rule = SGD(rate, 0.9, 0.1, {"fc8": 10, "bias": 2}, everything, nesterov=nesterov)
+    weights, other = [np.asarray(w, "float64") for w in model.trainable_variables], network()
+    velocity = [0 * w for w in weights]
+    for step in range(20):
+        lr = 0.05 * 0.1 ** ((step >= 10) + (step >= 15))
+        found = [random.normal(size=w.shape) for w in weights]
+        for i, (g, path) in enumerate(zip(found, (w.path for w in model.trainable_variables), strict=True)):
+            factor = (10 if path.startswith("fc8") else 1) * (2 if path.endswith("bias") else 1)
+            d = g + 0.1 * weights[i]
+            velocity[i] = 0.9 * velocity[i] + d
+            weights[i] = weights[i] - lr * factor * (d + 0.9 * velocity[i] if nesterov else velocity[i])
+        for one, its in ((optimiser, model), (keras_rule, other)):
+            one.apply([ops.convert_to_tensor(g, "float32") for g in found], its.trainable_variables)
+        for ours, hand, inside in zip(model.trainable_variables, weights, other.trainable_variables, strict=True):
+            np.testing.assert_allclose(ours, hand, atol=2e-5, err_msg=f"step {step}, {ours.path}")
+            apart = np.abs(np.asarray(inside) - hand).max()
+            assert apart < 2e-5 if step < 10 else apart > 1e-3, (step, ours.path, apart)
+
+
+def test_pytorchs_nesterov_by_hand_over_a_rate_step():
+    """w = 1, gradients 1, 2, 3, momentum 0.5, rates 0.1, 0.1, 0.01: v = 1, 2.5, 4.25."""
+    layer = keras.layers.Dense(1, use_bias=False)
+    layer.build((None, 1))
+    layer.kernel.assign([[1.0]])
+    optimiser, found = SGD(StepDecay(0.1, (2,), 1), 0.5, rate_outside=True, nesterov=True), []
+    for gradient in (1.0, 2.0, 3.0):
+        optimiser.apply([ops.full((1, 1), gradient)], layer.weights)
+        found.append(float(layer.kernel[0, 0]))
+    np.testing.assert_allclose(found, [0.85, 0.525, 0.47375], rtol=1e-6)    # minus 0.15, 0.325, 0.05125
+
+
 def test_adam_is_the_hand_formula():
     model, (x, y) = network(), data()
     optimiser = Adam(0.01, beta_2=0.9, coupled_decay=0.1, multipliers=FACTORS)
@@ -97,7 +136,7 @@ def trained(make):
     return {w.path: ops.convert_to_numpy(w) for w in model.weights}
 
 
-@pytest.mark.parametrize("kind", [SGD, Adam])
+@pytest.mark.parametrize("kind", [SGD, Adam, functools.partial(SGD, rate_outside=True, nesterov=True)])
 def test_one_replica_equals_two(strategy, kind):
     def make():
         return kind(0.01, coupled_decay=0.1, multipliers=FACTORS)

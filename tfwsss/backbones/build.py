@@ -25,7 +25,7 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
         tap: layer of `mobilenet_v2` whose output is "features".
         learning_norm: which batch normalisations of `mobilenet_v2` learn: `none`, `after_tap` or `all`.
         width: factor of all channels.
-        form: of `vgg16`, "icd" or "affinitynet".
+        form: of `vgg16`: "icd", "affinitynet", "mcis" or "oaa".
         fc6_dilation: of `vgg16`.
 
     Returns:

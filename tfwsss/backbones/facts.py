@@ -24,6 +24,7 @@ class BackboneFacts:
         heads: fully convolutional layers of its own before the class maps.
         normalised: whether it has normalisations inside; what reads another one must normalise for it.
         imagenet: name in `keras.applications` of the network whose ImageNet weights fit.
+        fresh: patterns of layers that no ImageNet network has: they stay as they are drawn.
     """
 
     colour: tuple[float, float, float] = (GREY, GREY, GREY)
@@ -32,6 +33,7 @@ class BackboneFacts:
     heads: tuple[str, ...] = ()
     normalised: bool = True
     imagenet: str | None = None
+    fresh: tuple[str, ...] = ()
 
     def output_stride(self, asked: int) -> int:
         """Returns the pixels between positions of the maps.
@@ -60,11 +62,22 @@ FACTS: Mapping[str, BackboneFacts] = {
 """Every backbone of this package."""
 
 
+_EXTRA = BackboneFacts((123.675, 116.28, 103.53), 8, ("conv4_3", "conv5_3", "extra3"), normalised=False,
+                       imagenet="VGG16", fresh=("extra*",))
+
+FORM_FACTS: Mapping[str, BackboneFacts] = {
+    "vgg16_mcis": _EXTRA,
+    "vgg16_oaa": dataclasses.replace(_EXTRA, colour=(122.679, 116.669, 104.007)),
+}
+"""Forms of a backbone that differ in more than their numbers, by the name that the network itself bears."""
+
+
 def facts_of(name: str) -> BackboneFacts:
     """Returns what is known of a backbone.
 
     Args:
-        name: of the backbone; one that is none of this package's is grey outside, normalised, and has what is asked.
+        name: of the backbone, or of a form of it; one that is none of this package's is grey outside, normalised, and
+            has what is asked.
 
     Returns:
         Its facts.
@@ -74,7 +87,7 @@ def facts_of(name: str) -> BackboneFacts:
     >>> facts_of("vgg16").output_stride(asked=16), facts_of("mobilenet_v2").output_stride(asked=16)
     (8, 16)
     """
-    return FACTS.get(name, BackboneFacts())
+    return {**FACTS, **FORM_FACTS}.get(name, BackboneFacts())
 
 
 def mean_colour(name: str) -> tuple[float, float, float]:

@@ -1,9 +1,9 @@
 """Initial weights by layer name, from a Keras file, an ImageNet network or a dictionary of arrays."""
 
+import fnmatch
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import h5py
@@ -76,7 +76,7 @@ def _as_ours(backbone: keras.Model, arrays: Arrays) -> Arrays:
 
     What is not of Keras' VGG-16, or for another backbone, stays as it is.
     """
-    if "block1_conv1" not in arrays or backbone.name != "vgg16":
+    if "block1_conv1" not in arrays or backbone.name.split("_")[0] != "vgg16":
         return arrays
     renamed = {name.replace("block", "conv").replace("_conv", "_"): value for name, value in arrays.items()}
     known = {layer.name for layer in backbone.layers}
@@ -86,7 +86,7 @@ def _as_ours(backbone: keras.Model, arrays: Arrays) -> Arrays:
     if not reads_bgr(backbone):
         kernel, bias = renamed["conv1_1"]
         renamed["conv1_1"] = [kernel[:, :, ::-1], bias]
-    if "fc1" in arrays and "fc2" in arrays:
+    if "fc1" in arrays and "fc2" in arrays and "fc6" in known:
         renamed |= dense_as_convolutions(arrays["fc1"], arrays["fc2"], renamed["conv5_3"][0].shape[-1],
                                          backbone.get_layer("fc6").filters)
     return renamed
@@ -118,7 +118,8 @@ def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.nda
         source: "imagenet", a `.weights.h5`, `.h5` or `.keras` file, a dictionary
             from variable path (`conv1_1/kernel`) to array, or None for nothing.
         optional: patterns of layer names that may be missing or differ in shape
-            (`fc*` of VGG-16 where a file of Keras has no dense layers: added by itself).
+            (`fc*` of VGG-16 where a file of Keras has no dense layers, and layers that no ImageNet network has:
+            added by itself).
 
     Returns:
         Paths of the variables that were left as they are.
@@ -140,12 +141,14 @@ def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.nda
     else:
         where = str(source)
         named = _imagenet(backbone) if str(source) == "imagenet" else _read_file(Path(source))
+        optional = (*optional, *(each for each in facts_of(backbone.name).fresh if not fnmatch.filter(named, each)))
         if "block1_conv1" in named and "fc1" not in named:
             optional = (*optional, "fc*")
         arrays = _by_path(backbone, _as_ours(backbone, named))
     filled, left = [], []
     for weight in backbone.weights:
-        array, allowed = arrays.get(weight.path), any(fnmatchcase(weight.path.split("/")[0], p) for p in optional)
+        array, layer = arrays.get(weight.path), weight.path.split("/")[0]
+        allowed = any(fnmatch.fnmatchcase(layer, pattern) for pattern in optional)
         if array is not None and tuple(array.shape) == tuple(weight.shape):
             filled.append((weight, array))
         elif allowed:

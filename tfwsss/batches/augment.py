@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfwsss.batches.jitter import jitter
 from tfwsss.data import images as graph
 from tfwsss.data.rescale import scale_image_smoothly
 from tfwsss.palette import IGNORE
@@ -96,47 +97,3 @@ def _size(size, draw, how: Augmentation):
     target = low + tf.minimum(tf.cast(tf.cast(draw, tf.float64) * (high - low + 1), tf.int32), high - low)
     length = tf.cast(size, tf.float64)
     return tf.maximum(tf.cast(tf.round(length * tf.cast(target, tf.float64) / tf.reduce_max(length)), tf.int32), 1)
-
-
-def jitter(image, amounts, order, most: Sequence[float]):
-    """Changes brightness, contrast, saturation and hue in a random order, as torchvision does to 8-bit images.
-
-        brightness: f x,  contrast: f x + (1 - f) mean(grey),  saturation: f x + (1 - f) grey,  f in 1 - m to 1 + m
-        hue: turned by -m to m of a full turn
-
-    Args:
-        image: float32 `(row, column, 3)`, 0-255.
-        amounts: float32 `(4,)` in [0, 1): how much of each.
-        order: float32 `(4,)`; the changes are made from its smallest value to its largest.
-        most: largest changes of brightness, contrast, saturation, hue.
-
-    Returns:
-        float32 `(row, column, 3)`, whole numbers 0-255.
-
-    Example:
-
-    >>> grey = tf.fill((1, 1, 3), 100.0)
-    >>> jitter(grey, [1.0, 0.5, 0.5, 0.5], [0.0, 0.1, 0.2, 0.3], (0.5, 0.0, 0.0, 0.0))[0, 0].numpy().tolist()
-    [150.0, 150.0, 150.0]
-    """
-    signed = 2 * tf.convert_to_tensor(amounts) - 1
-    factor = 1 + signed * tf.constant(most, tf.float32)
-    turn = signed[3] * most[3]
-    changes = [lambda x: x * factor[0],
-               lambda x: factor[1] * x + (1 - factor[1]) * tf.round(tf.reduce_mean(_grey(x))),
-               lambda x: factor[2] * x + (1 - factor[2]) * _grey(x),
-               lambda x: tf.image.adjust_hue(x / 255, turn) * 255]
-    places = tf.argsort(order)
-    for step in range(len(changes)):
-        branches = [lambda x=image, change=change: _whole(change(x)) for change in changes]
-        image = tf.switch_case(places[step], branches)
-    return image
-
-
-def _grey(image):
-    """Returns the luma of an image, `(row, column, 1)`, whole numbers."""
-    return tf.floor(tf.reduce_sum(image * [0.299, 0.587, 0.114], axis=-1, keepdims=True) + 0.5)
-
-
-def _whole(image):
-    return tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0)

@@ -26,7 +26,11 @@ def steps_per_epoch(images: ImageSet, batch_size: int, drop_remainder: bool = Tr
         batch_size: images in a batch over all devices together.
         drop_remainder: whether the last partial batch is left out.
     """
-    whole, rest = divmod(len(images.names), batch_size)
+    return _steps(len(images.names), batch_size, drop_remainder)
+
+
+def _steps(count: int, batch_size: int, drop_remainder: bool) -> int:
+    whole, rest = divmod(count, batch_size)
     return max(1, whole + (rest > 0 and not drop_remainder))
 
 
@@ -62,9 +66,29 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         UserError: no images, or regions or masks of some are missing.
     """
     check(images, batch_size, how.scales, regions=regions, masks=masks, marginals=marginals)
-    count, steps = len(images.names), steps_per_epoch(images, batch_size, drop_remainder)
+    return element_batches(reader(images, how, seed, regions, masks, marginals, cell), len(images.names),
+                           batch_size=batch_size, seed=seed, epochs=epochs, initial_epoch=initial_epoch,
+                           drop_remainder=drop_remainder)
+
+
+def element_batches(element: Callable, count: int, *, batch_size: int, seed: int, epochs: int, initial_epoch: int = 0,
+                    drop_remainder: bool = True) -> tf.data.Dataset:
+    """Yields shuffled batches of elements that are made from an index, of the epochs asked for, one after another.
+
+    Args:
+        element: function of the index, the epoch and the place in the epoch to an element.
+        count: number of indices; fewer than one batch are repeated within the epoch.
+        batch_size: elements in a batch over all devices together.
+        seed: any whole number; the order of an epoch depends on (seed, epoch).
+        epochs: number of the epoch to stop before.
+        initial_epoch: number of the first epoch.
+        drop_remainder: whether the last partial batch is left out.
+
+    Returns:
+        Dataset of batches.
+    """
+    steps = _steps(count, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
-    element = reader(images, how, seed, regions, masks, marginals, cell)
 
     def places(epoch):
         order = tf.tile(epoch_order(count, seed, epoch), [-(-per_epoch // count)])[:per_epoch]
@@ -94,6 +118,18 @@ def epoch_order(count: int, seed: int, epoch):
     return tf.argsort(tf.random.stateless_uniform([count], _key(seed, _ORDER, epoch)), stable=True)
 
 
+def element_draws(count: int, seed: int, epoch, place):
+    """Returns the random numbers of an element, float32 `(count,)` in [0, 1).
+
+    Args:
+        count: how many.
+        seed: any whole number.
+        epoch: number of the epoch.
+        place: place in the epoch.
+    """
+    return tf.random.stateless_uniform([count], _key(seed, _AUGMENTATION, epoch, place))
+
+
 def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None = None, masks: Path | None = None,
            marginals: Path | None = None, cell: int = 8) -> Callable:
     """Makes what reads and augments one image in the graph.
@@ -113,7 +149,7 @@ def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None 
     files, labels = _files(images, regions=regions, masks=masks, marginals=marginals), _labels(images)
 
     def element(index, epoch, place):
-        draws = tf.random.stateless_uniform([DRAWS], _key(seed, _AUGMENTATION, epoch, place))
+        draws = element_draws(DRAWS, seed, epoch, place)
         x = augment(_load({key: tf.gather(paths, index) for key, paths in files.items()}, images.palette), draws, how)
         tags = tf.gather(labels, index)
         if marginals:

@@ -54,15 +54,35 @@ DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel")
 """Variables that decay unless said otherwise: not biases, gamma or beta."""
 
 
+class _Momentum(keras.optimizers.SGD):
+    """Lets the rate stand inside the velocity, as Keras does, or outside of it."""
+
+    rate_outside = False
+
+    def update_step(self, gradient, variable, learning_rate):
+        if not (self.rate_outside and self.momentum):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        velocity = self.momentums[self._get_variable_index(variable)]
+        gradient, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
+        self.assign(velocity, self.momentum * ops.convert_to_tensor(velocity) + gradient)
+        step = ops.convert_to_tensor(velocity)
+        self.assign_sub(variable, rate * (gradient + self.momentum * step if self.nesterov else step))
+
+
 @keras.saving.register_keras_serializable(package="tfwsss")
-class SGD(_ByPath, keras.optimizers.SGD):
+class SGD(_ByPath, _Momentum):
     """Gradient descent with momentum, coupled weight decay and a rate per variable.
 
     Keras' own `weight_decay` does not pass through the momentum and ignores any
     factor of the rate; the published programs couple it. The rate is inside the
-    velocity, as in Caffe, MXNet and Keras (PyTorch differs where the rate changes).
+    velocity, as in Caffe, MXNet and Keras, or outside of it, as in PyTorch: the two
+    are the same while the rate is, and part where it changes, for then the velocity
+    inside still holds steps of the old rate.
 
-        v <- momentum v - rate factor (gradient + decay w);   w <- w + v
+        d = gradient + decay w
+        inside:   v <- momentum v - rate factor d;   w <- w + v,   nesterov: w + momentum v - rate factor d
+        outside:  v <- momentum v + d;   w <- w - rate factor v,   nesterov: w - rate factor (d + momentum v)
 
     Args:
         learning_rate: float or schedule.
@@ -72,7 +92,8 @@ class SGD(_ByPath, keras.optimizers.SGD):
             variable's path (`fc8/kernel`), a part of it (`fc8`), with `*` if wanted;
             factors of several matches multiply.
         decayed: patterns of the variables that decay: kernels, not biases, gamma or beta.
-        **kwargs: as for `keras.optimizers.SGD`.
+        rate_outside: bool. Whether the velocity is one of gradients, to which each step's rate is put.
+        **kwargs: as for `keras.optimizers.SGD`, `nesterov` among them.
 
     Raises:
         UserError: when built, if a multiplier's pattern matches nothing.
@@ -88,9 +109,14 @@ class SGD(_ByPath, keras.optimizers.SGD):
 
     def __init__(self, learning_rate: Rate = 0.01, momentum: float = 0.9, coupled_decay: float = 0.0,
                  multipliers: Mapping[str, float] | None = None, decayed: tuple[str, ...] = DECAYED,
-                 name: str = "sgd", **kwargs):
+                 rate_outside: bool = False, name: str = "sgd", **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
         self._take(coupled_decay, multipliers, decayed)
+        self.rate_outside = rate_outside
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "rate_outside": self.rate_outside}
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")

@@ -1,5 +1,7 @@
 """Learning rates that change with the steps."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -45,3 +47,41 @@ class PolyDecay(keras.optimizers.schedules.LearningRateSchedule):
         """Returns the constructor's arguments."""
         return {"initial_rate": self.initial_rate, "epochs": self.epochs, "steps_per_epoch": self.steps_per_epoch,
                 "power": self.power, "every_step": self.every_step}
+
+
+@keras.saving.register_keras_serializable(package="tfwsss")
+class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Multiplies the rate by a factor at the start of certain epochs.
+
+        rate = initial_rate factor^n,   n = number of those epochs that have begun
+
+    Args:
+        initial_rate: float. Rate of the first epoch.
+        epochs: ints. Epochs, counted from 0, from which on the factor counts once more.
+        steps_per_epoch: int. Steps of an epoch.
+        factor: float.
+
+    Returns:
+        float32 scalar, constant within an epoch.
+
+    Example:
+    >>> rate = StepDecay(1e-3, epochs=(5, 10), steps_per_epoch=100)
+    >>> [f"{float(rate(step)):.0e}" for step in (0, 499, 500, 999, 1000, 9999)]
+    ['1e-03', '1e-03', '1e-04', '1e-04', '1e-05', '1e-05']
+    """
+
+    def __init__(self, initial_rate: float, epochs: Sequence[int], steps_per_epoch: int, factor: float = 0.1):
+        super().__init__()
+        self.initial_rate, self.epochs, self.steps_per_epoch = initial_rate, tuple(epochs), steps_per_epoch
+        self.factor = factor
+
+    def __call__(self, step):
+        """Returns the rate of a step, counted from 0."""
+        step = ops.cast(step, "int32")
+        begun = sum(ops.cast(step >= epoch * self.steps_per_epoch, "float32") for epoch in self.epochs)
+        return self.initial_rate * ops.power(ops.convert_to_tensor(self.factor, "float32"), begun)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"initial_rate": self.initial_rate, "epochs": list(self.epochs),
+                "steps_per_epoch": self.steps_per_epoch, "factor": self.factor}

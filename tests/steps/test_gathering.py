@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfwsss.backbones.small import small
+from tfwsss.data.image_set import ImageSet
+from tfwsss.models.oaa import OAA, attention_network
+from tfwsss.palette import voc_palette
+from tfwsss.steps.gathering import watch_for
+from tfwsss.training.attention_memory import AttentionMemory
+from tfwsss.training.optimizers import SGD
+
+LABELS = {"a": (0,), "b": (0, 1), "c": (1, 2), "d": (2,), "e": (), "f": (1,)}
+IMAGES = ImageSet(tuple(LABELS), Path("none"), ("background", "cat", "dog", "cow"), voc_palette(),
+                  images={name: Path(name) for name in LABELS}, labels=LABELS, masks={})
+
+
+def batches(epochs=1):
+    random = np.random.default_rng(0)
+    x = {"image": random.uniform(0, 255, (6, 17, 21, 3)).astype("float32"), "index": np.int32([3, 1, 0, 5, 2, 4]),
+         "mirrored": np.int32([0, 1, 0, 1, 0, 0])}
+    labels = np.stack([IMAGES.multi_hot(IMAGES.names[index]) for index in x["index"]])
+    return x, tf.data.Dataset.from_tensor_slices((x, {"labels": labels})).repeat(epochs).batch(2)
+
+
+def network():
+    keras.utils.set_random_seed(4)
+    model = OAA(small(width=0.2), num_classes=3)
+    model.get_layer("fc8").kernel.assign(model.get_layer("fc8").kernel * 100)
+    return model
+
+
+def gathered(model, data, rate=0.0):
+    memory = AttentionMemory(accept="probable")
+    model.watch = watch_for(memory, IMAGES)
+    model.compile(SGD(rate), jit_compile=False)
+    model.fit(data, verbose=0)
+    return memory
+
+
+def test_every_image_of_every_batch_is_one_visit():
+    model, (x, data) = network(), batches()
+    for layer in model.layers:                                 # so that the maps of a step are those of inference
+        layer.trainable = False
+    memory, expected = gathered(model, data), AttentionMemory(accept="probable")
+    maps = np.asarray(attention_network(model)(x["image"])["position_logits"])
+    for place, index in enumerate(x["index"]):
+        name, logits = IMAGES.names[index], maps[place].mean(axis=(0, 1))
+        expected.visit(name, maps[place], 1 / (1 + np.exp(-logits)), LABELS[name], bool(x["mirrored"][place]))
+    assert memory.seen == 6 and len(memory) == len(expected) > 3
+    for name, labels in LABELS.items():
+        for label in labels:
+            if expected.get(name, label) is not None:
+                away = np.abs(memory.get(name, label).astype(int) - expected.get(name, label))
+                assert away.max() <= 1, name                   # the last bit of a float may fall on either side
+
+
+def test_watching_changes_no_training_and_evaluation_is_not_watched():
+    models = [network(), network()]
+    memory = gathered(models[0], batches(2)[1], rate=0.01)
+    models[1].compile(SGD(0.01), jit_compile=False)
+    models[1].fit(batches(2)[1], verbose=0)
+    for one, other in zip(models[0].weights, models[1].weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert memory.seen == 12
+    models[0].evaluate(batches()[1], verbose=0)
+    assert memory.seen == 12
+
+
+def test_replicas_gather_into_one_memory(strategy):
+    with strategy.scope():
+        memory = gathered(network(), batches()[1])
+    assert memory.seen == 6 and len(memory) > 3
+
+
+def test_a_broken_index_stops_the_training():
+    model, (x, _) = network(), batches()
+    wrong = tf.data.Dataset.from_tensors(({**x, "index": x["index"] + 6}, {"labels": np.zeros((6, 3), "float32")}))
+    with pytest.raises(Exception, match="IndexError|out of range"):
+        gathered(model, wrong)
