@@ -70,8 +70,9 @@ FILES = {
     "__init__": "", "train": "", "predict": "", "export": "", "serve": "", "report": "", "evaluate": "rich",
     "convert": "numpy",
 }
-LONGEST_CHAIN = 12  # evaluate, reports, methods, steps, training, runs, inference, data, settings, backbones, layers, ops; with
-# the doors, without the bottom files
+# rooms one above the other, doors included, the bottom files not: evaluate, reports, methods, steps, training, runs,
+# inference, data, settings, backbones, layers, ops
+LONGEST_CHAIN = 12
 
 
 def room_of(where: str) -> str:

@@ -22,6 +22,7 @@ from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
+from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.affinity import AffinityLoss
 from tfwsss.losses.hybrid import HybridLoss
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
@@ -90,6 +91,7 @@ def cian() -> CIAN:
 
 GOLDENS = {
     "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
+    "Conv2D": Golden(lambda: Conv2D(2, 3, dilation_rate=2), (SIGNED,)),
     "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
     "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
     "SuperpixelRefinement": Golden(SuperpixelRefinement, (SIGNED, REGIONS, LABELS)),
