@@ -19,6 +19,14 @@ def pytest_sessionstart(session):
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+LONG = ("test_journeys", "test_kill", "test_new_method", "test_signatures", "test_bad_input", "test_recorded_runs")
+"""Files that take longest: they come first, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.path.stem.startswith(LONG))
+
+
 @pytest.fixture(scope="session")
 def strategy():
     """One MirroredStrategy for all tests, also for those that ask by name: a second one in the process clashes."""

@@ -86,8 +86,9 @@ def kill_a_training(base: Path, folder: Path, method: str) -> tuple[list, Path, 
     return arguments, folder / "whole", folder / "killed"
 
 
-@pytest.mark.parametrize(("method", "torn"), [("icd", False), ("icd", True), ("affinitynet", False),
-                                               ("retrain", False)])
+@pytest.mark.parametrize(("method", "torn"), [
+    ("icd", False), ("icd", True), *(pytest.param(method, False, marks=pytest.mark.slow)
+                                     for method in ("affinitynet", "retrain"))])
 def test_kill_while_training(training, tmp_path, method, torn):
     """Killed after an epoch: the weights, and so the masks, are those of an unbroken run.
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.whole_images import KERNELS, both, interpolated, near, network, pictures, said
-from tfwsss.data.images import scale_image_smoothly
+from tfwsss.data.rescale import scale_image_smoothly
 from tfwsss.inference.own_size import see_at_own_size
 from tfwsss.inference.views import OwnSize
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tests.arrays import gradient
+from tests.support.arrays import gradient
 from tfwsss.errors import UserError
 from tfwsss.layers.batch_normalization import BatchNormalization
 

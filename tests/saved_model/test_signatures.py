@@ -106,8 +106,9 @@ def on_canvases(photos: list[Path], side: int) -> dict[str, np.ndarray]:
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-EACH = pytest.mark.parametrize("key", [*list(RUNS)[:5], *(pytest.param(key, marks=pytest.mark.slow)
-                                                          for key in list(RUNS)[5:])])
+QUICK = ("icd", "retrain", "own sizes")     # each way of looking: on a canvas, in windows, at its own size
+EACH = pytest.mark.parametrize("key", [key if key in QUICK else pytest.param(key, marks=pytest.mark.slow)
+                                       for key in RUNS])
 
 
 def opened(mask_bytes: np.ndarray) -> Image.Image:
