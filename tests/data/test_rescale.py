@@ -41,3 +41,10 @@ def test_unknown_sizes_give_the_same():
 
 def test_one_colour_stays():
     np.testing.assert_array_equal(scale_image_smoothly(np.full((5, 6, 3), 200, np.uint8), (9, 3)), 200)
+
+
+def test_the_number_of_channels_stays_known_in_a_graph():
+    """What changes colours afterwards takes them apart."""
+    work = tf.function(scale_image_smoothly, input_signature=[tf.TensorSpec((None, None, 3), tf.uint8),
+                                                              tf.TensorSpec((2,), tf.int32)])
+    assert work.get_concrete_function().output_shapes.as_list() == [None, None, 3]

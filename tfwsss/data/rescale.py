@@ -23,7 +23,9 @@ def scale_image_smoothly(image, size):
     >>> scale_image_smoothly(tf.constant([[[0], [90]]], tf.uint8), (1, 4))[0, :, 0].numpy().tolist()
     [0, 19, 71, 98]
     """
-    return _scale_axis(_scale_axis(tf.convert_to_tensor(image), -2, size[1]), -3, size[0])
+    image = tf.convert_to_tensor(image)
+    scaled = _scale_axis(_scale_axis(image, -2, size[1]), -3, size[0])
+    return tf.ensure_shape(scaled, (*image.shape[:-3], None, None, image.shape[-1]))
 
 
 def _scale_axis(image, axis: int, new):
