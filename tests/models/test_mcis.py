@@ -96,6 +96,7 @@ def fit(model, x, y, epochs, rate=0.01):
     return model.fit(x, y, batch_size=len(y["labels"]), epochs=epochs, shuffle=False, verbose=0).history
 
 
+@pytest.mark.slow
 def test_contrastive_term_begins_at_its_step_and_the_gate_decays_before():
     model, (x, y) = tiny(contrastive_from_step=3), batch()
     gate = np.asarray(model.get_layer("co_attention").gate.kernel)
@@ -112,6 +113,7 @@ def test_contrastive_term_begins_at_its_step_and_the_gate_decays_before():
     assert int(model.step) == 3                                # and stays there
 
 
+@pytest.mark.slow
 def test_learns_its_classes_and_the_shared_ones():
     model, (x, y) = tiny(), batch()
     history = fit(model, x, y, epochs=60)
