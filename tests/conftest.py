@@ -19,14 +19,6 @@ def pytest_sessionstart(session):
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
-LONG = ("test_journeys", "test_kill", "test_new_method", "test_signatures", "test_bad_input", "test_recorded_runs")
-"""Files that take longest: they come first, so that no worker is left with one of them at the end."""
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.path.stem.startswith(LONG))
-
-
 @pytest.fixture(scope="session")
 def strategy():
     """One MirroredStrategy for all tests, also for those that ask by name: a second one in the process clashes."""
@@ -54,9 +46,22 @@ def _float32_policy():
         sys.modules["keras"].mixed_precision.set_dtype_policy("float32")
 
 
+def pytest_collection_finish(session):
+    from tests.support import memory
+
+    memory.prepare()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _memory_is_given_back():
-    yield
+    """Before a file, not after the last one: until then its last test holds what it was given."""
     from tests.support import memory
 
     memory.give_back()
+
+
+@pytest.fixture(autouse=True)
+def _large_networks_are_given_back():
+    from tests.support import memory
+
+    memory.collect_what_is_large()

@@ -16,11 +16,17 @@ def channels_last(array):
     return np.ascontiguousarray(np.moveaxis(array, 1, -1))
 
 
-def gradient(loss, variables) -> list:
-    """Returns the gradients of a function of nothing by Keras variables, as arrays (None where there is none)."""
+def gradient(loss, variables, graph: bool = False) -> list:
+    """Returns the gradients of a function of nothing by Keras variables, as arrays (None where there is none).
+
+    In a graph a large network needs half the memory, since maps are free as soon as nobody reads them.
+    """
     import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        value = loss()
-    found = tape.gradient(value, [variable.value for variable in variables])
+    def work():
+        with tf.GradientTape() as tape:
+            value = loss()
+        return tape.gradient(value, [variable.value for variable in variables])
+
+    found = tf.function(work, autograph=False)() if graph else work()
     return [None if one is None else np.asarray(one) for one in found]

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from tfwsss.weights.assign import Account, assign
+from tfwsss.weights.assign import Account, assign, turned
 
 SEED = 20180328
 _LEAVES = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
@@ -31,23 +31,35 @@ def tensor(net: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
         return (0.05 * random.standard_normal(shape)).astype(np.float32)
     gains = {"conv_branch2b1": 1.0 if block in (["b6"], ["b7"]) else 0.5, "conv_branch2b2": 0.5, "conv_branch1": 0.7,
              "conv1_1": 0.02}
-    return (gains.get(layer, 1.0) * np.sqrt(2 / np.prod(shape[1:])) * random.standard_normal(shape)).astype(np.float32)
+    values = random.standard_normal(shape)
+    values *= gains.get(layer, 1.0) * np.sqrt(2 / np.prod(shape[1:]))        # in place: 0.15 GB of ResNet-38
+    return values.astype(np.float32)
 
 
-def state(model, network: str) -> dict[str, np.ndarray]:
-    """Returns the original's dictionary of a network of the model's size, `network` such as `vgg16_cls`."""
-    arrays = {}
+def shapes(model) -> dict[str, tuple[int, ...]]:
+    """Returns the original's names of a model's arrays, and their shapes."""
+    found = {}
     for weight in model.weights:
         layer, leaf = weight.path.split("/")[-2:]
         name = re.sub(r"^(b\d(?:_\d)?)_(conv|bn)", r"\1.\2", layer) + f".{_LEAVES.get(leaf, leaf)}"
         shape = tuple(weight.shape)
-        arrays[name] = tensor(network.split("_")[0], name, shape[:1:-1] + shape[:2] if leaf == "kernel" else shape)
-    return arrays
+        found[name] = shape[:1:-1] + shape[:2] if leaf == "kernel" else shape
+    return found
+
+
+def state(model, network: str) -> dict[str, np.ndarray]:
+    """Returns the original's dictionary of a network of the model's size, `network` such as `vgg16_cls`."""
+    return {name: tensor(network.split("_")[0], name, shape) for name, shape in shapes(model).items()}
 
 
 def fill(model, network: str) -> Account:
-    """Fills a model by the name rules of its network, as a released file would."""
-    return assign(model, state(model, network), network)
+    """Fills a model by the name rules of its network, as a released file would, but with one array at a time."""
+    named = shapes(model)
+    account = assign(model, {name: np.broadcast_to(np.float32(0), shape) for name, shape in named.items()}, network)
+    for weight in model.weights:
+        name = account.filled[weight.path]
+        weight.assign(turned(tensor(network.split("_")[0], name, named[name]), "kernel"))
+    return account
 
 
 def worst(found, expected) -> float:
