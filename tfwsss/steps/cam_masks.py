@@ -18,6 +18,7 @@ from tfwsss.inference.decide.threshold import decide_by_threshold
 from tfwsss.inference.kept import KeptRule, strongest
 from tfwsss.inference.masker import Masker
 from tfwsss.inference.sharpen import CRF
+from tfwsss.inference.stream import try_each
 from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
@@ -77,11 +78,7 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
         if threshold is None:
             threshold = _choose(images, inputs[source], inputs[name])
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
-        for image in names:
-            try:
-                yield image, rule({"cam": read_scores(inputs[source], image)})
-            except ImageFault as fault:
-                yield image, fault
+        return try_each(lambda image: rule({"cam": read_scores(inputs[source], image)}, name=image), names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
 

@@ -15,6 +15,7 @@ from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.icd import decide_by_icd
 from tfwsss.inference.kept import KeptRule
 from tfwsss.inference.masker import Look, Masker
+from tfwsss.inference.stream import try_each
 from tfwsss.methods.icd.config import Config, SeedSettings
 from tfwsss.models.icd import ICD, scorer
 from tfwsss.runs.stage import Inputs
@@ -57,7 +58,8 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
 def masker(config: Config, run: Path) -> Masker:
     """Returns how a finished run makes its pseudo labels.
 
-    Class maps and scores are seen as their stages saw them: in one look where `cam` and `scores` are set alike.
+    Class maps and scores are seen as their stages saw them: in one look where `cam` and `scores` are set alike. With
+    different canvases it can, as `seeds` can, make masks only of images that are larger than both.
 
     Args:
         config: the run's settings.
@@ -66,7 +68,7 @@ def masker(config: Config, run: Path) -> Masker:
     maps = class_maps(config, run)
     made = class_map_masker(maps, config.scores, rule(config.seeds), crf_from_masks(config.pseudo))
     one, other = ((each.canvas, each.scales, each.mirror) for each in (config.cam, config.scores))
-    if one == other or one[0] != other[0]:
+    if one == other:
         return made
     alone = {key: keras.Model(maps.network.input, {key: maps.network.output[key]}) for key in KEYS}
     further = (Look(alone["cam"], config.cam.view(maps.colour)),)
@@ -93,17 +95,13 @@ def seeds(settings: SeedSettings, images: ImageSet, salient: bool, inputs: Input
         inputs: the finished `scores` and `cam`.
         names: what to make.
 
-    Yields:
-        Name and mask uint8 `(row, column)`, or a fault.
+    Returns:
+        Names and masks uint8 `(row, column)`, or faults.
     """
     decide = KeptRule(rule(settings), KEYS, saliency=salient)
-    for name in names:
-        try:
-            kept = {key: read_scores(inputs[key], name) for key in KEYS}
-            saliency = images.read_saliency(name) if salient else None
-            if salient and saliency.shape != tuple(kept["cam"].size):
-                raise ImageFault(f"{images.saliency[name]}: a saliency map of {saliency.shape}; expected a grey 8-bit "
-                                 f"image of {kept['cam'].size}, as its photograph")
-            yield name, decide(kept, saliency=saliency)
-        except ImageFault as fault:
-            yield name, fault
+
+    def seed(name: str) -> np.ndarray:
+        kept = {key: read_scores(inputs[key], name) for key in KEYS}
+        return decide(kept, saliency=images.read_saliency(name) if salient else None, name=name)
+
+    return try_each(seed, names)
