@@ -48,6 +48,11 @@ def _float32_policy():
         sys.modules["keras"].mixed_precision.set_dtype_policy("float32")
 
 
+def pytest_collection_modifyitems(items):
+    """Files marked `large` come first; the others keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("large") is None)
+
+
 def pytest_collection_finish(session):
     from tests.support import memory
 

@@ -12,6 +12,8 @@ from tests.support.journeys import JOURNEYS, LINE, Journey, losses, masks_of, re
 from tests.support.tiny_run import contents, times, train
 from tfwsss import methods
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(params=methods.METHODS)
 def method(request) -> str:

@@ -19,6 +19,8 @@ from tfwsss.artefacts.masks import read_mask
 from tfwsss.methods.opened import load_run
 from tfwsss.saved_model import export as exporting
 
+pytestmark = pytest.mark.large
+
 RECORDED = Path(__file__).parent / "recorded" / "runs_6875e85"
 STAGES = ("masks", "pseudo", "cam_masks")
 EACH = pytest.mark.parametrize("method", ["icd", "affinitynet"])

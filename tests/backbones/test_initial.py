@@ -11,6 +11,8 @@ from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.models.icd import ICD
 
+pytestmark = pytest.mark.large
+
 
 def same(one, other):
     for ours, theirs in zip(one.weights, other.weights, strict=True):

@@ -5,6 +5,8 @@ from keras import ops
 
 from tfwsss.backbones.resnet38 import DEVIATION, MEAN, resnet38
 
+pytestmark = pytest.mark.large
+
 
 def test_names_shapes_and_what_learns_are_the_release():
     model = resnet38()

@@ -18,6 +18,8 @@ from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.errors import UserError
 from tfwsss.weights.assign import assign
 
+pytestmark = pytest.mark.large
+
 MODULE = 4 * 2048 * 1024 + 2 * 2048                            # CIAN's affinity module: four kernels, scale and offset
 CLASSIFIER = 21 * 2048 * 9
 

@@ -24,6 +24,8 @@ from tfwsss.inference.sharpen import sharpen_arrays
 from tfwsss.inference.views import Picture
 from tfwsss.methods.opened import load_run
 
+pytestmark = pytest.mark.large
+
 CRF = {"iterations": 3, "position_deviation": 12.0}
 OWN = {"canvas": None, "scales": [1.0, 0.5], "mirror": True}
 RUNS: dict[str, tuple] = {

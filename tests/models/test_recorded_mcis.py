@@ -14,6 +14,8 @@ from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.models.mcis import HEADS, MCIS, feature_network
 from tfwsss.training.optimizers import SGD
 
+pytestmark = pytest.mark.large
+
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 

@@ -13,6 +13,8 @@ from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
 
+pytestmark = pytest.mark.large
+
 BLOCKS = ("b2", "b3", "b4", "b4_5", "b5", "b5_2", "b6", "b7")
 
 

@@ -19,6 +19,8 @@ from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
 from tfwsss.saved_model import export
 
+pytestmark = pytest.mark.large
+
 RUNS: dict[str, tuple] = {
     "icd": ("icd", {"pseudo": CRF}),
     "affinitynet": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF}),
