@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from tfwsss.artefacts.models import load_model
-from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.icd import decide_by_icd
@@ -21,6 +20,7 @@ from tfwsss.runs.stage import Inputs
 from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.crf import crf_from_masks
+from tfwsss.steps.kept_masks import kept_masks
 
 KEYS = ("cam", "scores")
 """Maps that the rule reads."""
@@ -93,17 +93,8 @@ def seeds(settings: SeedSettings, images: ImageSet, salient: bool, inputs: Input
         inputs: the finished `scores` and `cam`.
         names: what to make.
 
-    Yields:
-        Name and mask uint8 `(row, column)`, or a fault.
+    Returns:
+        Pairs of name and mask uint8 `(row, column)`, or a fault.
     """
     decide = KeptRule(rule(settings), KEYS, saliency=salient)
-    for name in names:
-        try:
-            kept = {key: read_scores(inputs[key], name) for key in KEYS}
-            saliency = images.read_saliency(name) if salient else None
-            if salient and saliency.shape != tuple(kept["cam"].size):
-                raise ImageFault(f"{images.saliency[name]}: a saliency map of {saliency.shape}; expected a grey 8-bit "
-                                 f"image of {kept['cam'].size}, as its photograph")
-            yield name, decide(kept, saliency=saliency)
-        except ImageFault as fault:
-            yield name, fault
+    return kept_masks(decide, images, salient, {key: inputs[key] for key in KEYS}, names)
