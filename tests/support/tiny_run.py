@@ -55,6 +55,14 @@ CIAN = {
 }
 """The same for CIAN, two rounds."""
 
+OAA = {
+    "workers": 1, "tensorboard": {"panels": 1}, "oaa": {**_FIT, "square": True}, "oaa_plus": {**_FIT, "epochs": 2},
+    "cam": {"scales": [1.0, 0.5], "mirror": True, "batch_size": 8}, "maps": {"batch_size": 8},
+    "labels": {"threshold": None, "share": 0.0}, "pseudo": {"iterations": 2, "position_deviation": 20.0},
+    "segmenter": SEGMENTER,
+}
+"""The same for OAA; images become squares."""
+
 RETRAIN = {
     "workers": 1, "tensorboard": {"panels": 1}, "rounds": 2, "segmenter": {**SEGMENTER, "continued": True},
     "relabel": {"certain": 0.3, "crf": {"iterations": 2, "position_deviation": 20.0}},
@@ -107,7 +115,8 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "retrain": RETRAIN}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "oaa": OAA,
+            "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

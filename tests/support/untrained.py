@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import AFFINITYNET, SETTINGS
+from tests.support.tiny_run import AFFINITYNET, OAA, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
@@ -21,7 +21,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss import methods
     from tfwsss.settings import reading
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "retrain": SEGMENTER}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "oaa": OAA, "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
     keras.utils.set_random_seed(seed)
@@ -63,6 +63,12 @@ def _affinity() -> keras.Model:
     return AffinityNet(_small(), widths=(8, 8, 8), radius=3)
 
 
+def _oaa(**settings) -> keras.Model:
+    from tfwsss.models.oaa import OAA
+
+    return OAA(_small(), len(CLASSES) - 1, **settings)
+
+
 def _segmenter() -> keras.Model:
     from tfwsss.models.segmenter import Segmenter
 
@@ -71,7 +77,7 @@ def _segmenter() -> keras.Model:
 
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity},
-    "retrain": {"segmenter": _segmenter}}
+    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")}, "retrain": {"segmenter": _segmenter}}
 
 
 def photographs(folder: Path) -> Path:

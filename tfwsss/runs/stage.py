@@ -83,7 +83,7 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
           build: Callable[[Context, Inputs, ImageSet], Any], batches: Callable[[Context, Inputs, ImageSet, int], Any],
           usable: Callable[[Inputs], set[str]] | None = None,
           callbacks: Callable[[Context, Path, Any, ImageSet], list] = lambda context, run, model, images: [],
-          versions: Mapping[str, int] | None = None) -> Stage:
+          beside: Callable[[Any], Any] = lambda model: None, versions: Mapping[str, int] | None = None) -> Stage:
     """Makes a stage that fits a model.
 
     Args:
@@ -96,16 +96,18 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
         batches: context, inputs, usable images and first epoch to one continuous `tf.data` stream of batches.
         usable: inputs to the names that have all that training needs; None: every name.
         callbacks: context, run folder, model and images to further callbacks.
+        beside: compiled model to what it gathers outside of its network, a `runs.checkpoint.Beside`: kept with the
+            checkpoints, and at last as a file beside the network; or to None.
         versions: numerical layer to its version, of all that the result depends on.
 
     Returns:
         Stage of kind `model`: `model.keras` and `history.json`, one dictionary of logs an epoch.
     """
-    work = functools.partial(_train, name, images, epochs, build, batches, usable, callbacks)
+    work = functools.partial(_train, name, images, epochs, build, batches, usable, callbacks, beside)
     return Stage(name, "model", tuple(needs), _facts(settings, images, versions), work)
 
 
-def _train(name, images, epochs, build, batches, usable, callbacks, context: Context, inputs: Inputs,
+def _train(name, images, epochs, build, batches, usable, callbacks, beside, context: Context, inputs: Inputs,
            output: Path) -> dict[str, str]:
     import keras
 
@@ -120,7 +122,8 @@ def _train(name, images, epochs, build, batches, usable, callbacks, context: Con
     strategy = devices.strategy(context.devices)
     with devices.precision(context.mixed_precision), strategy.scope():
         model = build(context, inputs, images)
-        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed)
+        gathered = beside(model)
+        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed, gathered)
         first = checkpoint.restore(model)
         if first:
             logs.LOG.info("%s: goes on after epoch %d of %d", name, first, epochs)
@@ -129,6 +132,8 @@ def _train(name, images, epochs, build, batches, usable, callbacks, context: Con
             steps = int(dataset.cardinality()) // (epochs - first)
             model.fit(dataset, initial_epoch=first, epochs=epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
                       callbacks=[checkpoint, *callbacks(context, output.parent, model, images)])
+        if gathered is not None:
+            gathered.save(output / gathered.FILE)
         write_model(output, model)
     write_atomically(output / "history.json", json.dumps(checkpoint.history, indent=1).encode())
     shutil.rmtree(output / "checkpoint", ignore_errors=True)

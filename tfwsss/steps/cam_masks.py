@@ -128,5 +128,5 @@ def class_map_masker(network: ClassMapNetwork, maps: MapSettings, decide, crf: C
         others: networks that the rule calls.
     """
     num_ids = 1 + network.network.output[network.logits].shape[-1]
-    return Masker(network.network, num_ids, maps.view(network.colour),
+    return Masker(network.network, num_ids, network.seen(maps),
                   functools.partial(likely_by_logits, network.logits), decide, crf, others)

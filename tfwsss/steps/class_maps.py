@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Canvas, OwnSize
+from tfwsss.inference.views import Canvas, OwnSize, View
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.training.fitting import PANEL_THRESHOLD
@@ -60,21 +60,31 @@ class ClassMapNetwork(NamedTuple):
         network: image `(batch, row, column, 3)` to a dictionary of maps `(batch, row', column', class)`.
         colour: red, green, blue round images, as in training.
         logits: key of the raw class maps, whose mean over an image is a class' logit.
+        view: how it must be shown images; None: as the settings of its maps say.
     """
 
     network: keras.Model
     colour: tuple[float, float, float] = (GREY, GREY, GREY)
     logits: str = "position_logits"
+    view: View | None = None
+
+    def seen(self, settings: Any) -> View:
+        """Returns how it is shown images.
+
+        Args:
+            settings: of its maps, such as `MapSettings`.
+        """
+        return settings.view(self.colour) if self.view is None else self.view
 
 
-def class_map_stage(name: str, images: ImageSet, settings: MapSettings, source: str,
+def class_map_stage(name: str, images: ImageSet, settings: Settings, source: str,
                     load: Callable[[Path], ClassMapNetwork], key: str = "cam") -> Stage:
     """Makes the stage that writes one of a network's maps of whole images.
 
     Args:
         name: of the stage.
         images: what to make maps of.
-        settings: canvas, scales, mirror.
+        settings: canvas, scales, mirror; of a network that says itself how it is shown images, any.
         source: stage of the network.
         load: folder of that stage to the network.
         key: of the map.
@@ -85,7 +95,7 @@ def class_map_stage(name: str, images: ImageSet, settings: MapSettings, source: 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores | ImageFault]]:
         loaded = load(inputs[source])
         network = keras.Model(loaded.network.input, {key: loaded.network.output[key]})
-        for image, found in Seer(network, settings.view(loaded.colour)).scores(images, names):
+        for image, found in Seer(network, loaded.seen(settings)).scores(images, names):
             yield image, found if isinstance(found, ImageFault) else found[key]
 
     return infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)

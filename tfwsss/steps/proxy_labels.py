@@ -68,7 +68,7 @@ class OAALabelSettings(ProxyLabelSettings):
 
 
 def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFSettings, *, source: str,
-                       saliency: object = None) -> list[Stage]:
+                       saliency: object = None, corners_aligned: bool = False) -> list[Stage]:
     """Makes the stages that turn kept class maps into the masks `pseudo`.
 
     Args:
@@ -77,6 +77,7 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
         crf: that sharpens where `background` is `crf`; the section `pseudo`.
         source: stage of kind `scores` whose maps hold bytes, as `ops.map_merging` gives them.
         saliency: the run's `data.saliency`, where the saliency maps of `images` are from; None: there are none.
+        corners_aligned: where the maps' positions lie, which is the network's: see `inference.decide.proxy_labels`.
 
     Returns:
         `pseudo`, or `labels` and `pseudo` where the CRF sharpens; of kind `masks`, 255 undecided.
@@ -85,34 +86,40 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
         UserError: saliency is asked for, and there is none.
     """
     told_by = settings.told_by(saliency)
+    make = functools.partial(_stage, images=images, settings=settings, source=source, salient=told_by == "saliency",
+                             corners_aligned=corners_aligned)
     if told_by == "crf":
-        return [_stage("labels", images, settings, source, False), crf_stage("pseudo", images, source="labels",
-                                                                             settings=crf)]
-    stage = _stage("pseudo", images, settings, source, told_by == "saliency")
+        return [make("labels"), crf_stage("pseudo", images, source="labels", settings=crf)]
+    stage = make("pseudo")
     if told_by == "saliency":
         stage = dataclasses.replace(stage, settings={**stage.settings, "saliency": str(saliency)})
     return [dataclasses.replace(stage, section="labels")]
 
 
-def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str, salient: bool) -> Stage:
+def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str, salient: bool,
+           corners_aligned: bool) -> Stage:
     """Returns the stage of the rule; a threshold that is not set is kept beside its masks, as of class maps."""
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
         threshold = settings.threshold
         if threshold is None:
             threshold = choose_threshold(images, inputs[source], inputs[name])
-        decide = KeptRule(functools.partial(decide_by_proxy_labels, settings.limits, threshold), ("cam",),
-                          saliency=salient)
+        decide = KeptRule(_rule(settings, threshold, corners_aligned), ("cam",), saliency=salient)
         return kept_masks(decide, images, salient, {"cam": inputs[source]}, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
 
 
-def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.partial:
+def _rule(settings: ProxyLabelSettings, threshold: float, corners_aligned: bool) -> functools.partial:
+    return functools.partial(decide_by_proxy_labels, settings.limits, threshold, corners_aligned=corners_aligned)
+
+
+def proxy_label_rule(settings: ProxyLabelSettings, run: Path, corners_aligned: bool = False) -> functools.partial:
     """Returns the rule as a finished run applies it to photographs, which have no saliency map.
 
     Args:
         settings: of the rule.
         run: folder of the run; the threshold that it chose is read where none is set.
+        corners_aligned: as in `proxy_label_stages`.
 
     Returns:
         Maps, Picture and classes to a Decision.
@@ -121,8 +128,7 @@ def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.parti
         UserError: no threshold is set, and none was kept.
     """
     kept = run / ("labels" if (run / "labels").is_dir() else "pseudo")
-    threshold = threshold_of(settings, kept, "labels")
-    return functools.partial(decide_by_proxy_labels, settings.limits, threshold)
+    return _rule(settings, threshold_of(settings, kept, "labels"), corners_aligned)
 
 
 def proxy_label_crf(settings: ProxyLabelSettings, crf: CRFSettings) -> CRF:
