@@ -62,6 +62,14 @@ RETRAIN = {
 }
 """The same for two rounds of a segmentation network."""
 
+MCIS = {
+    "workers": 1, "tensorboard": {"panels": 1},
+    "mcis": {**{key: value for key, value in _FIT.items() if key != "crop"}, "side": 32, "batch_size": 3},
+    "cam": {"canvas": 32, "batch_size": 8}, "maps": {"side": 32, "references": 2, "batch_size": 8},
+    "pseudo": SETTINGS["pseudo"], "rounds": 0,
+}
+"""The same for MCIS, without saliency."""
+
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
     """Draws the pictures of `tiny_voc` as images/, masks/, labels.csv, classes.txt and splits/; returns the folder.
@@ -107,7 +115,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "retrain": RETRAIN}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

@@ -29,11 +29,13 @@ class ProxyLabelSettings(Settings):
         background: what tells the background: `saliency` (of `data.saliency`), `threshold`, or `crf` (a threshold,
             then the CRF of `pseudo`); None: saliency where it is given, else `crf`.
         threshold: score of the background without saliency, 0 to 1; None means to choose it without masks.
+        corners_aligned: enlarge maps corners on corners, which suits MobileNetV2; else as published.
         conflict, foreground, strong, salient, share: where the rule draws its lines, see `ops.proxy_labels.Limits`.
     """
 
     background: Literal["saliency", "threshold", "crf"] | None = None
     threshold: float | None = pydantic.Field(0.3, ge=0.0, le=1.0)
+    corners_aligned: bool = False
     conflict: float = pydantic.Field(MCIS_LIMITS.conflict, ge=0.0, le=1.0)
     foreground: float = pydantic.Field(MCIS_LIMITS.foreground, ge=0.0, le=1.0)
     strong: float = pydantic.Field(MCIS_LIMITS.strong, ge=0.0, le=1.0)
@@ -100,8 +102,7 @@ def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: st
         threshold = settings.threshold
         if threshold is None:
             threshold = choose_threshold(images, inputs[source], inputs[name])
-        decide = KeptRule(functools.partial(decide_by_proxy_labels, settings.limits, threshold), ("cam",),
-                          saliency=salient)
+        decide = KeptRule(_rule(settings, threshold), ("cam",), saliency=salient)
         return kept_masks(decide, images, salient, {"cam": inputs[source]}, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
@@ -121,8 +122,12 @@ def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.parti
         UserError: no threshold is set, and none was kept.
     """
     kept = run / ("labels" if (run / "labels").is_dir() else "pseudo")
-    threshold = threshold_of(settings, kept, "labels")
-    return functools.partial(decide_by_proxy_labels, settings.limits, threshold)
+    return _rule(settings, threshold_of(settings, kept, "labels"))
+
+
+def _rule(settings: ProxyLabelSettings, threshold: float) -> functools.partial:
+    return functools.partial(decide_by_proxy_labels, settings.limits, threshold,
+                             corners_aligned=settings.corners_aligned)
 
 
 def proxy_label_crf(settings: ProxyLabelSettings, crf: CRFSettings) -> CRF:
