@@ -87,7 +87,25 @@ class Windows(NamedTuple):
     batch_size: int = 4
 
 
-View = Canvas | OwnSize | Resized | Windows
+class Squares(NamedTuple):
+    """Images are stretched to squares, whatever their sides: the way of MCIS' program.
+
+    Args:
+        edge: side of the square in pixels.
+        scales: factors at which the network sees each image; its maps are averaged.
+        mirror: also see each image mirrored.
+        batch_size: squares at a time.
+        features: whether the maps are features that a rule compares: seen once, and kept as they are.
+    """
+
+    edge: int
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+    batch_size: int = 4
+    features: bool = False
+
+
+View = Canvas | OwnSize | Resized | Squares | Windows
 
 
 class Picture(NamedTuple):

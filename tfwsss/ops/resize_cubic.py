@@ -6,19 +6,18 @@ SHARPNESS = -0.75
 """Slope of the kernel at distance 1; TensorFlow and Pillow have -0.5."""
 
 
-def cubic_matrix(source, target, align_corners: bool = False):
+def cubic_matrix(source, target):
     """Returns the matrix that resizes a signal of `source` samples to `target` samples.
 
-    Samples are areas, or lie corners on corners; beyond the border the first and the
-    last are repeated; a reduction is not smoothed before. With a = -0.75, of the four
-    samples near the position, at distances 1 + t, t, 1 - t, 2 - t:
+    Samples are areas; beyond the border the first and the last are repeated; a
+    reduction is not smoothed before. With a = -0.75, of the four samples near the
+    position, at distances 1 + t, t, 1 - t, 2 - t:
 
         w(d) = (a + 2) d^3 - (a + 3) d^2 + 1  for d <= 1,     a (d^3 - 5 d^2 + 8 d - 4)  for d < 2
 
     Args:
         source: int or integer scalar. Number of source samples, at least 1.
         target: int or integer scalar. Number of target samples.
-        align_corners: bool. Whether first and last samples coincide, as `ops.resize.exact_positions` says.
 
     Returns:
         float32 `(target, source)`, rows summing to 1; some weights are below 0.
@@ -29,13 +28,9 @@ def cubic_matrix(source, target, align_corners: bool = False):
     [0.7734375, 0.2265625]
     """
     source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
-    place = ops.arange(target, dtype="int32")
-    if align_corners:
-        numerator, divisor = place * (source - 1), ops.maximum(target - 1, 1)      # of the position
-    else:
-        numerator, divisor = (2 * place + 1) * source - target, 2 * target
-    lower = ops.floor_divide(numerator, divisor)
-    t = (ops.cast(numerator - lower * divisor, "float32") / ops.cast(divisor, "float32"))[:, None]
+    numerator = (2 * ops.arange(target, dtype="int32") + 1) * source - target    # of the position, over 2 target
+    lower = ops.floor_divide(numerator, 2 * target)
+    t = (ops.cast(numerator - 2 * lower * target, "float32") / ops.cast(2 * target, "float32"))[:, None]
     column = ops.arange(source, dtype="int32")[None, :]
     matrix = 0.0
     for step, weight in ((-1, _far(1 + t)), (0, _near(t)), (1, _near(1 - t)), (2, _far(2 - t))):
@@ -44,7 +39,7 @@ def cubic_matrix(source, target, align_corners: bool = False):
     return matrix
 
 
-def resize_cubic(x, rows, columns, align_corners: bool = False):
+def resize_cubic(x, rows, columns):
     """Resizes maps by cubic interpolation, without smoothing before a reduction.
 
         output = R x C^T  with R, C the cubic matrices of rows and columns
@@ -53,7 +48,6 @@ def resize_cubic(x, rows, columns, align_corners: bool = False):
         x: `(batch, row, column, channel)`, any size, known or not.
         rows: int or integer scalar. Rows of the result.
         columns: int or integer scalar. Columns of the result.
-        align_corners: bool. As in `cubic_matrix`.
 
     Returns:
         float32 `(batch, rows, columns, channel)`; may leave the range of `x`. The same size is the identity.
@@ -66,8 +60,8 @@ def resize_cubic(x, rows, columns, align_corners: bool = False):
     """
     x = ops.cast(x, "float32")
     size = ops.shape(x)
-    x = ops.einsum("sx,byxc->bysc", cubic_matrix(size[2], columns, align_corners), x)
-    return ops.einsum("ty,bysc->btsc", cubic_matrix(size[1], rows, align_corners), x)
+    x = ops.einsum("sx,byxc->bysc", cubic_matrix(size[2], columns), x)
+    return ops.einsum("ty,bysc->btsc", cubic_matrix(size[1], rows), x)
 
 
 def _near(d):

@@ -14,7 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Canvas, OwnSize, View
+from tfwsss.inference.views import Canvas, OwnSize, Squares, View
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.training.fitting import PANEL_THRESHOLD
@@ -30,19 +30,29 @@ class MapSettings(Settings):
         scales: factors at which the network sees each image; their maps are averaged.
         mirror: also see each image mirrored.
         batch_size: canvases at a time, over all devices.
+        stretch: images are stretched to fill the canvas, whatever their sides, as MCIS sees them.
     """
+
+    ADDED = ("stretch",)
 
     canvas: pydantic.PositiveInt | None = 513
     scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
     mirror: bool = False
     batch_size: pydantic.PositiveInt = 4
+    stretch: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _something_to_fill(self) -> "MapSettings":
+        if self.stretch and self.canvas is None:
+            raise ValueError("stretch needs a canvas to fill; set canvas to a side in pixels")
+        return self
 
     @property
     def views(self) -> int:
         """How often the network sees an image; its maps are the mean."""
         return len(self.scales) * (2 if self.mirror else 1)
 
-    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize:
+    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize | Squares:
         """Returns how a network is shown images.
 
         Args:
@@ -50,6 +60,8 @@ class MapSettings(Settings):
         """
         if self.canvas is None:
             return OwnSize(self.scales, self.mirror)
+        if self.stretch:
+            return Squares(self.canvas, self.scales, self.mirror, self.batch_size)
         return Canvas(self.canvas, self.scales, self.mirror, colour, self.batch_size)
 
 

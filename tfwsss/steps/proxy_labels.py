@@ -29,11 +29,13 @@ class ProxyLabelSettings(Settings):
         background: what tells the background: `saliency` (of `data.saliency`), `threshold`, or `crf` (a threshold,
             then the CRF of `pseudo`); None: saliency where it is given, else `crf`.
         threshold: score of the background without saliency, 0 to 1; None means to choose it without masks.
+        corners_aligned: enlarge maps corners on corners, which suits MobileNetV2; else as published.
         conflict, foreground, strong, salient, share: where the rule draws its lines, see `ops.proxy_labels.Limits`.
     """
 
     background: Literal["saliency", "threshold", "crf"] | None = None
     threshold: float | None = pydantic.Field(0.3, ge=0.0, le=1.0)
+    corners_aligned: bool = False
     conflict: float = pydantic.Field(MCIS_LIMITS.conflict, ge=0.0, le=1.0)
     foreground: float = pydantic.Field(MCIS_LIMITS.foreground, ge=0.0, le=1.0)
     strong: float = pydantic.Field(MCIS_LIMITS.strong, ge=0.0, le=1.0)
@@ -68,7 +70,7 @@ class OAALabelSettings(ProxyLabelSettings):
 
 
 def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFSettings, *, source: str,
-                       saliency: object = None, corners_aligned: bool = False) -> list[Stage]:
+                       saliency: object = None) -> list[Stage]:
     """Makes the stages that turn kept class maps into the masks `pseudo`.
 
     Args:
@@ -77,7 +79,6 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
         crf: that sharpens where `background` is `crf`; the section `pseudo`.
         source: stage of kind `scores` whose maps hold bytes, as `ops.map_merging` gives them.
         saliency: the run's `data.saliency`, where the saliency maps of `images` are from; None: there are none.
-        corners_aligned: where the maps' positions lie, which is the network's: see `inference.decide.proxy_labels`.
 
     Returns:
         `pseudo`, or `labels` and `pseudo` where the CRF sharpens; of kind `masks`, 255 undecided.
@@ -86,40 +87,33 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
         UserError: saliency is asked for, and there is none.
     """
     told_by = settings.told_by(saliency)
-    make = functools.partial(_stage, images=images, settings=settings, source=source, salient=told_by == "saliency",
-                             corners_aligned=corners_aligned)
     if told_by == "crf":
-        return [make("labels"), crf_stage("pseudo", images, source="labels", settings=crf)]
-    stage = make("pseudo")
+        return [_stage("labels", images, settings, source, False), crf_stage("pseudo", images, source="labels",
+                                                                             settings=crf)]
+    stage = _stage("pseudo", images, settings, source, told_by == "saliency")
     if told_by == "saliency":
         stage = dataclasses.replace(stage, settings={**stage.settings, "saliency": str(saliency)})
     return [dataclasses.replace(stage, section="labels")]
 
 
-def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str, salient: bool,
-           corners_aligned: bool) -> Stage:
+def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str, salient: bool) -> Stage:
     """Returns the stage of the rule; a threshold that is not set is kept beside its masks, as of class maps."""
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
         threshold = settings.threshold
         if threshold is None:
             threshold = choose_threshold(images, inputs[source], inputs[name])
-        decide = KeptRule(_rule(settings, threshold, corners_aligned), ("cam",), saliency=salient)
+        decide = KeptRule(_rule(settings, threshold), ("cam",), saliency=salient)
         return kept_masks(decide, images, salient, {"cam": inputs[source]}, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
 
 
-def _rule(settings: ProxyLabelSettings, threshold: float, corners_aligned: bool) -> functools.partial:
-    return functools.partial(decide_by_proxy_labels, settings.limits, threshold, corners_aligned=corners_aligned)
-
-
-def proxy_label_rule(settings: ProxyLabelSettings, run: Path, corners_aligned: bool = False) -> functools.partial:
+def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.partial:
     """Returns the rule as a finished run applies it to photographs, which have no saliency map.
 
     Args:
         settings: of the rule.
         run: folder of the run; the threshold that it chose is read where none is set.
-        corners_aligned: as in `proxy_label_stages`.
 
     Returns:
         Maps, Picture and classes to a Decision.
@@ -128,7 +122,12 @@ def proxy_label_rule(settings: ProxyLabelSettings, run: Path, corners_aligned: b
         UserError: no threshold is set, and none was kept.
     """
     kept = run / ("labels" if (run / "labels").is_dir() else "pseudo")
-    return _rule(settings, threshold_of(settings, kept, "labels"), corners_aligned)
+    return _rule(settings, threshold_of(settings, kept, "labels"))
+
+
+def _rule(settings: ProxyLabelSettings, threshold: float) -> functools.partial:
+    return functools.partial(decide_by_proxy_labels, settings.limits, threshold,
+                             corners_aligned=settings.corners_aligned)
 
 
 def proxy_label_crf(settings: ProxyLabelSettings, crf: CRFSettings) -> CRF:

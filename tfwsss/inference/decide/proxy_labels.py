@@ -5,26 +5,27 @@ from collections.abc import Mapping
 from keras import ops
 
 from tfwsss.inference.decide.decision import Decision
+from tfwsss.inference.decide.threshold import enlarged
 from tfwsss.inference.views import Picture
 from tfwsss.ops.proxy_labels import Limits, proxy_labels, proxy_scores
 from tfwsss.ops.resize_cubic import resize_cubic
 
 
 def enlarged_bytes(maps, picture: Picture, classes, corners_aligned: bool = False):
-    """Enlarges maps of bytes to the image by the cubic rule of OpenCV, to bytes again.
+    """Enlarges maps of bytes to the image, to bytes again.
 
     Args:
         maps: numbers from 0 to 255 `(row', column', class)`.
         picture: the image.
         classes: int32 `(kept class,)`, which of the maps.
-        corners_aligned: whether the maps' first and last positions lie on the corners of what they cover, as those of
-            most networks do; else each lies in the middle of its share, as published.
+        corners_aligned: by bilinear weights, corners on corners; else by the cubic rule of OpenCV, as published.
 
     Returns:
         float32 `(row, column, kept class)`, whole numbers 0 to 255.
     """
-    planes = resize_cubic(ops.take(maps, classes, axis=-1)[None], *(picture.covers[axis] for axis in (0, 1)),
-                          corners_aligned)[0]
+    if corners_aligned:
+        return ops.round(enlarged(maps, picture, classes))
+    planes = resize_cubic(ops.take(maps, classes, axis=-1)[None], *(picture.covers[axis] for axis in (0, 1)))[0]
     planes = planes[:picture.size[0], :picture.size[1]]
     return ops.clip(ops.round(planes), 0.0, 255.0)
 

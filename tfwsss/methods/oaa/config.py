@@ -10,43 +10,35 @@ from tfwsss.inference.views import Resized
 from tfwsss.refine.accumulation import ACCEPTS, RULES
 from tfwsss.settings.sections import CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.proxy_labels import OAALabelSettings
+from tfwsss.steps.proxy_labels import OAALabelSettings, ProxyLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
-from tfwsss.training.fitting import FitSettings
-
-_UNUSED = {"scales": (1.0,), "longer_side": None, "scatter": False}
+from tfwsss.training.fitting import OptimizerSettings
 
 
-class AttentionFitSettings(FitSettings):
+class AttentionFitSettings(OptimizerSettings):
     """Training of either network on whole images; the defaults are those of the program for Caffe.
 
     Args:
-        crop: the shorter side of an image in pixels; both where images become squares.
         batch_size: images of a step of the optimiser; unless they become squares they are seen one by one, and their
             gradients averaged.
-        schedule: `drops` divides the rate by 10 at the start of the epochs `drops`, counted from 0.
+        mirror: flip half of the images.
+        jitter: largest changes of brightness, contrast, saturation (shares) and hue (turns); empty for none.
+        decay_epochs: epochs, counted from 0, at whose start the rate falls to a tenth; null: by a power (`schedule`).
         nesterov: momentum that looks ahead. rate_outside: velocity without the rate, as PyTorch's.
         decay_all: biases and scales decay too.
     """
 
     epochs: pydantic.PositiveInt = 14                    # 30 000 steps of 5 of 10 582 images
     batch_size: pydantic.PositiveInt = 5
-    crop: pydantic.PositiveInt = 224
-    schedule: Literal["epoch", "step", "drops"] = "drops"
-    drops: tuple[pydantic.NonNegativeInt, ...] = (9,)    # 20 000 steps
+    mirror: bool = True
+    jitter: tuple[float, float, float, float] | tuple[()] = ()
+    decay_epochs: tuple[pydantic.PositiveInt, ...] | None = (9,)      # 20 000 steps
     head_factor: pydantic.PositiveFloat = 1.0
     bias_factor: pydantic.PositiveFloat = 2.0
     weight_decay: pydantic.NonNegativeFloat = 2e-4
     nesterov: bool = False
     rate_outside: bool = False
     decay_all: bool = False
-
-    @pydantic.model_validator(mode="after")
-    def _whole(self) -> "AttentionFitSettings":
-        wrong = [key for key, value in _UNUSED.items() if getattr(self, key) != value]
-        if wrong:
-            raise ValueError(f"{wrong[0]} is set, but whole images are brought to one size each: set crop")
-        return self
 
 
 class OAASettings(AttentionFitSettings):
@@ -55,6 +47,7 @@ class OAASettings(AttentionFitSettings):
     Args:
         program: whose rules hold: `caffe` or `torch`, the authors' two programs. They differ in VGG-16's form, in how
             images are resized and maps stretched, gathered and accepted, and in the hybrid loss' threshold.
+        side: the shorter side of an image in pixels; both where images become squares.
         square: images become squares, which makes batches of several; else they keep their shapes.
         rule, accept: of `refine.accumulation`, in place of the program's.
         quantised: maps are gathered as bytes, as published.
@@ -63,6 +56,7 @@ class OAASettings(AttentionFitSettings):
     """
 
     program: Literal["caffe", "torch"] = "caffe"
+    side: pydantic.PositiveInt = 224
     square: bool = False
     rule: Literal[RULES] | None = None
     accept: Literal[ACCEPTS] | None = None
@@ -94,16 +88,26 @@ class OAASettings(AttentionFitSettings):
     @property
     def frame(self) -> Frame:
         """To what size images are brought."""
-        return Frame(self.crop, self.square, self.backbone.stride if self.facts_of_network.corners else None,
+        return Frame(self.side, self.square, self.backbone.stride if self.facts_of_network.corners else None,
                      self.program == "torch")
 
 
 class OAAPlusSettings(AttentionFitSettings):
     """Second network, OAA+, which learns the gathered maps; it sees images as the first does.
 
-    `crop` is not read, and the program is that of `oaa`. The program for PyTorch adds the gradients of 5 images here
-    where it averages them before; a rate five times as high and a fifth of the decay are the same.
+    The program is that of `oaa`. The one for PyTorch adds the gradients of 5 images here
+    where it averages them before; a rate five times as high and a fifth of the decay do the same.
     """
+
+
+class LabelSettings(OAALabelSettings):
+    """The rule from maps to proxy labels.
+
+    Args:
+        corners_aligned: enlarge maps corners on corners, else as published; None: as the network's positions lie.
+    """
+
+    corners_aligned: bool | None = None
 
 
 class LookSettings(Settings):
@@ -149,8 +153,15 @@ class Config(SegmenterRounds):
     plus: bool = True
     oaa_plus: OAAPlusSettings = OAAPlusSettings()
     maps: LookSettings = LookSettings()
-    labels: OAALabelSettings = OAALabelSettings()
+    labels: LabelSettings = LabelSettings()
     pseudo: CRFSettings = CRFSettings()
+
+    @property
+    def label_rule(self) -> ProxyLabelSettings:
+        """The section `labels`, which knows how the network's positions lie."""
+        if self.labels.corners_aligned is not None:
+            return self.labels
+        return self.labels.model_copy(update={"corners_aligned": self.oaa.facts_of_network.corners})
 
     @pydantic.model_validator(mode="after")
     def _one_grid(self) -> "Config":
@@ -162,11 +173,11 @@ class Config(SegmenterRounds):
 
 
 _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "optimizer": "adam",
-             "learning_rate": 1e-3, "schedule": "step", "bias_factor": 1.0, "weight_decay": 0.0}
+             "learning_rate": 1e-3, "schedule": "step", "decay_epochs": None, "bias_factor": 1.0, "weight_decay": 0.0}
 
 DEMO: dict[str, Any] = {
     "data": {"kind": "demo", "split": "train", "val_split": "val"},
-    "oaa": {**_DEMO_FIT, "crop": 97, "square": True, "epochs": 20},
+    "oaa": {**_DEMO_FIT, "side": 97, "square": True, "epochs": 20},
     "oaa_plus": {**_DEMO_FIT, "epochs": 12},
     "cam": {"mirror": True, "batch_size": 16},
     "maps": {"mirror": True, "batch_size": 16},

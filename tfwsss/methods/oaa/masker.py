@@ -73,8 +73,7 @@ def masker(config: Config, run: Path) -> Masker:
         config: the run's settings.
         run: folder of the run.
     """
-    decide = functools.partial(_decide, proxy_label_rule(config.labels, run, corners_aligned(config)),
-                               config.oaa.program == "torch")
+    decide = functools.partial(_decide, proxy_label_rule(config.label_rule, run), config.oaa.program == "torch")
     crf, first = proxy_label_crf(config.labels, config.pseudo), class_maps(config, run)
     if not config.plus:
         first = first._replace(view=config.maps.resized(config.oaa))
@@ -84,15 +83,6 @@ def masker(config: Config, run: Path) -> Masker:
                   for each, key in ((second, "cam"), (first, LOGITS)))
     return Masker(maps, 1 + maps.output["cam"].shape[-1], second.view, functools.partial(likely_by_logits, LOGITS),
                   decide, crf, further=(Look(tags, LookSettings().resized(config.oaa)),))
-
-
-def corners_aligned(config: Config) -> bool:
-    """Says whether the first and last positions of the maps lie on the corners of an image.
-
-    Args:
-        config: the run's settings.
-    """
-    return config.oaa.facts_of_network.corners
 
 
 def _decide(rule: Callable, from_zero: bool, maps: Mapping, picture: Picture, classes) -> Decision:

@@ -38,8 +38,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         cam_mask_stage("cam_masks", pseudo, config.cam_masks, "cam"),
         dataclasses.replace(gathered, section="oaa"),
         *(_plus_stages(config, splits) if config.plus else []),
-        *proxy_label_stages(pseudo, config.labels, config.pseudo, source="maps" if config.plus else "accumulated",
-                            saliency=config.data.saliency, corners_aligned=masker.corners_aligned(config)),
+        *proxy_label_stages(pseudo, config.label_rule, config.pseudo, source="maps" if config.plus else "accumulated",
+                            saliency=config.data.saliency),
         *segmenter_rounds(config, splits),
     ]
 

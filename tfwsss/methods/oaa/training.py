@@ -92,15 +92,10 @@ def _optimizer(settings: AttentionFitSettings, first: OAASettings, model: OAA,
     """Returns the optimiser; where images are seen one by one it gathers the gradients of a batch of them."""
     steps = steps_per_epoch(images, _step(settings, first))
     heads = HEADS if settings.backbone.name == "vgg16" else HEADS[:1]
-    made = make_optimizer(settings, model, steps, heads, ("*",) if settings.decay_all else DECAYED)
-    changed: dict[str, Any] = {}
-    if settings.schedule == "drops":
-        changed["learning_rate"] = StepDecay(settings.learning_rate, settings.drops, steps)
-    if settings.optimizer == "sgd":
-        changed |= {"nesterov": settings.nesterov, "rate_outside": settings.rate_outside}
-    if settings.batch_size > _step(settings, first):
-        changed["gradient_accumulation_steps"] = settings.batch_size
-    return type(made).from_config({**made.get_config(), **changed}) if changed else made
+    rate = StepDecay(settings.learning_rate, settings.decay_epochs, steps) if settings.decay_epochs else None
+    return make_optimizer(settings, model, steps, heads, ("*",) if settings.decay_all else DECAYED, rate,
+                          settings.batch_size // _step(settings, first), nesterov=settings.nesterov,
+                          rate_outside=settings.rate_outside)
 
 
 def build_plus(config: Config, context: Context, inputs: Inputs, images: ImageSet) -> OAA:
