@@ -77,7 +77,8 @@ def _segmenter() -> keras.Model:
 
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity},
-    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")}, "retrain": {"segmenter": _segmenter}}
+    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
+    "retrain": {"segmenter": _segmenter}}
 
 
 def photographs(folder: Path) -> Path:

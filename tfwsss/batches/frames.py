@@ -48,7 +48,8 @@ def frame_size(size, frame: Frame):
 
     Example:
 
-    >>> [frame_size([375, 500], each).numpy().tolist() for each in (Frame(224), Frame(225, True), Frame(224, stride=16))]
+    >>> frames = Frame(224), Frame(225, square=True), Frame(224, stride=16)
+    >>> [frame_size([375, 500], frame).numpy().tolist() for frame in frames]
     [[224, 299], [225, 225], [225, 305]]
     """
     if frame.square:
@@ -75,6 +76,7 @@ def in_frame(image, frame: Frame):
     Returns:
         float32 `(rows, columns, 3)`, or a batch; OpenCV's cubic rule may leave 0 to 255.
     """
+    image = tf.convert_to_tensor(image)
     size = frame_size(tf.shape(image)[-3:-1], frame)
     if frame.smooth:
         found = tf.cast(scale_image_smoothly(image, size), tf.float32)

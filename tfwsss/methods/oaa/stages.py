@@ -32,7 +32,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
                      predict=functools.partial(masker.gathered_maps, config, everything))
     return [
         train("oaa", images, settings=config.oaa, epochs=config.oaa.epochs, needs=(),
-              build=functools.partial(training.build, config), batches=functools.partial(training.batches, config, False),
+              build=functools.partial(training.build, config),
+              batches=functools.partial(training.batches, config, False),
               callbacks=functools.partial(training.callbacks, config, False), beside=lambda model: model.watch.memory),
         class_map_stage("cam", pseudo, config.cam, "oaa", functools.partial(masker.load_maps, config, config.cam)),
         cam_mask_stage("cam_masks", pseudo, config.cam_masks, "cam"),
