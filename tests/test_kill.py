@@ -27,8 +27,8 @@ from tests.support.tiny_run import (
 FILES = {"regions": "*.png", "icd": "checkpoint/epoch-*.json", "classifier": "checkpoint/epoch-*.json",
          "cam": "*.npz", "cam_masks": "*.png", "marginals": "*.png", "labels": "*.png",
          "affinity": "checkpoint/epoch-*.json", "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png",
-         "oaa": "checkpoint/epoch-*.json", "accumulated": "*.npz", "oaa_plus": "checkpoint/epoch-*.json", "maps": "*.npz",
-         "segmenter": "checkpoint/epoch-*.json", "relabel": "*.png"}
+         "oaa": "checkpoint/epoch-*.json", "accumulated": "*.npz", "oaa_plus": "checkpoint/epoch-*.json",
+         "maps": "*.npz", "segmenter": "checkpoint/epoch-*.json", "relabel": "*.png"}
 """What each stage of any method leaves behind while it works, in their order."""
 
 

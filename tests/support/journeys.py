@@ -46,7 +46,7 @@ JOURNEYS = {
     "oaa": Journey(("oaa", "cam", "cam_masks", "accumulated", "oaa_plus", "maps", "labels", "pseudo", "segmenter",
                     "relabel"),
                    ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
-                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "accumulated",
+                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
                    {"oaa": {"epochs": 3}}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
                        ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),

@@ -63,7 +63,7 @@ def test_the_optimiser_of_images_that_are_seen_one_by_one(images):
     optimizer = build(images, **settings).optimizer
     kept = optimizer.get_config()
     assert kept["gradient_accumulation_steps"] == 5 and kept["nesterov"] and kept["rate_outside"]
-    assert kept["multipliers"] == {"fc8": 1.0, "bias": 2.0, "beta": 2.0} or kept["multipliers"]["bias"] == 2.0
+    assert kept["multipliers"]["fc8"] == 1.0 and kept["multipliers"]["bias"] == 2.0
     assert kept["decayed"] == ["*"] and kept["coupled_decay"] == 0.25
     rate = optimizer._learning_rate
     assert isinstance(rate, StepDecay) and (rate.epochs, rate.steps_per_epoch) == ((2,), 5)
@@ -150,7 +150,7 @@ def test_two_replicas_gather_what_one_does(images, strategy):
 
 def test_the_second_network_learns_what_is_kept(images, tmp_path):
     """Bytes as shares, 0 for classes that an image does not show; a bar in the program for PyTorch."""
-    for place, name in enumerate(images.names):
+    for name in images.names:
         labels = np.array(images.labels[name], np.int32)
         planes = np.stack([np.full((13, 13), 51 * (1 + label), np.float32) for label in labels])
         write_scores(tmp_path, name, Scores(labels, planes, (24, 32)))
@@ -181,20 +181,20 @@ def test_a_panel_shows_what_the_network_finds_and_what_was_gathered(images, tmp_
     settings = built()
     model = training.build(settings, Context(), {}, images)
     panels = training.callbacks(settings, False, Context.of(settings), tmp_path, model, images)[-1]
-    maps, masks = panels._predict("image 1")
+    maps, masks = panels._predict("image 0")
     assert set(maps) == {"CAM", "gathered"} and set(masks) == {"CAM mask", "gathered mask"}
     assert not maps["gathered"].any() and not masks["gathered mask"].any()           # nothing yet
-    memory, (label, *_) = model.watch.memory, images.labels["image 1"]
+    memory, (label, *_) = model.watch.memory, images.labels["image 0"]
     memory.start = 1
     scores = np.zeros((13, 13, 3), np.float32)
     scores[:, 9:, label] = 1.0
-    memory.visit("image 1", scores, np.ones(3), [label])
-    maps, masks = panels._predict("image 1")
+    memory.visit("image 0", scores, np.ones(3), [label])
+    maps, masks = panels._predict("image 0")
     assert maps["gathered"].shape == (24, 32) and (maps["gathered"][:, :16] == 0).all()
     assert (masks["gathered mask"][:, -6:] == label + 1).all()
     plus = training.callbacks(settings, True, Context.of(settings), tmp_path,
                               training.build_plus(settings, Context(), {}, images), images)[-1]
-    assert [set(found) for found in plus._predict("image 1")] == [{"OAA+"}, {"OAA+ mask"}]
+    assert [set(found) for found in plus._predict("image 0")] == [{"OAA+"}, {"OAA+ mask"}]
 
 
 def test_the_memory_is_the_released_one(images):
