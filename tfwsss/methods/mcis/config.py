@@ -44,6 +44,13 @@ class MCISSettings(OptimizerSettings):
         return 2 * self.batch_size
 
 
+class PlainMapSettings(MapSettings):
+    """How plain class maps are made: as the network was trained, on squares."""
+
+    canvas: pydantic.PositiveInt | None = 256
+    stretch: bool = True
+
+
 class Config(SegmenterRounds):
     """Settings of MCIS; the defaults are the published ones (VGG-16, VOC 2012).
 
@@ -58,7 +65,7 @@ class Config(SegmenterRounds):
 
     method: Literal["mcis"] = "mcis"
     mcis: MCISSettings = MCISSettings()
-    cam: MapSettings = MapSettings(canvas=256, stretch=True)
+    cam: PlainMapSettings = PlainMapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
     maps: CoAttentionSettings = CoAttentionSettings()
     labels: ProxyLabelSettings = ProxyLabelSettings()
