@@ -21,6 +21,7 @@ from tfwsss.runs.stage import Inputs
 from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.crf import crf_from_masks
+from tfwsss.steps.saliency import SaliencyMaps
 
 KEYS = ("cam", "scores")
 """Maps that the rule reads."""
@@ -82,28 +83,25 @@ def rule(settings: SeedSettings) -> functools.partial:
     return functools.partial(decide_by_icd, settings.corners_aligned)
 
 
-def seeds(settings: SeedSettings, images: ImageSet, salient: bool, inputs: Inputs,
+def seeds(settings: SeedSettings, images: ImageSet, saliency: SaliencyMaps | None, inputs: Inputs,
           names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
     """Makes seeds of kept maps.
 
     Args:
         settings: of the seeds.
         images: the data set.
-        salient: whether its saliency maps tell the background.
-        inputs: the finished `scores` and `cam`.
+        saliency: the maps that tell the background; None: the scores tell it.
+        inputs: the finished `scores` and `cam`, and the maps where the run has made them.
         names: what to make.
 
     Yields:
         Name and mask uint8 `(row, column)`, or a fault.
     """
-    decide = KeptRule(rule(settings), KEYS, saliency=salient)
+    decide = KeptRule(rule(settings), KEYS, saliency=saliency is not None)
     for name in names:
         try:
             kept = {key: read_scores(inputs[key], name) for key in KEYS}
-            saliency = images.read_saliency(name) if salient else None
-            if salient and saliency.shape != tuple(kept["cam"].size):
-                raise ImageFault(f"{images.saliency[name]}: a saliency map of {saliency.shape}; expected a grey 8-bit "
-                                 f"image of {kept['cam'].size}, as its photograph")
-            yield name, decide(kept, saliency=saliency)
+            salient = saliency.read(images, inputs, name, kept["cam"].size) if saliency else None
+            yield name, decide(kept, saliency=salient)
         except ImageFault as fault:
             yield name, fault
