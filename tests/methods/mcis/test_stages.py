@@ -23,7 +23,8 @@ def made(images, pseudo=None, **values) -> dict[str, Stage]:
 
 
 def test_the_stages_of_the_built_in_set(images):
-    assert list(made(images, **DEMO)) == ["mcis", "cam", "cam_masks", "maps", "labels", "pseudo", "segmenter", "relabel"]
+    assert list(made(images, **DEMO)) == ["saliency", "mcis", "cam", "cam_masks", "maps", "pseudo", "segmenter",
+                                          "relabel"]
 
 
 @pytest.mark.parametrize(("background", "needs"), [("threshold", ("maps",)), ("crf", ("labels",)), (None, ("labels",))])
