@@ -17,13 +17,14 @@ from tfwsss.settings.sections import RunSettings
 
 UNMERGED = {"regions": {"max_regions": 0}}
 SALIENCY = {"data": {"saliency": "maps"}}
+MADE = {"data": {"saliency": "make"}}
 CRF = {"cam_crf": True}
 GIVEN = {"given": {"labels": "masks of mine"}}
 KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
-         "relabel": "masks", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model", "maps": "scores", "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks"}
+         "relabel": "masks", "oaa": "model", "accumulated": "scores", "oaa_plus": "model", "maps": "scores",
+         "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
 SHAPES = {
@@ -31,6 +32,7 @@ SHAPES = {
     "icd, no end": ("icd", NO_END, "superpixels regions icd cam cam_masks scores seeds pseudo"),
     "icd, unmerged": ("icd", UNMERGED, "regions icd cam cam_masks scores seeds pseudo" + END),
     "icd, saliency": ("icd", SALIENCY, "superpixels regions icd cam cam_masks scores pseudo" + END),
+    "icd, saliency made": ("icd", MADE, "saliency superpixels regions icd cam cam_masks scores pseudo" + END),
     "icd, cam_crf": ("icd", CRF, "superpixels regions icd cam cam_masks scores cam_crf seeds pseudo" + END),
     "icd, all": ("icd", {**UNMERGED, **SALIENCY, **CRF}, "regions icd cam cam_masks scores cam_crf pseudo" + END),
     "affinitynet": ("affinitynet", {}, "classifier cam cam_masks marginals labels affinity walk pseudo" + END),
@@ -88,6 +90,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
 
 @pytest.mark.parametrize(("shape", "needs"), [
     ("icd", {"pseudo": "seeds", "cam": "icd", "scores": "icd"}), ("icd, saliency", {"pseudo": "scores cam"}),
+    ("icd, saliency made", {"saliency": "", "pseudo": "scores cam saliency", "cam": "icd"}),
     ("affinitynet, cam_crf", {"classifier": "", "cam": "classifier", "cam_masks": "cam", "cam_crf": "cam_masks",
                               "marginals": "cam cam_masks", "labels": "marginals", "affinity": "marginals",
                               "walk": "cam cam_masks affinity", "pseudo": "walk", "segmenter": "pseudo",
@@ -166,6 +169,8 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("icd", {"pseudo": {"iterations": 3}}, "pseudo"), ("icd, cam_crf", {"pseudo": {"iterations": 3}}, "cam_crf pseudo"),
     ("icd, saliency", {"seeds": {"corners_aligned": True}}, "pseudo"),
     ("icd, saliency", {"pseudo": {"iterations": 3}}, ""), ("icd, saliency", {"data": {"saliency": "other"}}, "pseudo"),
+    ("icd, saliency made", {"saliency": {"segments": 90}}, "saliency"),
+    ("icd, saliency", {"saliency": {"segments": 90}}, ""),
     ("affinitynet", {"classifier": {"epochs": 3}}, "classifier"),
     ("affinitynet", {"affinity": {"radius": 3}}, "affinity"),
     ("affinitynet", {"mixed_precision": True}, "classifier affinity segmenter"),

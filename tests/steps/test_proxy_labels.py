@@ -27,6 +27,7 @@ from tfwsss.steps.proxy_labels import (
     proxy_label_rule,
     proxy_label_stages,
 )
+from tfwsss.steps.saliency import SaliencyMaps
 
 CRF = CRFSettings(iterations=3, position_deviation=20.0, colour_deviation=20.0)
 
@@ -56,7 +57,8 @@ def maps(images, tmp_path) -> Path:
 def run_stages(images, maps, run, settings, saliency=None) -> list[dict]:
     """Runs the stages; returns their faults."""
     inputs = {"maps": maps, "labels": run / "labels"}
-    made = proxy_label_stages(images, settings, CRF, source="maps", saliency=saliency)
+    maps_of = SaliencyMaps(saliency) if saliency else None
+    made = proxy_label_stages(images, settings, CRF, source="maps", saliency=maps_of)
     return [stage.work(Context(), {need: inputs[need] for need in stage.needs}, run / stage.name) for stage in made]
 
 
@@ -114,7 +116,7 @@ def test_stages_know_what_they_depend_on(images, tmp_path):
     """A finished stage is stale when another folder tells what is salient, not when a CRF that does not run changes."""
     def made(background=None, saliency=None):
         return proxy_label_stages(images, ProxyLabelSettings(background=background), CRF, source="maps",
-                                  saliency=saliency)
+                                  saliency=SaliencyMaps(saliency) if saliency else None)
 
     for background, saliency, names in (("saliency", "a", ["pseudo"]), (None, "a", ["pseudo"]),
                                         ("threshold", "a", ["pseudo"]), ("crf", "a", ["labels", "pseudo"]),

@@ -15,6 +15,7 @@ from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import journal
 from tfwsss.runs.scoring import KINDS, dominant_class
+from tfwsss.settings.sections import MAKE
 
 PICTURES, WORST, SAMPLE = 12, 6, 300
 """Images shown, worst images shown, masks read to find them."""
@@ -57,7 +58,7 @@ def gather(run: Path) -> dict[str, Any]:
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
-            "saliency": _values_of("saliency", config), "faults": _faults(run, stages, metrics),
+            "saliency": _saliency(config, stages), "faults": _faults(run, stages, metrics),
             "warnings": _warnings(scored, shown, images, names), "threshold_chart": _threshold_chart(scored),
             "histories": _histories(run, stages), "reviews": _reviews(run, stages),
             **_pictures(shown, images, names)}
@@ -85,7 +86,7 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 def _shown(run: Path, stages: Sequence[Mapping[str, Any]]) -> _Shown:
     found: dict[str, dict[str, tuple[str, Path]]] = {}
     for stage in stages:
-        if stage["kind"] in KINDS:
+        if stage["kind"] in (*KINDS, "saliency"):
             found.setdefault(stage["split"], {})[stage["name"]] = stage["kind"], run / stage["name"]
     return found
 
@@ -210,6 +211,15 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
                                     "disagreeing": followed[:DISAGREEING]}
     return found
+
+
+def _saliency(config: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> str:
+    """Says where the saliency maps of a run come from, and of those made by itself how."""
+    found = [f"from {value}, given by the user" for value in _values_of("saliency", config) if value != MAKE]
+    made = [stage for stage in stages if stage["kind"] == "saliency"]
+    told = [", ".join(f"{key} {value}" for key, value in stage["settings"].items() if key not in ("images", "seed"))
+            for stage in made]
+    return "; ".join([*found, *(f"made by this run, see refine.saliency: {text}" for text in told)]) or "none used"
 
 
 def _values_of(key: str, settings: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfwsss.artefacts.drawing import class_heat, fit_within, overlay
+from tfwsss.artefacts.drawing import class_heat, fit_within, heat, overlay
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask
+from tfwsss.artefacts.saliency import read_saliency
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -62,7 +63,7 @@ def rows(stages: Mapping[str, tuple[str, Path]], images: ImageSet, names: Sequen
     """Draws images through the stages.
 
     Args:
-        stages: stage to its kind ("scores" or "masks") and folder, in the order of the columns.
+        stages: stage to its kind ("scores", "masks" or "saliency") and folder, in the order of the columns.
         images: image set of the run.
         names: images to draw.
 
@@ -148,12 +149,16 @@ def _row(stages: Mapping[str, tuple[str, Path]], images: ImageSet, name: str) ->
 
 
 def _drawer(kind: str) -> Callable[..., np.ndarray]:
-    return _draw_scores if kind == "scores" else _draw_mask
+    return {"scores": _draw_scores, "masks": _draw_mask, "saliency": _draw_saliency}[kind]
 
 
 def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
     winner, strength = strongest(read_scores(folder, name))
     return class_heat(small, winner, strength, images.palette)
+
+
+def _draw_saliency(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    return heat(small, read_saliency(folder, name) / 255)
 
 
 def _draw_mask(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:

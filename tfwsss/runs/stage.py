@@ -15,6 +15,7 @@ from tfwsss.artefacts.files import finished, write_atomically
 from tfwsss.artefacts.marginals import write_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions, write_regions
+from tfwsss.artefacts.saliency import read_saliency, write_saliency
 from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -61,7 +62,7 @@ class Stage:
 
     Args:
         name: artefact folder.
-        kind: `model`, `scores`, `masks`, `regions` or `marginals`.
+        kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
@@ -182,7 +183,7 @@ def refine(name: str, images: ImageSet, *, kind: str, settings: Settings, functi
     Args:
         name: of the stage.
         images: what to make files of.
-        kind: `scores`, `masks` or `regions`.
+        kind: `scores`, `masks`, `regions` or `saliency`.
         settings: of this stage; passed to the function as keywords.
         function: a function of a module under `refine`, or a `functools.partial` of one.
         arguments: what the function takes first: `image`, `labels`, `saliency`, `truth`, or `stage:kind` for an
@@ -222,7 +223,7 @@ def _argument(images: ImageSet, inputs: Inputs, what: str, name: str) -> Any:
     if what in own:
         return own[what](name)
     stage, _, kind = what.partition(":")
-    readers = {"scores": read_scores, "masks": read_mask, "regions": read_regions}
+    readers = {"scores": read_scores, "masks": read_mask, "regions": read_regions, "saliency": read_saliency}
     return readers[kind](inputs[stage], name)
 
 
@@ -236,7 +237,8 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
     if kind == "masks":
         write_mask(folder, name, value, palette)
     else:
-        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals}
+        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals,
+                   "saliency": write_saliency}
         writers[kind](folder, name, value)
 
 

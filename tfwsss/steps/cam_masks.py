@@ -80,7 +80,7 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
         if threshold is None:
             threshold = choose_threshold(images, inputs[source], inputs[name])
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
-        return kept_masks(rule, images, False, {"cam": inputs[source]}, names)
+        return kept_masks(rule, images, inputs, {"cam": source}, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
 

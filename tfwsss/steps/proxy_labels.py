@@ -20,6 +20,7 @@ from tfwsss.settings.sections import CRFSettings, Settings
 from tfwsss.steps.cam_masks import choose_threshold, threshold_of
 from tfwsss.steps.crf import WITHOUT, crf_from_masks, crf_stage
 from tfwsss.steps.kept_masks import kept_masks
+from tfwsss.steps.saliency import SaliencyMaps
 
 
 class ProxyLabelSettings(Settings):
@@ -47,18 +48,18 @@ class ProxyLabelSettings(Settings):
         """Where the rule draws its lines."""
         return Limits(*(getattr(self, field) for field in Limits._fields))
 
-    def told_by(self, saliency: object) -> str:
+    def told_by(self, saliency: SaliencyMaps | None) -> str:
         """Returns what tells the background.
 
         Args:
-            saliency: the run's `data.saliency`, None where it has none.
+            saliency: the run's maps; None where it has none.
 
         Raises:
             UserError: saliency is asked for, and there is none.
         """
         if self.background == "saliency" and saliency is None:
             raise UserError("labels.background is 'saliency' but data.saliency is not set; add "
-                            "--set data.saliency=FOLDER, or set labels.background to threshold or crf")
+                            "--set data.saliency=make or =FOLDER, or set labels.background to threshold or crf")
         return self.background or ("crf" if saliency is None else "saliency")
 
 
@@ -70,7 +71,7 @@ class OAALabelSettings(ProxyLabelSettings):
 
 
 def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFSettings, *, source: str,
-                       saliency: object = None) -> list[Stage]:
+                       saliency: SaliencyMaps | None = None) -> list[Stage]:
     """Makes the stages that turn kept class maps into the masks `pseudo`.
 
     Args:
@@ -78,7 +79,7 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
         settings: of the rule; the section `labels`.
         crf: that sharpens where `background` is `crf`; the section `pseudo`.
         source: stage of kind `scores` whose maps hold bytes, as `ops.map_merging` gives them.
-        saliency: the run's `data.saliency`, where the saliency maps of `images` are from; None: there are none.
+        saliency: the run's saliency maps of `images`; None: there are none.
 
     Returns:
         `pseudo`, or `labels` and `pseudo` where the CRF sharpens; of kind `masks`, 255 undecided.
@@ -88,24 +89,24 @@ def proxy_label_stages(images: ImageSet, settings: ProxyLabelSettings, crf: CRFS
     """
     told_by = settings.told_by(saliency)
     if told_by == "crf":
-        return [_stage("labels", images, settings, source, False), crf_stage("pseudo", images, source="labels",
+        return [_stage("labels", images, settings, source, None), crf_stage("pseudo", images, source="labels",
                                                                              settings=crf)]
-    stage = _stage("pseudo", images, settings, source, told_by == "saliency")
-    if told_by == "saliency":
-        stage = dataclasses.replace(stage, settings={**stage.settings, "saliency": str(saliency)})
+    stage = _stage("pseudo", images, settings, source, saliency if told_by == "saliency" else None)
     return [dataclasses.replace(stage, section="labels")]
 
 
-def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str, salient: bool) -> Stage:
+def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: str,
+           saliency: SaliencyMaps | None) -> Stage:
     """Returns the stage of the rule; a threshold that is not set is kept beside its masks, as of class maps."""
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
         threshold = settings.threshold
         if threshold is None:
             threshold = choose_threshold(images, inputs[source], inputs[name])
-        decide = KeptRule(_rule(settings, threshold), ("cam",), saliency=salient)
-        return kept_masks(decide, images, salient, {"cam": inputs[source]}, names)
+        decide = KeptRule(_rule(settings, threshold), ("cam",), saliency=saliency is not None)
+        return kept_masks(decide, images, inputs, {"cam": source}, names, saliency)
 
-    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    return saliency.read_by(stage) if saliency else stage
 
 
 def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.partial:

@@ -26,6 +26,7 @@ def own_view_maps(pairs: keras.Model, seen: Mapping, corners_aligned: bool = Fal
     Returns:
         Raw class maps, float32 `(row, column, class)`: two of the mirrored view, one of each other; none without views.
     """
+    seen = {key: ops.convert_to_tensor(maps) for key, maps in seen.items()}
     own, found = seen["features"][None], []
     size = ops.shape(own)[1:3]
     for view in VIEWS:
@@ -53,7 +54,7 @@ def reference_maps(pairs: keras.Model, seen: Mapping, references, classes):
     Returns:
         Raw class maps, float32 `(kept class, reference, row, column)`.
     """
-    own = seen["features"][None]
+    own, references = tf.convert_to_tensor(seen["features"])[None], tf.convert_to_tensor(references)
     rows, columns = tf.shape(own)[1], tf.shape(own)[2]
 
     def of_class(item):

@@ -21,6 +21,7 @@ from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.crf import crf_from_masks
 from tfwsss.steps.kept_masks import kept_masks
+from tfwsss.steps.saliency import SaliencyMaps
 
 KEYS = ("cam", "scores")
 """Maps that the rule reads."""
@@ -82,19 +83,19 @@ def rule(settings: SeedSettings) -> functools.partial:
     return functools.partial(decide_by_icd, settings.corners_aligned)
 
 
-def seeds(settings: SeedSettings, images: ImageSet, salient: bool, inputs: Inputs,
+def seeds(settings: SeedSettings, images: ImageSet, saliency: SaliencyMaps | None, inputs: Inputs,
           names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
     """Makes seeds of kept maps.
 
     Args:
         settings: of the seeds.
         images: the data set.
-        salient: whether its saliency maps tell the background.
-        inputs: the finished `scores` and `cam`.
+        saliency: the maps that tell the background; None: the scores tell it.
+        inputs: the finished `scores` and `cam`, and the maps where the run has made them.
         names: what to make.
 
     Returns:
         Pairs of name and mask uint8 `(row, column)`, or a fault.
     """
-    decide = KeptRule(rule(settings), KEYS, saliency=salient)
-    return kept_masks(decide, images, salient, {key: inputs[key] for key in KEYS}, names)
+    decide = KeptRule(rule(settings), KEYS, saliency=saliency is not None)
+    return kept_masks(decide, images, inputs, {key: key for key in KEYS}, names, saliency)

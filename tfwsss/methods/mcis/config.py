@@ -10,6 +10,7 @@ from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.co_attention_maps import CoAttentionSettings
 from tfwsss.steps.proxy_labels import ProxyLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
+from tfwsss.steps.saliency import SaliencySettings
 from tfwsss.training.fitting import OptimizerSettings
 
 
@@ -44,6 +45,13 @@ class MCISSettings(OptimizerSettings):
         return 2 * self.batch_size
 
 
+class PlainMapSettings(MapSettings):
+    """How plain class maps are made: as the network was trained, on squares."""
+
+    canvas: pydantic.PositiveInt | None = 256
+    stretch: bool = True
+
+
 class Config(SegmenterRounds):
     """Settings of MCIS; the defaults are the published ones (VGG-16, VOC 2012).
 
@@ -52,26 +60,28 @@ class Config(SegmenterRounds):
         cam: how plain class maps of whole images are made, each by itself.
         cam_masks: the plain class maps, beside which MCIS is judged.
         maps: how class maps by co-attention are made and merged.
+        saliency: how saliency maps are made, where `data.saliency` is `make`.
         labels: from merged maps, and saliency where it is given, to proxy labels.
         pseudo: the CRF that makes the pseudo labels where `labels.background` is `crf`.
     """
 
     method: Literal["mcis"] = "mcis"
     mcis: MCISSettings = MCISSettings()
-    cam: MapSettings = MapSettings(canvas=256, stretch=True)
+    cam: PlainMapSettings = PlainMapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
     maps: CoAttentionSettings = CoAttentionSettings()
+    saliency: SaliencySettings = SaliencySettings()
     labels: ProxyLabelSettings = ProxyLabelSettings()
     pseudo: CRFSettings = CRFSettings()
 
 
 DEMO: dict[str, Any] = {
-    "data": {"kind": "demo", "split": "train", "val_split": "val"},
-    "mcis": {"backbone": {"name": "small", "initial": None}, "side": 97, "batch_size": 8, "epochs": 10,
+    "data": {"kind": "demo", "split": "train", "val_split": "val", "saliency": "make"},
+    "mcis": {"backbone": {"name": "small", "initial": None}, "side": 65, "batch_size": 8, "epochs": 6,
              "optimizer": "adam", "learning_rate": 1e-3, "schedule": "step", "decay_epochs": None,
              "head_factor": 1.0, "bias_factor": 1.0, "weight_decay": 0.0, "jitter": []},
-    "cam": {"canvas": 97, "batch_size": 16, "mirror": True},
-    "maps": {"side": 97, "batch_size": 16},
+    "cam": {"canvas": 65, "batch_size": 16, "mirror": True},
+    "maps": {"side": 65, "batch_size": 16},
     "pseudo": {"position_deviation": 20.0},
     "segmenter": SMALL_SEGMENTER,
 }

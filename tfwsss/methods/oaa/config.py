@@ -12,6 +12,7 @@ from tfwsss.settings.sections import CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.proxy_labels import OAALabelSettings, ProxyLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
+from tfwsss.steps.saliency import SaliencySettings
 from tfwsss.training.fitting import OptimizerSettings
 
 
@@ -142,6 +143,7 @@ class Config(SegmenterRounds):
         plus: whether the second network is trained (OAA+); else the gathered maps are the result.
         oaa_plus: second network and training.
         maps: how its maps are made.
+        saliency: how saliency maps are made, where `data.saliency` is `make`.
         labels: from maps to proxy labels.
         pseudo: the CRF that sharpens them, where `labels.background` is `crf`.
     """
@@ -153,6 +155,7 @@ class Config(SegmenterRounds):
     plus: bool = True
     oaa_plus: OAAPlusSettings = OAAPlusSettings()
     maps: LookSettings = LookSettings()
+    saliency: SaliencySettings = SaliencySettings()
     labels: LabelSettings = LabelSettings()
     pseudo: CRFSettings = CRFSettings()
 

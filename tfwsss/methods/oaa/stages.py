@@ -12,6 +12,7 @@ from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.proxy_labels import proxy_label_stages
 from tfwsss.steps.rounds import segmenter_rounds
+from tfwsss.steps.saliency import saliency_maps, saliency_stages
 from tfwsss.training.fitting import finished_names
 
 
@@ -31,6 +32,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     gathered = infer("accumulated", everything, kind="scores", settings=Settings(), needs=("oaa",),
                      predict=functools.partial(masker.gathered_maps, config, everything))
     return [
+        *saliency_stages(config.data, config.saliency, pseudo),
         train("oaa", images, settings=config.oaa, epochs=config.oaa.epochs, needs=(),
               build=functools.partial(training.build, config),
               batches=functools.partial(training.batches, config, False),
@@ -40,7 +42,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         dataclasses.replace(gathered, section="oaa"),
         *(_plus_stages(config, splits) if config.plus else []),
         *proxy_label_stages(pseudo, config.label_rule, config.pseudo, source="maps" if config.plus else "accumulated",
-                            saliency=config.data.saliency),
+                            saliency=saliency_maps(config.data)),
         *segmenter_rounds(config, splits),
     ]
 
