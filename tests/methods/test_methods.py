@@ -46,6 +46,7 @@ SHAPES = {
     "oaa": ("oaa", {}, "oaa cam cam_masks accumulated oaa_plus maps labels pseudo" + END),
     "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
     "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
+    "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "retrain": ("retrain", {}, "labels" + END),
 }
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
@@ -99,6 +100,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
     ("oaa", {"oaa": "", "cam": "oaa", "accumulated": "oaa", "oaa_plus": "accumulated", "maps": "oaa_plus",
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
+    ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
               "segmenter_2": "pseudo segmenter", "pseudo_2": "segmenter_2 pseudo"})])

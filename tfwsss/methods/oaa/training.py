@@ -51,7 +51,7 @@ def build(config: Config, context: Context, inputs: Inputs, images: ImageSet) ->
     """
     settings = config.oaa
     model = _built(settings, settings, images)
-    seen = _step(settings, settings)
+    seen = _at_once(settings, settings)
     an_epoch = steps_per_epoch(images, seen) * seen
     memory = AttentionMemory(settings.joined_by, settings.accepted_by, _first_visit(settings, images, seen, an_epoch),
                              settings.quantised, latest=settings.drop > 0)
@@ -71,7 +71,7 @@ def _first_visit(settings: OAASettings, images: ImageSet, seen: int, an_epoch: i
     return (len(images.names) - 1) // seen * seen + 1                 # as many as there are images, less one
 
 
-def _step(settings: AttentionFitSettings, frame: OAASettings) -> int:
+def _at_once(settings: AttentionFitSettings, frame: OAASettings) -> int:
     """Returns how many images the network sees at once."""
     return settings.batch_size if frame.square else 1
 
@@ -90,11 +90,11 @@ def _built(settings: AttentionFitSettings, first: OAASettings, images: ImageSet,
 def _optimizer(settings: AttentionFitSettings, first: OAASettings, model: OAA,
                images: ImageSet) -> keras.optimizers.Optimizer:
     """Returns the optimiser; where images are seen one by one it gathers the gradients of a batch of them."""
-    steps = steps_per_epoch(images, _step(settings, first))
+    steps = steps_per_epoch(images, _at_once(settings, first))
     heads = HEADS if settings.backbone.name == "vgg16" else HEADS[:1]
     rate = StepDecay(settings.learning_rate, settings.decay_epochs, steps) if settings.decay_epochs else None
     return make_optimizer(settings, model, steps, heads, ("*",) if settings.decay_all else DECAYED, rate,
-                          settings.batch_size // _step(settings, first), nesterov=settings.nesterov,
+                          settings.batch_size // _at_once(settings, first), nesterov=settings.nesterov,
                           rate_outside=settings.rate_outside)
 
 
@@ -132,7 +132,7 @@ def batches(config: Config, plus: bool, context: Context, inputs: Inputs, images
         One stream of `tf.data` batches up to the last epoch.
     """
     settings = config.oaa_plus if plus else config.oaa
-    return framed_batches(images, config.oaa.frame, batch_size=_step(settings, config.oaa), mirror=settings.mirror,
+    return framed_batches(images, config.oaa.frame, batch_size=_at_once(settings, config.oaa), mirror=settings.mirror,
                           colours=settings.jitter, drop=0.0 if plus else config.oaa.drop, seed=context.seed,
                           epochs=settings.epochs, initial_epoch=first,
                           attention=_targets(inputs["accumulated"], images.num_classes) if plus else None)
@@ -175,7 +175,7 @@ def callbacks(config: Config, plus: bool, context: Context, run: Path, model: OA
         return {**maps, "gathered": strongest(gathered)[1]}, {**masks, "gathered mask": strongest_mask(gathered)}
 
     settings = config.oaa_plus if plus else config.oaa
-    seen = settings.model_copy(update={"batch_size": _step(settings, config.oaa)})
+    seen = settings.model_copy(update={"batch_size": _at_once(settings, config.oaa)})
     shown = fit_callbacks("oaa_plus" if plus else "oaa", context, seen, run, images, panel)
     return shown if plus else [GatheringLogs(model.watch.memory, images), *shown]
 
