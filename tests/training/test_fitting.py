@@ -96,3 +96,21 @@ def test_images_with_a_file_of_an_earlier_stage_can_be_trained_on(tmp_path):
     write_mask(tmp_path / "labels", "image 3", np.zeros((2, 2), np.uint8), images.palette)
     write_mask(tmp_path / "labels", "elsewhere", np.zeros((2, 2), np.uint8), images.palette)
     assert finished_names("labels", "masks", images)({"labels": tmp_path / "labels"}) == {"image 3"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_gradients_of_several_steps_make_one_change(optimizer):
+    """Four images one by one, gathered: the change that their batch makes, decay and all."""
+    settings = FitSettings(optimizer=optimizer, learning_rate=0.1, weight_decay=0.3, head_factor=2.0, bias_factor=3.0)
+    random = np.random.default_rng(0)
+    x, y = (random.normal(size=(8, 1, 1, channels)).astype("float32") for channels in (3, 2))
+    weights = []
+    for at_once, gathered in ((4, 1), (1, 4)):
+        keras.utils.set_random_seed(1)
+        model = network()
+        made = make_optimizer(settings, model, 2 * gathered, ("fc8",), accumulated=gathered)
+        model.compile(made, "mse")
+        model.fit(x, y, batch_size=at_once, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)

@@ -134,6 +134,14 @@ def test_a_training_that_was_cut_off_gathers_what_an_unbroken_one_does(images, t
                 np.testing.assert_array_equal(rest.get(name, label), memory.get(name, label))
 
 
+def test_two_replicas_hide_what_was_found(images, strategy):
+    """Each the images that it sees, by one memory."""
+    settings = {"square": True, "batch_size": 4, "epochs": 3, "accept": "probable", "drop": 1.0}
+    with strategy.scope():
+        memory = fit(build(images, **settings), images, **settings)
+    assert memory.seen == 12 and len(memory) > 2 and memory.latest
+
+
 def test_two_replicas_gather_what_one_does(images, strategy):
     """In each step both halves of the batch; a byte may fall on either side where sums are taken in another order."""
     settings = {"square": True, "batch_size": 4, "epochs": 3, "accept": "probable", "learning_rate": 1e-5}

@@ -14,7 +14,6 @@ from tfwsss.batches.frames import framed_batches
 from tfwsss.batches.streams import steps_per_epoch
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
 from tfwsss.methods.oaa.config import AttentionFitSettings, Config, LookSettings, OAASettings
 from tfwsss.models.oaa import OAA, attention_network
@@ -171,22 +170,13 @@ def callbacks(config: Config, plus: bool, context: Context, run: Path, model: OA
         maps, masks = strongest_panel(found["position_logits"])
         if plus:
             return {"OAA+": maps["CAM"]}, {"OAA+ mask": masks["CAM mask"]}
-        gathered = _gathered(model.watch.memory, found["position_logits"], name)
-        return {**maps, "gathered": strongest(gathered)[1]}, {**masks, "gathered mask": strongest_mask(gathered)}
+        gathered = strongest_panel(_gathered(model.watch.memory, found["position_logits"], name))
+        return {**maps, "gathered": gathered[0]["CAM"]}, {**masks, "gathered mask": gathered[1]["CAM mask"]}
 
     settings = config.oaa_plus if plus else config.oaa
     seen = settings.model_copy(update={"batch_size": _at_once(settings, config.oaa)})
     shown = fit_callbacks("oaa_plus" if plus else "oaa", context, seen, run, images, panel)
     return shown if plus else [GatheringLogs(model.watch.memory, images), *shown]
-
-
-def strongest_mask(cam: Scores) -> np.ndarray:
-    """Returns the mask that class maps give under the panels' threshold.
-
-    Args:
-        cam: class maps of an image.
-    """
-    return strongest_panel(cam)[1]["CAM mask"]
 
 
 def _gathered(memory: AttentionMemory, found: Scores, name: str) -> Scores:
