@@ -215,8 +215,8 @@ def test_every_method_has_its_parts(images, name):
     method = methods.get(name)
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
-        {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "oaa": (True, True),
-         "retrain": (False, False)}[name]
+        {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
+         "oaa": (True, True), "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")

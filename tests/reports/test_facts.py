@@ -10,6 +10,7 @@ from tests.support.fake_run import (
     fake_run,
     image_set,
     loads,
+    write_maps,
     write_pseudo,
     write_stage,
 )
@@ -156,3 +157,13 @@ def test_saliency_made_by_the_run_is_told_and_shown(run):
     assert [list(row.pictures)[:3] for row in rows] == [["image", "saliency", "cam"]] * len(rows)
     assert {row.name for row in rows if row.pictures["saliency"]} == {"image 0", "image 1", "image 2"}
     assert "saliency" not in facts["scored"] and facts["unread"] == []
+
+
+def test_parts_of_a_stage_are_columns_beside_it(run):
+    """What they are not made of is an empty place."""
+    write_maps(run / "cam" / "parts" / "by reference 1", image_set(run / "data").subset(["image 1"]))
+    facts = gather(run)
+    rows = facts["galleries"][0]["rows"]
+    assert all(list(row.pictures)[1:3] == ["cam", "cam, by reference 1"] for row in rows)
+    assert [row.name for row in rows if row.pictures["cam, by reference 1"]] == ["image 1"]
+    assert set(facts["scored"]) == set(gather(run)["scored"]) and "cam, by reference 1" not in facts["scored"]

@@ -15,6 +15,7 @@ from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.errors import UserError
 from tfwsss.inference.decide.co_attention import merged_maps, reference_maps
 from tfwsss.models.mcis import MCIS, feature_network, pair_network
+from tfwsss.runs.shown import part_folders, shown_names
 from tfwsss.runs.stage import Context
 from tfwsss.steps.co_attention_maps import CoAttentionSettings, co_attention_maps, co_attention_stage, read_kept
 
@@ -159,3 +160,16 @@ def test_sides_of_the_other_views():
     assert CoAttentionSettings(self_views=False).edges(4) == {}
     with pytest.raises(pydantic.ValidationError, match="seen beside nothing; set references to 1 or more"):
         CoAttentionSettings(references=0, self_views=False)
+
+
+def test_maps_by_each_reference_are_kept_of_the_images_that_are_shown(model, images, tmp_path):
+    run_stage(model, images, tmp_path)
+    parts = part_folders(tmp_path / "maps")
+    assert list(parts) == ["by reference 1", "by reference 2"]
+    maps = co_attention_maps(model, SETTINGS, images)
+    for name in shown_names(images, images.names):
+        seen = {key: each[0] for key, each in maps.see(images.read_image(name)[None]).items()}
+        for place, planes in maps.apart(seen, name, images.labels[name]).items():
+            kept = read_scores(parts[f"by reference {place}"], name)
+            assert tuple(kept.classes) == images.labels[name] and kept.size == (24, 32)
+            np.testing.assert_allclose(kept.scores, planes, rtol=2e-3, atol=1e-3)

@@ -9,6 +9,7 @@ from tfwsss.runs.stage import Context
 from tfwsss.settings.sections import TensorBoardSettings
 from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.progress import TrainingProgress
+from tfwsss.training.schedules import StepDecay
 from tfwsss.training.tensorboard import Panels, TensorBoardLogs
 
 
@@ -46,6 +47,16 @@ def test_no_bias_to_hasten():
         assert found.get_config()["multipliers"] == {"fc8": 10.0}
     normed = keras.Model(bare.input, keras.layers.GroupNormalization(2)(bare.output))
     assert make_optimizer(settings, normed, 5, ("fc8",)).get_config()["multipliers"] == {"fc8": 10.0, "beta": 2.0}
+
+
+def test_another_schedule_and_another_rule_of_momentum():
+    """The latter of stochastic gradient descent alone."""
+    rate, own = StepDecay(0.5, (1,), 3), {"nesterov": True, "rate_outside": True}
+    found = make_optimizer(FitSettings(momentum=0.8), network(), 3, ("fc8",), decayed=("*",), rate=rate, **own)
+    assert found._learning_rate is rate and {key: found.get_config()[key] for key in own} == own
+    assert found.get_config()["decayed"] == ["*"]
+    other = make_optimizer(FitSettings(optimizer="adam"), network(), 3, ("fc8",), rate=rate, **own)
+    assert other._learning_rate is rate and type(other).__name__ == "Adam"
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])

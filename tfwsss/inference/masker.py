@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -74,6 +74,7 @@ class Masker:
         crf: what sharpens.
         others: networks that `decide` calls.
         further: looks whose maps are added to the network's; they cover the same of an image.
+        carried: what goes along beside the networks' weights, in numbers by name, for people to read.
     """
 
     network: keras.Model
@@ -84,6 +85,7 @@ class Masker:
     crf: CRF
     others: tuple[keras.Model, ...] = ()
     further: tuple[Look, ...] = ()
+    carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def looks(self) -> tuple[Look, ...]:

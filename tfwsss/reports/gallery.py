@@ -41,24 +41,6 @@ class Row:
     iou: float | None
 
 
-def spread(names: Sequence[str], count: int) -> list[str]:
-    """Picks names at equal distances, so that every part of the data is seen and a new run shows the same.
-
-    Args:
-        names: names in their order.
-        count: how many to pick.
-
-    Returns:
-        At most `count` names in their order.
-
-    Example:
-    >>> spread(["a", "b", "c", "d", "e"], 3)
-    ['a', 'c', 'e']
-    """
-    places = np.unique(np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int))
-    return [names[place] for place in places] if names else []
-
-
 def rows(stages: Mapping[str, tuple[str, Path]], images: ImageSet, names: Sequence[str]) -> tuple[list[Row], list[str]]:
     """Draws images through the stages.
 

@@ -10,7 +10,7 @@ import pydantic
 
 from tfwsss.artefacts.files import reading, write_atomically
 from tfwsss.artefacts.models import load_model
-from tfwsss.artefacts.scores import Scores
+from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.co_attention import CoAttentionMaps, CoAttentionNetworks
@@ -19,6 +19,7 @@ from tfwsss.inference.see import stride_of
 from tfwsss.inference.views import Squares
 from tfwsss.logs import LOG
 from tfwsss.models.mcis import MCIS, feature_network, pair_network, view_network
+from tfwsss.runs.shown import PARTS, shown_names
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 
@@ -96,7 +97,8 @@ def co_attention_stage(name: str, images: ImageSet, settings: CoAttentionSetting
     """Makes the stage that writes class maps by co-attention, merged, in bytes.
 
     The features of some references of each class are kept beside them in
-    `references.npy`: they go with the network wherever it makes masks.
+    `references.npy`: they go with the network wherever it makes masks. Of the images
+    that a report shows, `parts/` holds the maps by each reference.
 
     Args:
         name: of the stage.
@@ -113,10 +115,25 @@ def co_attention_stage(name: str, images: ImageSet, settings: CoAttentionSetting
         if settings.references and not (inputs[name] / KEPT).is_file():
             np.save(buffer := io.BytesIO(), maps.kept())
             write_atomically(inputs[name] / KEPT, buffer.getvalue())
+        if settings.references:
+            _write_apart(inputs[name] / PARTS, maps, images, names)
         return maps.scores(images, names)
 
     stage = infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)
     return dataclasses.replace(stage, settings={**stage.settings, "training": training.fingerprint()})
+
+
+def _write_apart(folder: Path, maps: CoAttentionMaps, images: ImageSet, names: Sequence[str]) -> None:
+    """Writes the class maps by each reference of the images that a report shows, where they are still to be made."""
+    for name in sorted(set(shown_names(images, images.names)) & set(names)):
+        try:
+            image = images.read_image(name)
+        except ImageFault:
+            continue                                                      # told where its maps are made
+        labels = images.labels[name]
+        seen = {key: each[0] for key, each in maps.see(image[None]).items()}
+        for place, planes in maps.apart(seen, name, labels).items():
+            write_scores(folder / f"by reference {place}", name, Scores(np.array(labels), planes, image.shape[:2]))
 
 
 def read_kept(folder: Path) -> np.ndarray:

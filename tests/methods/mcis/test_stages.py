@@ -17,9 +17,9 @@ def images(tmp_path_factory) -> ImageSet:
     return image_set(tmp_path_factory.mktemp("data"))
 
 
-def made(images, pseudo=None, **values) -> dict[str, Stage]:
+def made(images, others=None, **values) -> dict[str, Stage]:
     settings = reading.build(Config, {"method": "mcis", **values}, "test")
-    return {stage.name: stage for stage in stages(settings, Splits(images, pseudo or images, None))}
+    return {stage.name: stage for stage in stages(settings, Splits(images, others or images, None))}
 
 
 def test_the_stages_of_the_built_in_set(images):

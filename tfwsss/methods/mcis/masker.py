@@ -55,11 +55,15 @@ def masker(config: Config, run: Path) -> Masker:
     """
     model = load_model(config.given.get("mcis", run / "mcis"), MCIS)
     networks = co_attention_networks(model, config.maps)
-    kept = reference_set(read_kept(config.given.get("maps", run / "maps"))) if config.maps.references else None
+    kept, carried = None, {}
+    if config.maps.references:
+        features = read_kept(config.given.get("maps", run / "maps"))
+        kept = reference_set(features)
+        carried = {"references of each class": features.shape[1], "MiB of features": round(features.nbytes / 2**20, 1)}
     rule = functools.partial(decide_by_co_attention, networks.pairs, kept, config.maps.corners_aligned,
                              proxy_label_rule(config.labels, run))
     first, *further = networks.looks
     others = (networks.pairs,) if kept is None else (networks.pairs, kept)
     return Masker(first.network, 1 + first.network.output["cam"].shape[-1], first.view,
                   functools.partial(likely_by_logits, "cam"), rule, proxy_label_crf(config.labels, config.pseudo),
-                  others, tuple(further))
+                  others, tuple(further), carried)
