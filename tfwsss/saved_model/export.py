@@ -64,7 +64,8 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
     signatures = Signatures(masker, record["classes"], voc_palette(), limit).all()
     with publishing(model, version) as folder:
         LOG.info("export: writes the graph and its weights")
-        write_saved_model(folder, signatures, [masker.network, *masker.others], record["classes"])
+        networks = [*(look.network for look in masker.looks), *masker.others]
+        write_saved_model(folder, signatures, networks, record["classes"])
         requests = write_warm_up(folder, model.resolve().name, len(record["classes"]) - 1)
         if not requests:
             LOG.warning("export: no requests for warming up, since tensorflow-serving-api is not installed; "
