@@ -17,8 +17,12 @@ $(VENV)/.installed: pyproject.toml setup.py
 demo: venv  ## train ICD on the built-in data set, to pseudo labels and a report
 	$(BIN)/python -m tfwsss.train --method icd --run runs/demo
 
+# In parts, since a process keeps much of what TensorFlow once needed: new ones start small.
+PARTS = tests/[a-l]*/ tests/[m-r]*/ tests/[s-z]*/ tests/test_*.py
+
 test: venv  ## every test but the slow ones, in two processes
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	failed=0; for part in '$(subst $() ,' ',$(PARTS))'; do \
+	  $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $$part || failed=1; done; exit $$failed
 
 test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow

@@ -11,6 +11,7 @@ stages have no published times.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -24,13 +25,15 @@ import tensorflow as tf  # noqa: E402
 
 from tfwsss.artefacts.scores import Scores  # noqa: E402
 from tfwsss.backbones.build import build_backbone  # noqa: E402
+from tfwsss.inference.decide.walk import decide_by_walk  # noqa: E402
+from tfwsss.inference.kept import KeptRule  # noqa: E402
 from tfwsss.layers.random_walk import RandomWalk  # noqa: E402
-from tfwsss.methods.affinitynet.stages import WalkSettings  # noqa: E402
 from tfwsss.models.affinity import AffinityNet  # noqa: E402
 from tfwsss.models.classifier import Classifier, class_maps  # noqa: E402
 from tfwsss.settings.sections import CRFSettings  # noqa: E402
-from tfwsss.steps.confident_labels import sure_labels  # noqa: E402
-from tfwsss.steps.random_walk import build_walker, walked  # noqa: E402
+from tfwsss.steps.confident_labels import sure_pixels, two_marginals  # noqa: E402
+from tfwsss.steps.crf import crf_from_scores  # noqa: E402
+from tfwsss.steps.random_walk import WalkSettings, build_walker  # noqa: E402
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 DENSE_WALK = 2.31                                               # seconds, original program, 56 x 56 positions
@@ -87,7 +90,8 @@ def stages(name, side):
     affinity = AffinityNet(build_backbone(name, **form, **wide), group_norm=bool(form))
     affinity.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=False)
     walker = build_walker(affinity, WalkSettings())
-    image, cam = picture(side, side), blobs(side, side, 2)
+    spread = KeptRule(functools.partial(decide_by_walk, walker, 16.0, 1), ("cam",), image=True)
+    image, cam, crf = picture(side, side), blobs(side, side, 2), crf_from_scores(CRFSettings())
     grid = -(-side // walker.stride)
     mask = {"mask": RANDOM.integers(0, 3, (1, grid, grid)).astype("int32")}
     planes, affinities = (tf.constant(RANDOM.uniform(0, 1, (1, grid, grid, count)).astype("float32"))
@@ -98,9 +102,10 @@ def stages(name, side):
     return {
         "classifier, training step": (lambda: classifier.train_on_batch(x, tags), 3 * work),
         "class maps, 4 scales, mirrored": (lambda: [network.predict_on_batch(pair) for pair in pairs], passes * work),
-        "labels, two CRFs, 2 classes": (lambda: sure_labels(image, cam, 4.0, 32.0, CRFSettings()), None),
+        "labels, two CRFs, 2 classes": (
+            lambda: sure_pixels(two_marginals(image, cam, (4.0, 32.0), 1, crf), cam.classes), None),
         "affinity, training step": (lambda: affinity.train_on_batch(x, mask), 3 * work),
-        "affinities and walk, 2 classes": (lambda: walked(walker, image, cam, 16.0), work),
+        "affinities and walk, 2 classes": (lambda: spread({"cam": cam}, image), work),
         "walk alone, 21 planes": (lambda: walk(planes, affinities).numpy(), None),
     }
 

@@ -29,12 +29,14 @@ def strategy():
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
-    """A function of a method's name to the folder of `journeys.make`, which the tests of all files share."""
+    """A function of a method's name to the folder of `journeys.make`, which all tests share and only read."""
     import functools
 
     from tests.support import journeys
 
-    return functools.cache(lambda method: journeys.make(tmp_path_factory.mktemp("my photos"), method))
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return functools.cache(lambda method: journeys.shared(base / "my photos", method))
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 import tfwsss
 from tests.support.patience import until
 from tests.support.served import ask
-from tests.support.tiny_run import Answer, ended, start
+from tests.support.tiny_run import Answer, ended, refused, start
 from tests.support.untrained import CLASSES, untrained_run
 from tfwsss import export
 from tfwsss.saved_model import export as exporting
@@ -40,12 +40,6 @@ def call(capsys):
 def untried(monkeypatch):
     """Leaves out the trial in another process, for what others test."""
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
-
-
-def refused(answer, words: str) -> None:
-    """Asserts that the command ended with one line that holds these words."""
-    assert answer.code == 2 and answer.out == "" and "Traceback" not in answer.err
-    assert len(answer.errors) == 1 and words in answer.errors[0], answer.err
 
 
 def test_the_command(call, run, tmp_path):

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, times, train, write_config
+from tests.support.tiny_run import (
+    ODD_NAMES,
+    call,
+    contents,
+    draw_tiny_folder,
+    ended,
+    refused,
+    start,
+    times,
+    train,
+    write_config,
+)
 from tfwsss.errors import UserError
 from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
@@ -21,12 +32,6 @@ def base(tmp_path_factory) -> Path:
     write_config(base / "config.yaml", draw_tiny_folder(base / "data", ODD_NAMES), icd={"epochs": 1})
     assert train("--config", base / "config.yaml", "--run", base / "run").code == 0
     return base
-
-
-def refused(answer, words: str) -> None:
-    """Asserts that a command ended with one line that holds these words."""
-    assert answer.code == 2 and answer.out == "" and "Traceback" not in answer.err
-    assert len(answer.errors) == 1 and words in answer.errors[0], answer.err
 
 
 def test_train_refuses_two_methods(tmp_path):

@@ -3,7 +3,7 @@ import typing
 import pytest
 
 from tfwsss.backbones.build import build_backbone
-from tfwsss.backbones.facts import FACTS, FORM_FACTS, GREY, BackboneFacts, BackboneName, facts_of, mean_colour
+from tfwsss.backbones.facts import FACTS, FORM_FACTS, GREY, BackboneFacts, BackboneName, facts_of
 
 WIDTH = 1 / 32
 
@@ -13,7 +13,7 @@ def test_settings_can_name_every_backbone_and_no_other():
 
 
 def test_an_unknown_network_has_no_facts_of_its_own():
-    assert facts_of("mine") == BackboneFacts() and mean_colour("mine") == (GREY, GREY, GREY)
+    assert facts_of("mine") == BackboneFacts() and facts_of("mine").colour == (GREY, GREY, GREY)
     assert facts_of("mine").output_stride(32) == 32
 
 

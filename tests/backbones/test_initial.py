@@ -50,21 +50,29 @@ def test_older_layout(tmp_path):
 
 @pytest.fixture(scope="module")
 def keras_vgg16(tmp_path_factory):
-    """Keras' own VGG-16 with its dense layers (for 96 pixels, and units thinned from 4096), and its file."""
+    """Keras' own VGG-16 with its dense layers, for 96 pixels: a function to arrays of a layer, its file."""
     model = keras.applications.VGG16(include_top=True, weights=None, input_shape=(96, 96, 3), classes=2)
     path = tmp_path_factory.mktemp("keras") / "vgg16.weights.h5"
     model.save_weights(path)
-    return {layer.name: layer.get_weights() for layer in model.layers}, path
+    np.savez(path.with_suffix(".npz"), **{f"{layer.name}/{i}": value for layer in model.layers
+                                          for i, value in enumerate(layer.get_weights())})
+    counts = {layer.name: len(layer.weights) for layer in model.layers}
+
+    def arrays_of(name: str) -> list[np.ndarray]:
+        with np.load(path.with_suffix(".npz")) as kept:
+            return [kept[f"{name}/{i}"] for i in range(counts[name])]
+
+    return arrays_of, tuple(counts), path
 
 
 @pytest.mark.parametrize("form", ["mcis", "oaa"])
 def test_keras_vgg16_fills_the_trunk_where_there_is_no_fc6(keras_vgg16, form):
-    theirs, path = keras_vgg16
+    theirs, _, path = keras_vgg16
     ours = vgg16(form=form)
     assert {left.split("/")[0] for left in load_initial(ours, path)} == {"extra1", "extra2", "extra3"}
-    first = theirs["block1_conv1"][0]
+    first = theirs("block1_conv1")[0]
     np.testing.assert_array_equal(ours.get_layer("conv1_1").kernel, first[:, :, ::-1] if form == "mcis" else first)
-    np.testing.assert_array_equal(ours.get_layer("conv5_3").kernel, theirs["block5_conv3"][0])
+    np.testing.assert_array_equal(ours.get_layer("conv5_3").kernel, theirs("block5_conv3")[0])
 
 
 def test_a_file_of_the_whole_form_fills_its_own_layers_too(tmp_path):
@@ -76,30 +84,30 @@ def test_a_file_of_the_whole_form_fills_its_own_layers_too(tmp_path):
 
 @pytest.mark.parametrize("form", ["icd", "affinitynet"])
 def test_keras_vgg16_fills_ours_with_its_dense_layers_thinned(keras_vgg16, form):
-    theirs, path = keras_vgg16
+    theirs, _, path = keras_vgg16
     ours = vgg16(form=form)
     assert load_initial(ours, path) == ()
-    ours = {layer.name: layer.get_weights() for layer in ours.layers}
+    ours = {layer.name: layer for layer in ours.layers}
     for name, other in (("conv1_1", "block1_conv1"), ("conv4_2", "block4_conv2"), ("conv5_3", "block5_conv3")):
-        kernel = theirs[other][0]
+        kernel = theirs(other)[0]
         turned = name == "conv1_1" and form == "icd"           # which sees red first
-        np.testing.assert_array_equal(ours[name][0], kernel[:, :, ::-1] if turned else kernel)
-    np.testing.assert_array_equal(ours["fc6"][0], theirs["fc1"][0].reshape(3, 3, 512, 4096)[..., :4093:4])
-    np.testing.assert_array_equal(ours["fc7"][0][0, 0], theirs["fc2"][0][:4093:4, :4093:4])
+        np.testing.assert_array_equal(ours[name].kernel, kernel[:, :, ::-1] if turned else kernel)
+    np.testing.assert_array_equal(ours["fc6"].kernel, theirs("fc1")[0].reshape(3, 3, 512, 4096)[..., :4093:4])
+    np.testing.assert_array_equal(np.asarray(ours["fc7"].kernel)[0, 0], theirs("fc2")[0][:4093:4, :4093:4])
     for name, other in (("fc6", "fc1"), ("fc7", "fc2")):
-        np.testing.assert_array_equal(ours[name][1], theirs[other][1][:4093:4])
+        np.testing.assert_array_equal(ours[name].bias, theirs(other)[1][:4093:4])
 
 
 def test_imagenet_asks_keras_for_the_dense_layers_too(keras_vgg16, monkeypatch):
-    layers = [types.SimpleNamespace(name=name, get_weights=lambda values=values: values)
-              for name, values in keras_vgg16[0].items()]
+    theirs, names, _ = keras_vgg16
+    layers = [types.SimpleNamespace(name=name, get_weights=lambda name=name: theirs(name)) for name in names]
     asked = []
     monkeypatch.setattr(keras.applications, "VGG16",
                         lambda **settings: asked.append(settings) or types.SimpleNamespace(layers=layers))
     ours = vgg16(head_channels=8)
     assert load_initial(ours, "imagenet") == ()
     assert asked == [{"include_top": True, "weights": "imagenet", "input_shape": (224, 224, 3)}]
-    np.testing.assert_array_equal(ours.get_layer("fc7").get_weights()[1], keras_vgg16[0]["fc2"][1][:4096:585])
+    np.testing.assert_array_equal(ours.get_layer("fc7").get_weights()[1], theirs("fc2")[1][:4096:585])
 
 
 @pytest.mark.parametrize("depth", [50, 101])

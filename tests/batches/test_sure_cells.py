@@ -93,3 +93,22 @@ def test_marginals_of_another_image_are_refused():
     picture = tf.io.encode_png(tf.zeros((14, 5, 1), tf.uint16))
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_marginals(picture, [4, 5])
+
+
+@pytest.mark.parametrize(("shape", "size", "message"), [
+    ((8, 6), [4, 5], "not as wide"), ((8, 3), [4, 6], "not as wide"), ((14, 5), [4, 5], "no planes"),
+    ((8, 5), [3, 5], "no planes")])
+def test_planes_of_another_size_are_refused_in_a_graph(shape, size, message):
+    """Also where the number of values would do: 8 rows of 3 are 4 of 6."""
+    decode = tf.function(decode_marginals, input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        decode(tf.io.encode_png(tf.zeros((*shape, 1), tf.uint16)), tf.constant(size))
+    assert decode(tf.io.encode_png(tf.zeros((8, 5, 1), tf.uint16)), tf.constant([4, 5])).shape == (4, 5, 2)
+
+
+@pytest.mark.parametrize(("classes", "tags"), [(1, [1.0, 1.0]), (2, [0.0, 1.0]), (0, [1.0, 0.0]), (2, [0.0, 0.0])])
+def test_marginals_of_other_classes_are_refused(classes, tags):
+    graph = tf.function(lambda planes, tags: sure_cells(planes, tags, 8), input_signature=[
+        tf.TensorSpec((None, None, None)), tf.TensorSpec((2,))])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not of the classes of their image"):
+        graph(stacked(drawn(1 + classes, 8, 16)), tf.constant(tags))

@@ -74,6 +74,17 @@ def test_padding():
     assert graph.pad(tf.constant([[7]], tf.uint8), 1, 2, IGNORE).numpy().tolist() == [[7, 255]]
 
 
+@pytest.mark.parametrize("count", [(), (2,)])
+@pytest.mark.parametrize("size", [(4, 5), (2, 3), (2, 6)])
+def test_filling_up(count, size):
+    """Below and on the right, of one image and of a batch, in the image's type."""
+    image = np.full((*count, 2, 3, 3), 9, np.uint8)
+    filled = graph.fill(tf.constant(image), *size, (1.0, 2.0, 3.0)).numpy()
+    assert filled.shape == (*count, *size, 3) and filled.dtype == np.uint8
+    assert (filled[..., :2, :3, :] == 9).all()
+    assert (filled[..., 2:, :, :] == [1, 2, 3]).all() and (filled[..., :, 3:, :] == [1, 2, 3]).all()
+
+
 def test_crop_positions_are_all_equally_likely():
     draws = np.random.default_rng(0).random((4000, 2)).astype(np.float32)
     counts = np.zeros((3, 5))

@@ -1,3 +1,7 @@
+"""Resizing in the graph, against Pillow."""
+
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,21 +9,42 @@ from PIL import Image
 
 from tfwsss.data.pillow_resize import resize_as_pillow
 
-SIZES = [(256, 256), (192, 192), (512, 512), (64, 64), (1, 1), (3, 200), (375, 500), (100, 101), (187, 250), (37, 999)]
+RANDOM = np.random.default_rng(0)
+NOISE = RANDOM.integers(0, 256, (31, 44, 3)).astype(np.uint8)
+EDGES = (NOISE > 127).astype(np.uint8) * 255                        # the cubic overshoots on both ends of the bytes
+SIZES = [(62, 88), (16, 22), (46, 66), (1, 1), (31, 90), (7, 44), (31, 44), (15, 132), (93, 11), (5, 6)]
+LARGE = [(256, 256), (192, 192), (512, 512), (64, 64), (1, 1), (3, 200), (375, 500), (100, 101), (187, 250), (37, 999)]
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "cubic": Image.Resampling.BICUBIC}
+BOTH = pytest.mark.parametrize("kernel", FILTERS)
 
 
-def pillow(image, size):
-    """One axis at a time: releases from 13 on choose which one first, those of the published programs do not."""
+def pillow(image, size, kernel: str = "bilinear"):
+    """Columns first: releases from 13 on choose which axis comes first, those of the published programs do not."""
     for step in ((size[1], image.shape[0]), size[::-1]):
-        image = np.array(Image.fromarray(image).resize(step, Image.Resampling.BILINEAR))
+        image = np.array(Image.fromarray(image).resize(step, FILTERS[kernel]))
     return image
 
 
+def in_a_graph(kernel: str, *shape):
+    return tf.function(functools.partial(resize_as_pillow, kernel=kernel), autograph=False, input_signature=[
+        tf.TensorSpec(shape, tf.uint8), tf.TensorSpec((2,), tf.int32)])
+
+
+@BOTH
+@pytest.mark.parametrize("image", [NOISE, EDGES], ids=["noise", "edges"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_grey_level_is_that_of_pillow(image, size, kernel):
+    found = resize_as_pillow(image, size, kernel)
+    assert found.dtype == tf.uint8
+    np.testing.assert_array_equal(found, pillow(image, size, kernel))
+
+
+@BOTH
 @pytest.mark.parametrize("source", [(375, 500), (100, 101), (500, 333), (1, 1), (2, 7), (256, 256)])
-def test_every_pixel_is_pillows(source):
+def test_every_pixel_of_photographs_is_pillows(source, kernel):
     image = np.random.default_rng(0).integers(0, 256, (*source, 3)).astype(np.uint8)
-    for size in SIZES:
-        np.testing.assert_array_equal(resize_as_pillow(image, size), pillow(image, size), err_msg=str(size))
+    for size in LARGE:
+        np.testing.assert_array_equal(resize_as_pillow(image, size, kernel), pillow(image, size, kernel), str(size))
 
 
 @pytest.mark.parametrize("side", [192, 256, 512])
@@ -29,18 +54,31 @@ def test_squares_of_photographs_are_those_of_one_call(side):
     np.testing.assert_array_equal(resize_as_pillow(image, (side, side)), whole)
 
 
-def test_extremes_and_flat_images_keep_their_values():
-    for value in (0, 1, 127, 254, 255):
+@BOTH
+def test_extremes_and_flat_images_keep_their_values(kernel):
+    for value in (0, 1, 127, 200, 254, 255):
         image = np.full((37, 53, 3), value, np.uint8)
-        assert (resize_as_pillow(image, (16, 100)).numpy() == value).all()
+        assert (resize_as_pillow(image, (16, 100), kernel).numpy() == value).all()
+        assert (resize_as_pillow(image[:5, :6], (9, 3), kernel).numpy() == value).all()
     stripes = np.uint8(np.indices((64, 64)).sum(0) % 2 * 255)[..., None].repeat(3, -1)
     for size in ((31, 33), (65, 63), (32, 128)):
-        np.testing.assert_array_equal(resize_as_pillow(stripes, size), pillow(stripes, size))
+        np.testing.assert_array_equal(resize_as_pillow(stripes, size, kernel), pillow(stripes, size, kernel))
 
 
-def test_batches_and_unknown_sizes_in_a_graph():
-    images = np.random.default_rng(1).integers(0, 256, (2, 41, 29, 3)).astype(np.uint8)
-    graph = tf.function(resize_as_pillow, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8),
-                                                           tf.TensorSpec((2,), tf.int32)])
-    found = graph(images, tf.constant((30, 58)))
-    np.testing.assert_array_equal(found, np.stack([pillow(image, (30, 58)) for image in images]))
+@BOTH
+def test_batches_and_unknown_sizes_in_a_graph(kernel):
+    """Compiled once for batches of any size, as class maps of whole images need it."""
+    graph = in_a_graph(kernel, None, None, None, 3)
+    for rows, columns in ((31, 44), (1, 9), (50, 1), (17, 60), (1, 1), (41, 29)):
+        images = RANDOM.integers(0, 256, (2, rows, columns, 3)).astype(np.uint8)
+        for factor in (0.5, 0.75, 1.5, 2.0):
+            size = (max(1, round(rows * factor)), max(1, round(columns * factor)))
+            for image, found in zip(images, graph(images, size).numpy(), strict=True):
+                np.testing.assert_array_equal(found, pillow(image, size, kernel))
+
+
+@BOTH
+def test_the_number_of_channels_stays_known_in_a_graph(kernel):
+    """What changes colours afterwards takes them apart."""
+    concrete = in_a_graph(kernel, None, None, 3).get_concrete_function()
+    assert concrete.output_shapes.as_list() == [None, None, 3]

@@ -127,6 +127,19 @@ def test_a_second_survey_decodes_only_what_changed(tmp_path, monkeypatch):
     assert survey(images, tmp_path / "run")[0] == usable
 
 
+def test_copies_of_another_folder_in_their_place(tmp_path):
+    """Two photographs of one name, both converted, looked at in turn: the copy is always that of the one asked for."""
+    names = {"monday": np.full((4, 5, 4), 60, np.uint8), "tuesday": np.full((5, 4, 4), 90, np.uint8)}
+    sets = {}
+    for name, pixels in names.items():
+        Image.fromarray(pixels).save(buffer := io.BytesIO(), "PNG")
+        sets[name] = data_set(tmp_path / name, {"a.png": buffer.getvalue()})
+    for name in ("monday", "tuesday", "monday", "monday", "tuesday"):
+        usable, _ = survey(sets[name], tmp_path / "run")
+        assert usable.images["a"] == tmp_path / "run" / "images" / "a.png"
+        np.testing.assert_array_equal(usable.read_image("a"), reading.read_rgb(sets[name].images["a"]))
+
+
 def test_an_interrupted_survey_keeps_what_it_found(tmp_path, monkeypatch):
     images = data_set(tmp_path / "data", {f"{number}.jpg": jpeg() for number in range(9)})
 

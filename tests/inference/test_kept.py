@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.support.oracles.seeds import strongest_class
 from tests.support.oracles.upsample import upsample
 from tfwsss.artefacts.scores import Scores
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.decide.decision import Decision
 from tfwsss.inference.decide.threshold import decide_by_threshold
 from tfwsss.inference.kept import KeptRule, channels_last, strongest
@@ -78,6 +78,30 @@ def test_maps_on_canvases_of_several_sides_do_not_go_together():
     rule = KeptRule(Noting(), ("cam", "scores"))
     with pytest.raises(UserError, match=r"maps of cam cover \(33, 33\) .*, those of scores \(17, 23\); see images on"):
         rule({"cam": kept(), "scores": kept(covers=None)})
+
+
+@pytest.mark.parametrize("other", [kept((0, 2)), kept((0,)), kept((3, 0)), kept((0, 3), size=(17, 24))])
+def test_maps_of_other_classes_or_another_image_do_not_go_together(other):
+    """Planes would be mixed up without a word."""
+    rule = KeptRule(Noting(), ("cam", "scores"))
+    message = (r"^cow: maps of cam are of classes \[0, 3\] of an image of \(17, 23\), those of scores of classes "
+               rf"\[{', '.join(map(str, other.classes))}\] of \(17, 2[34]\); expected the same")
+    with pytest.raises(ImageFault, match=message):
+        rule({"cam": kept(), "scores": other}, name="cow")
+    assert rule({"cam": kept(), "scores": kept()}, name="cow").shape == (17, 23)
+
+
+@pytest.mark.parametrize("size", [(17, 22), (18, 23), (23, 17)])
+def test_images_and_saliency_of_another_size_do_not_go_with_maps(size):
+    image, saliency = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+    right = np.zeros((17, 23), np.uint8)
+    with pytest.raises(ImageFault, match=rf"^an image: an image of \({size[0]}, {size[1]}\); expected \(17, 23\), as"):
+        KeptRule(Noting(), ("cam",), image=True)({"cam": kept()}, image)
+    rule = KeptRule(Noting(), ("cam",), saliency=True)
+    with pytest.raises(ImageFault, match=rf"^cow: a saliency map of \({size[0]}, {size[1]}\); expected a grey 8-bit "
+                                         r"image of \(17, 23\), as its photograph"):
+        rule({"cam": kept()}, image, saliency, name="cow")
+    assert rule({"cam": kept()}, image, right).shape == (17, 23)         # at the image it does not look
 
 
 @pytest.mark.parametrize("covers", [None, (33, 33)])

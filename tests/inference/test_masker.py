@@ -3,6 +3,7 @@
 The three ways differ by rounding alone; identical ids are asked of 99.99 % of the pixels.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -15,7 +16,7 @@ from tfwsss.artefacts.scores import Scores, read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.co_attention import merged_maps
-from tfwsss.inference.decide.decision import Decision, named_ids, scores_of_all
+from tfwsss.inference.decide.decision import Decision, scores_of_all
 from tfwsss.inference.decide.probability import decide_by_probability
 from tfwsss.inference.kept import KeptRule
 from tfwsss.inference.masker import Masker
@@ -191,6 +192,28 @@ def test_certainty_is_the_largest_score_before_the_crf(maskers, masks, images, k
         assert np.mean(found.mask == masks(key, True)[name]) >= 0.9999
 
 
+def test_a_rule_that_knows_its_certainty_is_not_asked_for_scores(maskers, images):
+    """Else certainty is the largest score; scores that nobody reads are not computed."""
+    masker, size = maskers("threshold"), SIZES[0]
+    named = {"image 0": images.images["image 0"]}
+    one = dataclasses.replace(images, names=("image 0",), images=named)
+
+    def refused():
+        raise AssertionError("scores were computed")
+
+    def decide(scores, certainty, maps, picture, classes):
+        planes = tf.numpy_function(refused, [], tf.float32, stateful=False) if scores is None else scores
+        planes = tf.ensure_shape(planes, (*size, 4))
+        return Decision(planes, tf.zeros(picture.size, tf.int32), certainty)
+
+    given, scores = tf.random.stateless_uniform(size, (1, 2)), tf.random.stateless_uniform((*size, 4), (3, 4))
+    for rule, expected in (((None, given), given), ((scores, None), tf.reduce_max(scores, axis=-1)),
+                           ((scores, given), given)):
+        own = dataclasses.replace(masker, decide=functools.partial(decide, *rule))
+        (_, found), = own.masks(one, one.names, tagged=True, certainty=True)
+        np.testing.assert_array_equal(found.certainty, expected)
+
+
 @pytest.mark.parametrize("tagged", [True, False])
 def test_a_masker_traces_its_rule_once_for_all_sizes(maskers, images, tagged):
     masker, calls = maskers("icd"), []
@@ -213,14 +236,6 @@ def test_pydensecrf_is_asked_where_it_is_set(maskers, images, monkeypatch):
     image = images.read_image("image 0")
     maps = {key: each[0] for key, each in masker.seer(image[None]).items()}
     assert other.answer(maps, tf.constant(image)).mask.shape == image.shape[:2] and len(asked) == len(SIZES)
-
-
-@pytest.mark.parametrize(("classes", "expected"), [([1, 4], [0, 2, 5, 255]), ([0, 1], [0, 1, 2, 255])])
-def test_places_become_ids_and_undecided_stays(classes, expected):
-    decision = Decision(None, tf.constant([[0, 1, 2, 255]]))
-    assert named_ids(decision, tf.constant(classes)).numpy().tolist() == [expected]
-    nothing = Decision(None, tf.constant([[0, 255]]))
-    assert named_ids(nothing, tf.constant([], tf.int32)).numpy().tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("classes", [[0, 2], [3], [0, 1, 2, 3], []])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.whole_images import KERNELS, both, interpolated, near, network, pictures, said
-from tfwsss.data.rescale import scale_image_smoothly
+from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.inference.own_size import see_at_own_size
 from tfwsss.inference.views import OwnSize
 
@@ -14,7 +14,7 @@ def by_hand(image: np.ndarray, view: OwnSize, weights: np.ndarray) -> np.ndarray
     size, passes = image.shape[:2], []
     for scale in view.scales:
         rows, columns = (max(1, round(side * scale)) for side in size)
-        seen = scale_image_smoothly(tf.constant(image), (rows, columns)).numpy()     # Pillow's rule
+        seen = resize_as_pillow(tf.constant(image), (rows, columns), "cubic").numpy()     # Pillow's rule
         ways = both(seen, view.mirror, lambda x: said(x, weights))
         passes.append(np.mean([interpolated(maps, *size, corners=False) for maps in ways], axis=0))
     return np.mean(passes, axis=0)

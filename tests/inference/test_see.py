@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support.whole_images import COLOUR, KERNELS, STRIDE, kernel, network, pictures, written
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference import see as seeing
-from tfwsss.inference.see import Seer, covered, images_at_a_time, see, stride_of
+from tfwsss.inference.see import Seer, check_covers, covered, images_at_a_time, see, stride_of
 from tfwsss.inference.views import Canvas, OwnSize, Resized, Windows
 
 VIEWS = {"canvas": Canvas(60, (1.0, 0.5), True, COLOUR), "own size": OwnSize((1.0, 1.5), True),
@@ -107,3 +107,11 @@ def test_a_network_on_replicas_gives_the_same(kind, strategy):
     assert shared.distribute_strategy.num_replicas_in_sync == 2
     for key, maps in Seer(model_of(kind), VIEWS[kind])(pictures(1, (40, 57))).items():
         np.testing.assert_allclose(found[key], maps, rtol=2.0**-10, atol=1e-5)
+
+
+def test_maps_that_cover_different_parts_of_an_image_are_refused():
+    check_covers({"cam": (33, 33), "scores": (33, 33)})
+    check_covers({"cam": (5, 9)})
+    with pytest.raises(UserError, match=r"maps of a cover \(33, 33\) pixels of an image, those of c \(33, 65\); see "
+                                        r"images on the same canvas: set a.canvas and c.canvas alike"):
+        check_covers({"a": (33, 33), "b": (33, 33), "c": (33, 65)})

@@ -9,7 +9,7 @@ import pytest
 from tests.support.whole_images import pictures, written
 from tfwsss.errors import ImageFault
 from tfwsss.inference import stream
-from tfwsss.inference.stream import batches_by_size, in_threads
+from tfwsss.inference.stream import batches_by_size, in_threads, try_each
 
 WIDE, TALL = (4, 6), (6, 4)
 
@@ -39,6 +39,13 @@ def test_how_many_come_together_is_asked_by_size(tmp_path):
     images = image_set(tmp_path, [WIDE, TALL] * 3)
     found = list(batches_by_size(images, images.names, {WIDE: 3, TALL: 1}.get))
     assert sorted(len(names) for names, _ in found) == [1, 1, 1, 3]
+
+
+def test_the_fullest_batch_goes_first(tmp_path):
+    """A large size of which one image fills a batch does not wait for many small ones."""
+    images = image_set(tmp_path, [WIDE, WIDE, TALL, WIDE, TALL, WIDE])
+    found = [names for names, _ in batches_by_size(images, images.names, {WIDE: 3, TALL: 1}.get)]
+    assert found == [["image 2"], ["image 0", "image 1", "image 3"], ["image 4"], ["image 5"]]
 
 
 def test_what_cannot_be_read_is_a_fault_of_its_own(tmp_path):
@@ -107,6 +114,20 @@ def test_no_more_than_two_items_a_thread_are_taken_ahead(workers):
     for given, item in enumerate(in_threads(lambda item: item, items, workers), 1):
         assert item == given - 1 and len(taken) - given <= 2 * workers
     assert len(taken) == 100
+
+
+def test_images_that_cannot_be_used_are_told_beside_the_others():
+    """In their order; what is no fault of an image is raised."""
+    def work(name: str) -> int:
+        if name == "torn":
+            raise ImageFault("torn.png: cannot be read")
+        return 6 // len(name)
+
+    (first, one), (second, fault), (third, two) = try_each(work, ["cow", "torn", "ox"])
+    assert (first, one, second, third, two) == ("cow", 2, "torn", "ox", 3)
+    assert isinstance(fault, ImageFault) and str(fault) == "torn.png: cannot be read"
+    with pytest.raises(ZeroDivisionError):
+        list(try_each(work, ["cow", ""]))
 
 
 def test_a_defect_in_the_work_is_raised_where_its_result_is_due():

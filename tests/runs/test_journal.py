@@ -1,5 +1,6 @@
 import pytest
 
+from tfwsss.errors import UserError
 from tfwsss.runs import journal
 
 
@@ -29,3 +30,19 @@ def test_lines_that_are_no_records(tmp_path, line):
     path.write_bytes(line)
     journal.append(path, {"name": "a"})
     assert journal.read(path) == {"a": {"name": "a"}}
+
+
+def test_a_journal_is_written_whole(tmp_path):
+    """One line an image again; what is appended later follows."""
+    path = tmp_path / "review.jsonl"
+    for number in (1, 2, 3):
+        journal.append(path, {"name": "ж", "x": number})
+    journal.write(path, [{"name": "ж", "x": 3}, {"name": "b"}])
+    assert path.read_text("utf-8") == '{"name": "ж", "x": 3}\n{"name": "b"}\n'
+    journal.append(path, {"name": "c"})
+    assert list(journal.read(path)) == ["ж", "b", "c"] and [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_journal_that_cannot_be_written(tmp_path):
+    with pytest.raises(UserError, match="review.jsonl: could not be written"):
+        journal.append(tmp_path / "nowhere" / "review.jsonl", {"name": "a"})

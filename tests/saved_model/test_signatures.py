@@ -14,6 +14,7 @@ from tests.support.served import ask
 from tests.support.untrained import CLASSES, CRF, photographs, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.reading import read_rgb
+from tfwsss.errors import UserError
 from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
 from tfwsss.saved_model import export
@@ -51,6 +52,14 @@ class Exported(NamedTuple):
     def of(self, signature: str) -> list[tuple[Any, dict]]:
         """Returns what was asked of a signature, and its outputs."""
         return [(asked, outputs) for name, asked, outputs in self.answers if name == signature]
+
+
+def test_looks_on_canvases_of_two_sides_are_not_exported(tmp_path):
+    """What they cover of an image depends on its size; a server gets images of all sizes."""
+    run = untrained_run(tmp_path / "run", "icd", cam={"canvas": 33}, scores={"canvas": 65})
+    with pytest.raises(UserError, match="set scores.canvas and cam.canvas alike"):
+        export.export(run, tmp_path / "models" / "m")
+    assert not list(tmp_path.glob("models/**/*.pb"))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.fake_run import image_set, write_maps
+from tests.support.fake_run import image_set, kept_maps
 from tests.support.oracles.affinity_labels import affinity_labels
 from tests.support.oracles.background import normalise, with_background
 from tests.support.oracles.upsample import upsample
@@ -21,9 +21,8 @@ from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.confident_labels import (
     LabelSettings,
-    marginals_stage,
+    label_stage,
     power,
-    seed_stage,
     sure_pixels,
     sure_stage,
     two_marginals,
@@ -68,10 +67,7 @@ def test_a_threshold_that_parts_nothing_has_no_power(tmp_path, threshold):
 @pytest.fixture
 def inputs(images, tmp_path):
     """What the stages before leave: class maps and the masks' threshold."""
-    write_maps(tmp_path / "cam", images)
-    (tmp_path / "cam_masks").mkdir()
-    (tmp_path / "cam_masks" / "threshold.json").write_text('{"threshold": 0.25}')
-    return {name: tmp_path / name for name in ("cam", "cam_masks")}
+    return kept_maps(tmp_path, images)
 
 
 def cam_of(inputs, name: str) -> Scores:
@@ -136,11 +132,11 @@ def test_an_image_without_classes_is_background(images):
     np.testing.assert_array_equal(sure_pixels(found, np.zeros(0, np.int32)), np.zeros((24, 32)))
 
 
-@pytest.mark.parametrize("make", [marginals_stage, seed_stage])
+@pytest.mark.parametrize("kind", ["marginals", "masks"])
 @pytest.mark.parametrize(("labels", "powers"), [
     ({"low": 2.0, "high": 9.0}, (2.0, 9.0)), ({"low": None, "high": None}, (0.25, 2.0)),
     ({"low": 3.0, "high": None}, (3.0, 2.0)), ({"low": None, "high": 9.0}, (0.25, 9.0))])
-def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, make, labels, powers):
+def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, kind, labels, powers):
     """Those that are not set are a quarter and twice that of the masks' threshold."""
     monkeypatch.setattr(module, "background_power", lambda threshold: {0.25: 1.0}[threshold])
     asked = []
@@ -150,7 +146,8 @@ def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, make, label
         return np.full((2, 1 + len(cam.classes), 24, 32), 1 / (1 + len(cam.classes)), np.float32)
 
     monkeypatch.setattr(module, "two_marginals", marginals)
-    stage = make("labels", images, LabelSettings(**labels, crf={"iterations": 3}), ThresholdSettings(), MAPS)
+    settings = LabelSettings(**labels, crf={"iterations": 3})
+    stage = label_stage("labels", images, settings, ThresholdSettings(), MAPS, kind)
     assert stage.work(Context(), inputs, tmp_path / "labels") == {} and len(asked) == 5
     assert {(found[0], found[1]) for found in asked} == {(powers, 4)} and asked[0][2].parameters["iterations"] == 3
 
@@ -166,7 +163,7 @@ SETTINGS = LabelSettings(low=1.0, high=64.0, crf=CRF)
 def test_a_stage_of_marginals(images, inputs, tmp_path):
     """Of both CRFs, kept to 1e-5; images whose maps are missing or torn are faults, and the others are made."""
     spoilt(inputs)
-    stage = marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS)
+    stage = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
     assert (stage.kind, stage.needs, stage.section, stage.split) == ("marginals", ("cam", "cam_masks"), "labels",
                                                                      "training")
     faults = stage.work(Context(), inputs, tmp_path / "marginals")
@@ -180,7 +177,7 @@ def test_a_stage_of_marginals(images, inputs, tmp_path):
 
 def test_a_killed_stage_of_marginals_goes_on(images, inputs, tmp_path, monkeypatch):
     """What was written stays; only the rest is made; nothing half written is taken for whole."""
-    stage = marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS)
+    stage = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
     assert stage.work(Context(), inputs, tmp_path / "whole") == {}
     write = module.two_marginals
 
@@ -208,7 +205,7 @@ def test_a_killed_stage_of_marginals_goes_on(images, inputs, tmp_path, monkeypat
 def test_a_stage_of_seeds(images, inputs, tmp_path):
     """What both CRFs are sure of, without keeping how sure."""
     spoilt(inputs)
-    stage = seed_stage("seeds", images, SETTINGS, ThresholdSettings(), MAPS)
+    stage = label_stage("seeds", images, SETTINGS, ThresholdSettings(), MAPS, "masks")
     assert (stage.name, stage.kind, stage.needs) == ("seeds", "masks", ("cam", "cam_masks"))
     assert set(stage.work(Context(), inputs, tmp_path / "seeds")) == {"image 1", "image 3"}
     for name in ("image 0", "image 2", "image 4"):
@@ -219,8 +216,8 @@ def test_a_stage_of_seeds(images, inputs, tmp_path):
 
 def test_a_stage_of_sure_pixels(images, inputs, tmp_path):
     """Of kept marginals; those that are missing, torn or of another image's classes are faults."""
-    marginals_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS).work(Context(), inputs,
-                                                                                 tmp_path / "marginals")
+    made = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
+    made.work(Context(), inputs, tmp_path / "marginals")
     (tmp_path / "marginals" / "image 1.png").unlink()
     (tmp_path / "marginals" / "image 3.png").write_bytes(b"torn")
     stage = sure_stage("labels", images, SETTINGS, "marginals")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.fake_run import image_set, write_maps
+from tests.support.fake_run import image_set, kept_maps
 from tests.support.oracles.background import normalise, with_background
 from tests.support.oracles.seeds import resize_maps
 from tests.support.oracles.upsample import upsample
@@ -43,11 +43,8 @@ def model() -> AffinityNet:
 @pytest.fixture
 def inputs(images, model, tmp_path):
     """What the stages before leave: class maps, the masks' threshold, the network."""
-    write_maps(tmp_path / "cam", images)
-    (tmp_path / "cam_masks").mkdir()
-    (tmp_path / "cam_masks" / "threshold.json").write_text('{"threshold": 0.25}')
     write_model(tmp_path / "affinity", model)
-    return {name: tmp_path / name for name in ("cam", "cam_masks", "affinity")}
+    return {**kept_maps(tmp_path, images), "affinity": tmp_path / "affinity"}
 
 
 def walked(walker, image, cam: Scores, alpha: float, views: int = 1) -> np.ndarray:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.oracles.upsample import upsample
-from tfwsss.artefacts.files import path_of
-from tfwsss.artefacts.masks import read_mask
+from tfwsss.artefacts.files import finished, path_of
+from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.backbones.small import small
 from tfwsss.data.sources import Splits
 from tfwsss.errors import ImageFault, UserError
@@ -137,6 +137,21 @@ def test_a_broken_image_is_told_and_not_reviewed(images, run, tmp_path):
     torn = dataclasses.replace(images, images={**images.images, "image 1": tmp_path / "torn.png"})
     assert list(relabel(run, torn, tmp_path / "out")) == ["image 1"]
     assert set(journal.read(tmp_path / "out" / REVIEW)) == set(images.names) - {"image 1"}
+
+
+def test_a_damaged_label_is_told_and_the_others_are_labelled(images, run, tmp_path):
+    """Torn, or of another size than its image; one that is missing is no fault."""
+    pseudo = tmp_path / "given"
+    shutil.copytree(run / "pseudo", pseudo)
+    path_of(pseudo, "masks", "image 1").write_bytes(b"torn")
+    write_mask(pseudo, "image 3", np.zeros((24, 31), np.uint8), images.palette)
+    stage = made(images)["relabel"]
+    (tmp_path / "out").mkdir()
+    faults = stage.work(Context(), {"segmenter": run / "segmenter", "pseudo": pseudo}, tmp_path / "out")
+    assert set(faults) == {"image 1", "image 3"} and "image 1.png: cannot be read" in faults["image 1"]
+    assert "image 3.png: a mask of (24, 31); expected (24, 32), as its image" in faults["image 3"]
+    rest = {"image 0", "image 2", "image 4"}
+    assert set(journal.read(tmp_path / "out" / REVIEW)) == rest == finished(tmp_path / "out", "masks", images.names)
 
 
 def test_the_journal_survives_a_kill(run, images, tmp_path, monkeypatch):

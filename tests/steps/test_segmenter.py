@@ -21,9 +21,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def labels(images, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("labels")
-    write_pseudo(folder, images)
-    return folder
+    return write_pseudo(tmp_path_factory.mktemp("labels"), images)
 
 
 def settings(**values) -> SegmenterSettings:

@@ -42,14 +42,15 @@ def image_set(root: Path, count: int = 5, with_masks: bool = True) -> ImageSet:
     return ImageSet(names, root, CLASSES, voc_palette(), images, labels, masks)
 
 
-def write_pseudo(folder: Path, images: ImageSet) -> None:
-    """Writes masks that are the rectangles, one column too far left, with an ignored row."""
+def write_pseudo(folder: Path, images: ImageSet) -> Path:
+    """Writes masks that are the rectangles, one column too far left, with an ignored row; returns the folder."""
     for name in images.names:
         mask = np.zeros(SIZE, np.uint8)
         for step, label in enumerate(images.labels[name]):
             mask[4 + 8 * step:12 + 8 * step, 4:19] = label + 1
         mask[2] = 255
         write_mask(folder, name, mask, images.palette)
+    return folder
 
 
 def write_maps(folder: Path, images: ImageSet) -> None:
@@ -59,6 +60,14 @@ def write_maps(folder: Path, images: ImageSet) -> None:
         for step in range(len(planes)):
             planes[step, 1 + 2 * step:3 + 2 * step, 1:5] = (2.0, 3.0, 4.0, 1.0)
         write_scores(folder, name, Scores(np.array(images.labels[name], np.int32), planes, SIZE))
+
+
+def kept_maps(run: Path, images: ImageSet) -> dict[str, Path]:
+    """Writes what the stages of class maps leave, the masks' threshold among it; returns their folders by name."""
+    write_maps(run / "cam", images)
+    (run / "cam_masks").mkdir()
+    (run / "cam_masks" / "threshold.json").write_text('{"threshold": 0.25}')
+    return {name: run / name for name in ("cam", "cam_masks")}
 
 
 def write_stage(run: Path, name: str, minute: int, **further) -> None:

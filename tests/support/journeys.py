@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from tests.support.patience import until
 from tests.support.tiny_run import ODD_NAMES, draw_tiny_folder, ended, start, write_config
 
 
@@ -75,6 +76,24 @@ def make(base: Path, method: str) -> Path:
     (base / "out.txt").write_text(answer.out, "utf-8")
     (base / "err.txt").write_text(answer.err, "utf-8")
     return base
+
+
+def shared(base: Path, method: str) -> Path:
+    """Returns the folder of `make` under one that all processes of the tests know: the first makes it, others wait."""
+    folder = base / method
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        until(lambda: any((folder / end).exists() for end in ("made", "failed")))
+        assert (folder / "made").exists(), f"the run in {folder}, which another process made, has failed"
+        return folder
+    try:
+        make(folder, method)
+    except BaseException:
+        (folder / "failed").touch()
+        raise
+    (folder / "made").touch()
+    return folder
 
 
 def result_of(base: Path) -> dict:

@@ -64,7 +64,7 @@ def class_heat(image: np.ndarray, winner: np.ndarray, strength: np.ndarray, pale
     Args:
         image: uint8 `(row, column, 3)`.
         winner: uint8 `(row', column')`, mask id of the strongest class, any size.
-        strength: floats `(row', column')` in 0–1; see `refine.seeds.strongest_class`.
+        strength: floats `(row', column')` in 0–1; see `ops.cam.strongest_class`.
         palette: uint8 `(256, 3)`.
 
     Returns:

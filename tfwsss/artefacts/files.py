@@ -100,15 +100,33 @@ def aside(path: Path, ending: str = ".part") -> Iterator[Path]:
     """
     part = Path(path).parent / f".{secrets.token_hex(8)}{ending}"   # short: long image names stay writable
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        cure = _CURES.get(error.errno, "check that folder")
-        raise UserError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
+        with writing(path):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            os.replace(part, path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what a full disk and a closed folder raise into one line for the user.
+
+    Args:
+        path: the file that the block writes.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        cure = _CURES.get(error.errno, "check that folder")
+        raise UserError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
 
 
 @contextlib.contextmanager

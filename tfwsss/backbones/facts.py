@@ -90,17 +90,3 @@ def facts_of(name: str) -> BackboneFacts:
     (8, 16)
     """
     return {**FACTS, **FORM_FACTS}.get(name, BackboneFacts())
-
-
-def mean_colour(name: str) -> tuple[float, float, float]:
-    """Returns the red, green and blue, 0-255, that lie round a backbone's images.
-
-    Args:
-        name: of the backbone.
-
-    Example:
-
-    >>> mean_colour("resnet101")
-    (0.0, 0.0, 0.0)
-    """
-    return facts_of(name).colour

@@ -1,5 +1,6 @@
 """Random scale, colours, mirror image and crop of one training element, inside a TensorFlow graph."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import tensorflow as tf
 
 from tfwsss.batches.jitter import jitter
 from tfwsss.data import images as graph
-from tfwsss.data.rescale import scale_image_smoothly
+from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.palette import IGNORE
 
 DRAWS = 14
@@ -56,7 +57,7 @@ def augment(x: dict, draws, how: Augmentation) -> dict:
     if how.mirror and how.mirror_first:
         x = _mirrored(x, draws[1])
     size = _size(tf.shape(x["image"])[:2], draws[0], how)
-    scale = scale_image_smoothly if how.longer_side else graph.scale_image
+    scale = functools.partial(resize_as_pillow, kernel="cubic") if how.longer_side else graph.scale_image
     rules = {"image": scale, "marginals": lambda planes, size: tf.image.resize(planes, size, method="bilinear")}
     x = {key: rules.get(key, graph.scale_ids)(value, size) for key, value in x.items()}
     if how.mirror and not how.mirror_first:

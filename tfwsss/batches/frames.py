@@ -10,7 +10,7 @@ from tfwsss.batches.jitter import jitter
 from tfwsss.batches.streams import check, element_batches, element_draws
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.rescale import scale_image_smoothly
+from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.ops.resize_cubic import resize_cubic
 
 LONGEST = 3
@@ -79,7 +79,7 @@ def in_frame(image, frame: Frame):
     image = tf.convert_to_tensor(image)
     size = frame_size(tf.shape(image)[-3:-1], frame)
     if frame.smooth:
-        found = tf.cast(scale_image_smoothly(image, size), tf.float32)
+        found = tf.cast(resize_as_pillow(image, size, "cubic"), tf.float32)
     else:
         found = resize_cubic(image if image.shape.rank == 4 else image[None], size[0], size[1])
         found = found if image.shape.rank == 4 else found[0]

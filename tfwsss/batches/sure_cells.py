@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfwsss.artefacts.marginals import STEPS
 from tfwsss.ops.cam import cell_means
 from tfwsss.ops.confident_labels import confident_labels
-from tfwsss.palette import IGNORE
+from tfwsss.ops.mask_ids import mask_ids
 
 
 def decode_marginals(contents, size):
@@ -19,9 +19,14 @@ def decode_marginals(contents, size):
         float32 `(row, column, 2 plane)`, those under strong background first.
 
     Raises:
-        tf.errors.InvalidArgumentError: no PNG, or of another image.
+        tf.errors.InvalidArgumentError: no PNG, or not of planes of that size.
     """
     values = tf.io.decode_png(contents, channels=1, dtype=tf.uint16)[..., 0]
+    size = tf.convert_to_tensor(size)
+    with tf.control_dependencies([
+            tf.debugging.assert_equal(tf.shape(values)[1], size[1], "marginals are not as wide as their image"),
+            tf.debugging.assert_equal(tf.shape(values)[0] % size[0], 0, "marginals are no planes of their image")]):
+        values = tf.identity(values)
     planes = tf.reshape(values, tf.concat([[-1], size], axis=0))                   # (2 plane, row, column)
     return tf.cast(tf.transpose(planes, (1, 2, 0)), tf.float32) / STEPS
 
@@ -38,6 +43,9 @@ def sure_cells(marginals, tags, cell: int):
     Returns:
         int32 `(ceil(row / cell), ceil(column / cell))`: mask ids, 255 unknown.
 
+    Raises:
+        tf.errors.InvalidArgumentError: planes of other classes than the tags'.
+
     Example:
     >>> planes = tf.constant([[[0.4, 0.6, 0.3, 0.7], [0.7, 0.3, 0.4, 0.6]]])
     >>> sure_cells(planes, [0.0, 1.0], 1).numpy().tolist(), sure_cells(planes, [0.0, 1.0], 2).numpy().tolist()
@@ -45,9 +53,10 @@ def sure_cells(marginals, tags, cell: int):
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018 (released code).
     """
-    half = tf.shape(marginals)[2] // 2
-    places = confident_labels(*(cell_means(part, cell) for part in (marginals[..., :half], marginals[..., half:])))
-    ids = tf.concat([[0], tf.cast(tf.reshape(tf.where(tf.convert_to_tensor(tags) > 0), [-1]), tf.int32) + 1], axis=0)
-    undecided = places == IGNORE
+    classes = tf.cast(tf.reshape(tf.where(tf.convert_to_tensor(tags) > 0), [-1]), tf.int32)
+    half = 1 + tf.size(classes)
+    with tf.control_dependencies([tf.debugging.assert_equal(
+            tf.shape(marginals)[2], 2 * half, "marginals are not of the classes of their image; make them again")]):
+        low, high = cell_means(marginals[..., :half], cell), cell_means(marginals[..., half:], cell)
     rows, columns = (-(-side // cell) if side else None for side in marginals.shape[:2])
-    return tf.ensure_shape(tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, places))), (rows, columns))
+    return tf.ensure_shape(mask_ids(confident_labels(low, high), classes), (rows, columns))

@@ -2,14 +2,13 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from tfwsss.artefacts import identity
 from tfwsss.data import reading
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
@@ -130,7 +129,7 @@ class ImageSet:
     @functools.cached_property
     def _fingerprint(self) -> str:
         facts = [self.classes, [[name, sorted(self.labels[name])] for name in self.names]]
-        return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
+        return identity.fingerprint(facts)
 
     def read_image(self, name: str) -> np.ndarray:
         """Returns the image as uint8 `(row, column, 3)`, red, green, blue.

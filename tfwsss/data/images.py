@@ -152,9 +152,7 @@ def pad(x, rows, columns, value, draws: Sequence[float] = (0.0, 0.0)):
     missing = tf.maximum(tf.stack([rows - shape[0], columns - shape[1]]), 0)
     before = tf.minimum(tf.cast(tf.cast(draws, tf.float32) * tf.cast(missing + 1, tf.float32), tf.int32), missing)
     margins = [[before[axis], missing[axis] - before[axis]] for axis in (0, 1)] + [[0, 0]] * (x.shape.rank - 2)
-    value = tf.cast(value, x.dtype)
-    inside = tf.pad(tf.ones_like(x[..., :1] if x.shape.rank == 3 else x, tf.bool), margins)
-    return tf.where(inside, tf.pad(x, margins), value)
+    return _padded(x, margins, value)
 
 
 def fill(image, rows, columns, colour):
@@ -175,8 +173,13 @@ def fill(image, rows, columns, colour):
     """
     shape = tf.shape(image)
     margins = [[0, 0]] * (image.shape.rank - 3) + [[0, rows - shape[-3]], [0, columns - shape[-2]], [0, 0]]
-    inside = tf.pad(tf.ones_like(image[..., :1], tf.bool), margins)
-    return tf.where(inside, tf.pad(image, margins), tf.cast(colour, image.dtype))
+    return _padded(image, margins, colour)
+
+
+def _padded(x, margins, value):
+    """Pads with one value, or one for each channel."""
+    inside = tf.pad(tf.ones_like(x[..., :1] if x.shape.rank > 2 else x, tf.bool), margins)
+    return tf.where(inside, tf.pad(x, margins), tf.cast(value, x.dtype))
 
 
 def next_id(regions):

@@ -89,25 +89,32 @@ class _Memory:
 
     def recall(self, path: Path, question: str, copy: Path | None, look: Callable[[Path], dict]) -> dict:
         """Returns the record of a file; looks at it where it is new, changed, or its copy is gone."""
-        try:
-            facts = path.stat()
-            stamp = [facts.st_size, facts.st_mtime_ns, question]
-        except OSError:
-            stamp = None
+        stamp = _stamp(path, question)
         old = self.found.get(str(path))
         if stamp and isinstance(old, Mapping) and old.get("stamp") == stamp and \
-                (copy is None or not old.get("converted") or copy.is_file()):
+                (not old.get("converted") or old.get("copy") == _stamp(copy)):
             return dict(old)
         try:
             record = {"stamp": stamp, "fault": None, "converted": False, **look(path)}
         except ImageFault as fault:
             record = {"stamp": stamp, "fault": str(fault), "converted": False, "size": None}
+        if record["converted"]:
+            record["copy"] = _stamp(copy)       # another file of the same name may take its place
         self.found[str(path)] = record
         return record
 
     def keep(self) -> None:
         text = json.dumps({"version": _VERSION, "files": self.found}, ensure_ascii=False)
         write_atomically(self.file, text.encode())
+
+
+def _stamp(path: Path, *question: str) -> list | None:
+    """Returns size and time of change, or None where there is no file."""
+    try:
+        facts = path.stat()
+        return [facts.st_size, facts.st_mtime_ns, *question]
+    except OSError:
+        return None
 
 
 def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:

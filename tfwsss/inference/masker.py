@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault
-from tfwsss.inference.decide.decision import named_ids, scores_of_all
-from tfwsss.inference.see import Seer, covered, images_at_a_time, stride_of
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.inference.decide.decision import Decision, scores_of_all
+from tfwsss.inference.see import Seer, check_covers, covered, images_at_a_time, stride_of
 from tfwsss.inference.sharpen import CRF, sharpen, sharpen_arrays
 from tfwsss.inference.stream import batches_by_size, in_threads
 from tfwsss.inference.views import Picture, View
+from tfwsss.ops.mask_ids import mask_ids
 
 
 class Answer(NamedTuple):
@@ -73,7 +74,7 @@ class Masker:
         decide: maps of one image, its Picture and the labels int32 `(kept class,)` that count, to a Decision.
         crf: what sharpens.
         others: networks that `decide` calls.
-        further: looks whose maps are added to the network's; they cover the same of an image.
+        further: looks whose maps are added to the network's; images of which they cover another part are faults.
         carried: what goes along beside the networks' weights, in numbers by name, for people to read.
     """
 
@@ -114,6 +115,18 @@ class Masker:
         """
         return {key: maps for seer in self._seers for key, maps in seer(images).items()}
 
+    def check(self, size: Sequence[int]) -> None:
+        """Refuses images of which the looks cover different parts.
+
+        Args:
+            size: rows and columns of the images.
+
+        Raises:
+            UserError: the looks' canvases show more than such an image, and differ.
+        """
+        if self.further:
+            check_covers({key: seer.covered(size) for seer in self._seers for key in seer.network.output})
+
     def picture(self, image) -> Picture:
         """Returns an image as rules take it.
 
@@ -149,12 +162,17 @@ class Masker:
         Returns:
             How likely each class is, `(class,)`; scores `(row, column, id)` of all ids; ids int32 `(row, column)`.
         """
+        likely, kept, decision, ids = self._decision(maps, image, tags)
+        return likely, scores_of_all(decision, kept, self.num_ids), ids
+
+    def _decision(self, maps, image, tags) -> tuple[Any, Any, Decision, Any]:
+        """Returns how likely each class is, which count, the rule's Decision and its ids as those of a mask."""
         picture = self.picture(image)
         likely, kept = self.presence(maps, picture)
         kept = kept if tags is None else tags
         classes = tf.cast(tf.reshape(tf.where(kept), [-1]), tf.int32)
         decision = self.decide(maps, picture, classes)
-        return likely, scores_of_all(decision, kept, self.num_ids), named_ids(decision, classes)
+        return likely, kept, decision, mask_ids(decision.ids, classes)
 
     def masks(self, images: ImageSet, names: Sequence[str], tagged: bool,
               certainty: bool = False) -> Iterator[tuple[str, Found | ImageFault]]:
@@ -174,6 +192,11 @@ class Masker:
                 if isinstance(found, ImageFault):
                     yield part[0], found, None
                     continue
+                try:
+                    self.check(found.shape[1:3])
+                except UserError as error:
+                    yield from ((name, ImageFault(f"{name}: {error}"), None) for name in part)
+                    continue
                 maps = self.see(found)
                 for place, name in enumerate(part):
                     yield name, found[place], {key: each[place] for key, each in maps.items()}
@@ -187,29 +210,34 @@ class Masker:
         return in_threads(one, seen())
 
     def _found(self, maps, image: np.ndarray, tags: np.ndarray | None, certainty: bool) -> Found:
-        scored = certainty or (self.crf.on and self.crf.certainty is None)
-        scores, ids = self._compiled(tags is not None, scored)(maps, image, *(() if tags is None else (tags,)))
+        wanted = tags is not None, self.crf.on and self.crf.certainty is None, certainty
+        scores, ids, sure = self._compiled(*wanted)(maps, image, *(() if tags is None else (tags,)))
         mask = sharpen_arrays(self.crf, scores, ids.numpy(), image, self.num_ids)
-        return Found(mask, image, scores.numpy().max(axis=-1) if certainty else None)
+        return Found(mask, image, sure.numpy() if certainty else None)
 
     @functools.cached_property
-    def _traces(self) -> dict[tuple[bool, bool], Callable]:
+    def _traces(self) -> dict[tuple[bool, bool, bool], Callable]:
         return {}
 
-    def _compiled(self, tagged: bool, scored: bool) -> Callable:
-        """Returns `decided` for unknown sizes; scores that nobody asks for are not computed."""
-        if (tagged, scored) not in self._traces:
-            self._traces[tagged, scored] = self._traced(tagged, scored)
-        return self._traces[tagged, scored]
+    def _compiled(self, tagged: bool, scored: bool, certain: bool) -> Callable:
+        """Returns scores, ids and certainty for unknown sizes; what nobody asks for is not computed."""
+        wanted = tagged, scored, certain
+        if wanted not in self._traces:
+            self._traces[wanted] = self._traced(*wanted)
+        return self._traces[wanted]
 
-    def _traced(self, tagged: bool, scored: bool) -> Callable:
+    def _traced(self, tagged: bool, scored: bool, certain: bool) -> Callable:
         outputs = {key: maps for look in self.looks for key, maps in look.network.output.items()}
         unknown = {key: tf.TensorSpec((None, None, shape.shape[-1])) for key, shape in outputs.items()}
         maps = {"probabilities": unknown["logits"]} if "logits" in unknown else unknown
         specs = [maps, tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((None,), tf.bool)] * tagged]
 
         def work(maps, image, tags=None):
-            _, scores, ids = self.decided(maps, image, tags)
-            return (scores if scored else tf.zeros([1])), ids
+            _, kept, decision, ids = self._decision(maps, image, tags)
+            scores = scores_of_all(decision, kept, self.num_ids) if scored else tf.zeros([1])
+            if not certain:
+                return scores, ids, tf.zeros([1])
+            sure = decision.certainty
+            return scores, ids, tf.reduce_max(decision.scores, axis=-1) if sure is None else sure
 
         return tf.function(work, input_signature=specs, autograph=False)

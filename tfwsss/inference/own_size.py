@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from tfwsss.data.rescale import scale_image_smoothly
+from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.inference.mirrored import as_kept, both_ways, mean_of_ways
 from tfwsss.inference.views import OwnSize
 from tfwsss.ops.resize import resize
@@ -28,7 +28,7 @@ def see_at_own_size(network: Callable, view: OwnSize, images) -> Mapping:
     passes = []
     for scale in view.scales:
         size = tf.maximum(tf.cast(tf.round(tf.cast(own, tf.float64) * scale), tf.int32), 1)
-        seen = tf.cast(images if scale == 1 else scale_image_smoothly(images, size), tf.float32)
+        seen = tf.cast(images if scale == 1 else resize_as_pillow(images, size, "cubic"), tf.float32)
         found = mean_of_ways(network(both_ways(seen, view.mirror)), view.mirror)
         passes.append({key: resize(maps, own[0], own[1]) for key, maps in found.items()})
     return {key: as_kept(sum(maps[key] for maps in passes) / len(passes)) for key in passes[0]}

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfwsss.artefacts.scores import Scores
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference import canvas, windows
 from tfwsss.inference.own_size import see_at_own_size
 from tfwsss.inference.resized import see_resized
@@ -70,6 +70,26 @@ def covered(stride: int, view: View, size):
         return canvas.covered(size, canvas.canvas_side(stride, view))
     whole = isinstance(view, OwnSize | Resized | Squares)
     return (size[0], size[1]) if whole else windows.covered(size, stride)
+
+
+def check_covers(covers: Mapping[str, Sequence[int]]) -> None:
+    """Refuses maps that cover different parts of an image: a rule has one picture for all of its maps.
+
+    Args:
+        covers: key of the maps to rows and columns that they cover.
+
+    Raises:
+        UserError: they differ.
+
+    Example:
+
+    >>> check_covers({"cam": (33, 33), "scores": (33, 33)})
+    """
+    first = next(iter(covers))
+    for key, found in covers.items():
+        if tuple(found) != tuple(covers[first]):
+            raise UserError(f"maps of {first} cover {covers[first]} pixels of an image, those of {key} {found}; "
+                            f"see images on the same canvas: set {first}.canvas and {key}.canvas alike")
 
 
 def images_at_a_time(view: View, size: Sequence[int]) -> int:

@@ -23,8 +23,8 @@ def batches_by_size(images: ImageSet, names: Sequence[str],
                     most: Callable[[Sequence[int]], int]) -> Iterator[tuple[list[str], np.ndarray | ImageFault]]:
     """Reads images by threads and puts those of one size together.
 
-    Images are read ahead up to some number and some pixels; then the size with the
-    most images goes first. Every image comes once.
+    Images are read ahead up to some number and some pixels; then the size whose
+    batch is the fullest goes first. Every image comes once.
 
     Args:
         images: the data set.
@@ -38,7 +38,7 @@ def batches_by_size(images: ImageSet, names: Sequence[str],
 
     def full(last: bool) -> Iterator[tuple[list[str], np.ndarray]]:
         while waiting:
-            size = max(waiting, key=lambda one: len(waiting[one]))
+            size = max(waiting, key=lambda one: len(waiting[one]) / most(one))      # the fullest
             ahead = sum(len(group) for group in waiting.values())
             pixels = sum(rows * columns * len(group) for (rows, columns), group in waiting.items())
             if len(waiting[size]) < most(size) and not last and ahead < _AHEAD and pixels < AHEAD_PIXELS:
@@ -47,7 +47,7 @@ def batches_by_size(images: ImageSet, names: Sequence[str],
             waiting.pop(size) if not rest else waiting.update({size: rest})
             yield [name for name, _ in group], np.stack([image for _, image in group])
 
-    for name, image in in_threads(lambda name: _read(images, name), names):
+    for name, image in try_each(images.read_image, names):
         if isinstance(image, ImageFault):
             yield [name], image
             continue
@@ -56,11 +56,28 @@ def batches_by_size(images: ImageSet, names: Sequence[str],
     yield from full(last=True)
 
 
-def _read(images: ImageSet, name: str) -> tuple[str, np.ndarray | ImageFault]:
-    try:
-        return name, images.read_image(name)
-    except ImageFault as fault:
-        return name, fault
+def try_each(work: Callable[[str], Result], names: Iterable[str]) -> Iterator[tuple[str, Result | ImageFault]]:
+    """Works on images by threads; one that cannot be used is told beside the others.
+
+    Args:
+        work: name to result.
+        names: of images.
+
+    Yields:
+        Name, and result or fault, in the order of the names.
+
+    Example:
+
+    >>> list(try_each(len, ["a", "to"]))
+    [('a', 1), ('to', 2)]
+    """
+    def one(name: str) -> tuple[str, Result | ImageFault]:
+        try:
+            return name, work(name)
+        except ImageFault as fault:
+            return name, fault
+
+    return in_threads(one, names)
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int = 0) -> Iterator[Result]:

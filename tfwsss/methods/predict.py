@@ -1,7 +1,6 @@
 """What `python -m tfwsss.predict` does: any photographs, with tags or without, to masks and overlays."""
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from PIL import Image
 
 from tfwsss import logs
 from tfwsss.artefacts.drawing import overlay
-from tfwsss.artefacts.files import finished, path_of, write_atomically
+from tfwsss.artefacts.files import path_of, write_atomically
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.data.folder import index_images
 from tfwsss.data.image_set import ImageSet
@@ -18,6 +17,7 @@ from tfwsss.data.labels import nearest
 from tfwsss.data.survey import survey
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
+from tfwsss.methods.made_from import MadeFrom, note_call
 from tfwsss.methods.opened import load_run
 from tfwsss.palette import voc_palette
 
@@ -26,8 +26,9 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
             stage: str | None = None) -> tuple[int, dict[str, str]]:
     """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
 
-    An interrupted call goes on where it stopped; a call with another run or other
-    tags makes every mask anew.
+    An interrupted call goes on where it stopped. Masks that lie there are kept where the
+    photograph's contents, the run's networks and settings, stage and tags are those
+    they were made from; one line of the log says how many, and why others are made anew.
 
     Args:
         source: a photograph, or a folder of them.
@@ -47,35 +48,26 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     chosen, masker = opened.masker(stage)
     classes = tuple(opened.record["classes"])
     images = _images(source, classes, _labels(tags, classes, run))
+    made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags), images.images)
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    before = _as_before(out, opened.folder, chosen, tags)
-    done = finished(out / "masks", "masks", usable.names) if before else set()
-    missing = usable.subset(name for name in usable.names if name not in done)
-    faults = dict(faults)
+    missing, faults = usable.subset(made_from.missing(usable.names)), dict(faults)
     pairs = masker.masks(missing, missing.names, tags is not None) if missing.names else ()
 
     def written(pair) -> tuple[str, str | None]:
         name, found = pair
         if isinstance(found, ImageFault):
+            made_from.drop(name)
             return name, str(found)
         _write_overlay(out, name, overlay(found.image, found.mask, images.palette))
+        made_from.note(name)
         write_mask(out / "masks", name, found.mask, images.palette)          # last: it says that the image is done
         return name, None
 
     for name, fault in logs.track(in_threads(written, pairs), "predict", len(missing.names)):
         if fault:
             faults[name] = fault
+    made_from.close()
     return len(usable.names) - len(faults.keys() & set(usable.names)), faults
-
-
-def _as_before(out: Path, run: Path, stage: str, tags: Sequence[str] | None) -> bool:
-    """Says whether the folder's masks were made by the same call, and notes what makes them now."""
-    path = out / "made_by.json"
-    made = json.dumps({"run": str(run.resolve()), "stage": stage, "tags": None if tags is None else sorted(tags)},
-                      ensure_ascii=False).encode()
-    same = path.is_file() and path.read_bytes() == made
-    write_atomically(path, made)
-    return same
 
 
 def _images(source: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:

@@ -56,13 +56,16 @@ class OAA(OnBackbone):
 
     def __init__(self, backbone: keras.Model, num_classes: int, integral: bool = False, threshold: float = 0.0,
                  name: str = "oaa", **kwargs):
-        x = layers.Conv2D(num_classes, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-                          name="fc8")(backbone.output["classifier"])
-        x = layers.Activation("linear", dtype="float32", name="position_logits")(x)
-        logits = layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
+        # === Layers ===
+        fc8 = layers.Conv2D(num_classes, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="fc8")
+        in_float32 = layers.Activation("linear", dtype="float32", name="position_logits")
+        mean = layers.GlobalAveragePooling2D(dtype="float32", name="logits")
+        # === Functional model ===
+        maps = in_float32(fc8(backbone.output["classifier"]))
+        outputs = {"position_logits": maps, "logits": mean(maps)}
+        # === Config ===
         settings = {"num_classes": num_classes, "integral": integral, "threshold": threshold}
-        super().__init__(backbone, settings, name=name, inputs={"image": backbone.inputs[0]},
-                         outputs={"position_logits": x, "logits": logits}, **kwargs)
+        super().__init__(backbone, settings, name=name, inputs={"image": backbone.inputs[0]}, outputs=outputs, **kwargs)
         self.watch: Callable | None = None
         self.veil: Callable | None = None
         self._multilabel, self._hybrid = MultilabelLoss(mean_over_classes=True), HybridLoss(threshold)

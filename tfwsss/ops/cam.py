@@ -2,6 +2,9 @@
 
 from keras import ops
 
+LEAST_DIVISOR = 1e-30
+"""In place of a maximum or a sum of 0: it turns 0 / 0 into 0, and no map that says anything is as small."""
+
 
 def normalise_by_class(maps, smallest: float = 1e-5, added: bool = False):
     """Divides the positive part of every class map by its maximum over the image.
@@ -48,7 +51,7 @@ def strongest_class(maps):
     >>> place.numpy().tolist(), strength.numpy().tolist()
     ([[1, 2, 0]], [[1.0, 1.0, 0.0]])
     """
-    parts = normalise_by_class(ops.cast(maps, "float32"), smallest=1e-30)
+    parts = normalise_by_class(ops.cast(maps, "float32"), LEAST_DIVISOR)
     strength = largest_of(parts)
     place = ops.argmax(ops.pad(parts, ((0, 0), (0, 0), (1, 0)), constant_values=0.0), axis=-1)
     return ops.cast(place, "int32"), strength[..., 0]

@@ -1,9 +1,11 @@
 """A file that grows by one line for each image, and loses at most the line that a kill cut short."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from tfwsss.artefacts.files import write_atomically, writing
 
 REVIEW = "review.jsonl"
 """Journal beside relabelled masks: how sure the network is, and how far it follows its labels."""
@@ -15,13 +17,26 @@ def append(path: Path, record: Mapping[str, Any]) -> None:
     Args:
         path: the journal; it is made where it is missing.
         record: JSON values, "name" among them.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
     """
-    line = json.dumps(record, ensure_ascii=False).encode()
-    with path.open("a+b") as file:
+    line = _line(record)
+    with writing(path), path.open("a+b") as file:
         if file.tell():
             file.seek(-1, 2)
             line = line if file.read(1) == b"\n" else b"\n" + line      # a cut line stands alone
-        file.write(line + b"\n")
+        file.write(line)
+
+
+def write(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a whole journal in place of what there was: one line for each image again.
+
+    Args:
+        path: the journal.
+        records: JSON values, "name" among them.
+    """
+    write_atomically(path, b"".join(map(_line, records)))
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
@@ -41,3 +56,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         except (ValueError, KeyError, TypeError):
             continue
     return found
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"

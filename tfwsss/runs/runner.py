@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import difflib
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.identity import fingerprint
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
+from tfwsss.runs.given import fingerprint_of_given
 from tfwsss.runs.stage import Context, Stage
 
 
@@ -54,15 +55,16 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
     faults: dict[str, str] = {}
     for stage in stages:
         if stage.name in given:
-            outputs[stage.name], prints[stage.name] = given[stage.name], _fingerprint_of_given(stage, given[stage.name])
-            LOG.info("%s: given, %s", stage.name, given[stage.name])
+            output = outputs[stage.name] = given[stage.name]
+            prints[stage.name] = fingerprint_of_given(stage, output, folder, _made_from(stages, folder, stage))
+            LOG.info("%s: given, %s", stage.name, output)
             if stage.name == until:
                 break
             continue
         output = outputs[stage.name] = folder / stage.name
         record = {"name": stage.name, "kind": stage.kind, "needs": {name: prints[name] for name in stage.needs},
                   "settings": _facts(stage, context)}
-        prints[stage.name] = record["fingerprint"] = _hash(record)
+        prints[stage.name] = record["fingerprint"] = fingerprint(record)
         record["split"] = stage.split                # says how it is judged, not what it is
         faults |= _bring(stage, context, record, {name: outputs[name] for name in stage.needs}, output)
         finished(stage, output)
@@ -173,11 +175,11 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(aside)
 
 
-def _fingerprint_of_given(stage: Stage, folder: Path) -> str:
-    if not folder.is_dir():
-        raise UserError(f"given.{stage.name}: {folder} is no folder; give the folder with its {stage.kind} files")
-    sizes = sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
-    return _hash({"given": str(folder.resolve()), "files": sizes})
+def _made_from(stages: Sequence[Stage], folder: Path, source: Stage) -> set[str]:
+    """Returns the fingerprints of a stage that the records of those that read it name."""
+    readers = [folder / stage.name for stage in stages if source.name in stage.needs]
+    records = [_read(path / "stage.json") or _read(path / "started.json") for path in readers]
+    return {record["needs"][source.name] for record in records if record and source.name in record["needs"]}
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path, section: str) -> str:
@@ -224,7 +226,3 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, ensure_ascii=False).encode()
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -27,10 +27,14 @@ class Signatures:
         classes: names of the mask ids, background first.
         palette: uint8 `(256, 3)`, colours of the mask ids.
         max_pixels: larger images are refused.
+
+    Raises:
+        UserError: the masker's looks do not cover the same of every image.
     """
 
     def __init__(self, masker: Masker, classes: Sequence[str], palette: np.ndarray, max_pixels: int):
         self._masker, self._classes, self._palette = masker, list(classes), palette
+        masker.check((1, 1))                    # what canvases of several sides cover of a small image differs
         # traced once and shared by the signatures; each network once for each size of canvas
         self._networks = [_called(look.network) for look in masker.looks]
         self._decode = tf.function(lambda contents: decode(contents, max_pixels), autograph=False)

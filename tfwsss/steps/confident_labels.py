@@ -1,9 +1,9 @@
 """Labels to learn from, made of class maps: what two dense CRFs, with strong and with weak background, agree upon."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydantic
@@ -17,19 +17,17 @@ from tfwsss.inference.decide.threshold import enlarged
 from tfwsss.inference.decide.walk import VERSION, cam_with_background
 from tfwsss.inference.kept import channels_last
 from tfwsss.inference.sharpen import CRF, unary_of
-from tfwsss.inference.stream import in_threads
+from tfwsss.inference.stream import try_each
 from tfwsss.inference.views import Picture
 from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.ops.confident_labels import confident_labels
-from tfwsss.palette import IGNORE
+from tfwsss.ops.mask_ids import mask_ids
 from tfwsss.refine.background import background_power
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings, threshold_of
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.crf import VERSIONS, crf_from_scores
-
-Result = Iterator[tuple[str, np.ndarray | ImageFault]]
 
 
 class LabelSettings(Settings):
@@ -63,9 +61,9 @@ def power(alpha: float | None, settings: ThresholdSettings, folder: Path) -> flo
     return background_power(threshold_of(settings, folder)) if alpha is None else alpha
 
 
-def marginals_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
-                    maps: MapSettings) -> Stage:
-    """Makes the stage that keeps both CRFs' marginals of the background and of each image's classes.
+def label_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
+                maps: MapSettings, kind: Literal["marginals", "masks"]) -> Stage:
+    """Makes the stage that runs both CRFs, and keeps their marginals or what both are sure of, pixel by pixel.
 
     Args:
         name: of the stage.
@@ -73,34 +71,26 @@ def marginals_stage(name: str, images: ImageSet, settings: LabelSettings, thresh
         settings: powers and CRF.
         thresholds: of `cam_masks`, for powers that follow from it.
         maps: how the class maps of `cam` were made.
+        kind: `marginals` of the background and of each image's classes, or `masks`, 255 where nothing is sure.
 
     Returns:
-        Stage of kind `marginals`.
+        Stage of that kind.
     """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
-        return _of_each(images, inputs, names, settings, thresholds, maps, lambda marginals, classes: marginals)
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+        middle = power(None, thresholds, inputs["cam_masks"]) if None in (settings.low, settings.high) else 0.0
+        powers = (settings.low or middle / 4, settings.high or middle * 2)
+        crf = crf_from_scores(settings.crf)
 
-    return _stage(name, images, "marginals", settings, predict)
+        def made(image: str) -> np.ndarray:
+            cam = read_scores(inputs["cam"], image)
+            marginals = two_marginals(images.read_image(image), cam, powers, maps.views, crf)
+            return marginals if kind == "marginals" else sure_pixels(marginals, cam.classes)
 
+        return try_each(made, names)
 
-def seed_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
-               maps: MapSettings) -> Stage:
-    """Makes the stage that writes what both CRFs are sure of, pixel by pixel.
-
-    Args:
-        name: of the stage.
-        images: the training images.
-        settings: powers and CRF.
-        thresholds: of `cam_masks`, for powers that follow from it.
-        maps: how the class maps of `cam` were made.
-
-    Returns:
-        Stage of kind `masks`, 255 where nothing is sure.
-    """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
-        return _of_each(images, inputs, names, settings, thresholds, maps, sure_pixels)
-
-    return _stage(name, images, "masks", settings, predict)
+    stage = infer(name, images, kind=kind, settings=settings, needs=("cam", "cam_masks"), predict=predict,
+                  versions={**VERSIONS, "background": VERSION})
+    return dataclasses.replace(stage, split="training", section="labels" if kind == "marginals" else "")
 
 
 def sure_stage(name: str, images: ImageSet, settings: LabelSettings, source: str) -> Stage:
@@ -115,38 +105,15 @@ def sure_stage(name: str, images: ImageSet, settings: LabelSettings, source: str
     Returns:
         Stage of kind `masks`, 255 where nothing is sure.
     """
-    def predict(inputs: Inputs, names: Sequence[str]) -> Result:
-        for image in names:
+    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
+        def sure(image: str) -> np.ndarray:
             classes = np.array(images.labels[image], np.int32)
-            try:
-                yield image, sure_pixels(read_marginals(inputs[source], image, 1 + len(classes)), classes)
-            except ImageFault as fault:
-                yield image, fault
+            return sure_pixels(read_marginals(inputs[source], image, 1 + len(classes)), classes)
+
+        return try_each(sure, names)
 
     stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
     return dataclasses.replace(stage, split="training")
-
-
-def _stage(name: str, images: ImageSet, kind: str, settings: LabelSettings, predict: Callable) -> Stage:
-    stage = infer(name, images, kind=kind, settings=settings, needs=("cam", "cam_masks"), predict=predict,
-                  versions={**VERSIONS, "background": VERSION})
-    return dataclasses.replace(stage, split="training", section="labels" if kind == "marginals" else "")
-
-
-def _of_each(images: ImageSet, inputs: Inputs, names: Sequence[str], settings: LabelSettings,
-             thresholds: ThresholdSettings, maps: MapSettings, finish: Callable) -> Result:
-    middle = power(None, thresholds, inputs["cam_masks"]) if None in (settings.low, settings.high) else 0.0
-    powers = (settings.low or middle / 4, settings.high or middle * 2)
-    crf = crf_from_scores(settings.crf)
-
-    def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
-        try:
-            cam = read_scores(inputs["cam"], image)
-            return image, finish(two_marginals(images.read_image(image), cam, powers, maps.views, crf), cam.classes)
-        except ImageFault as fault:
-            return image, fault
-
-    return in_threads(one, names)
 
 
 def two_marginals(image: np.ndarray, cam: Scores, powers: Sequence[float], views: int, crf: CRF) -> np.ndarray:
@@ -181,6 +148,5 @@ def sure_pixels(marginals: np.ndarray, classes: np.ndarray) -> np.ndarray:
         uint8 `(row, column)`: 0 background, label + 1 object, 255 unknown.
     """
     low, high = np.moveaxis(marginals, 1, -1)
-    places = ops.convert_to_numpy(confident_labels(low, high))
-    ids = np.append(np.append(0, np.asarray(classes) + 1), IGNORE).astype(np.uint8)
-    return ids[np.where(places == IGNORE, len(ids) - 1, places)]
+    ids = mask_ids(confident_labels(low, high), np.asarray(classes, np.int32))
+    return ops.convert_to_numpy(ids).astype(np.uint8)

@@ -8,7 +8,7 @@ from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.sharpen import CRF, sharpen_arrays
-from tfwsss.inference.stream import in_threads
+from tfwsss.inference.stream import try_each
 from tfwsss.layers import dense_crf
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import CRFSettings
@@ -54,13 +54,9 @@ def crf_stage(name: str, images: ImageSet, *, source: str, settings: CRFSettings
     crf, num_ids = crf_from_masks(settings), len(images.classes)
 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
-            try:
-                mask = read_mask(inputs[source], image)
-                return image, sharpen_arrays(crf, None, mask, images.read_image(image), num_ids)
-            except ImageFault as fault:
-                return image, fault
+        def sharpened(image: str) -> np.ndarray:
+            return sharpen_arrays(crf, None, read_mask(inputs[source], image), images.read_image(image), num_ids)
 
-        return in_threads(one, names)
+        return try_each(sharpened, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict, versions=VERSIONS)

@@ -8,6 +8,7 @@ from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import KeptRule
+from tfwsss.inference.stream import try_each
 from tfwsss.runs.stage import Inputs
 from tfwsss.steps.saliency import SaliencyMaps
 
@@ -24,13 +25,12 @@ def kept_masks(decide: KeptRule, images: ImageSet, inputs: Inputs, sources: Mapp
         names: what to make.
         saliency: the saliency maps at which the rule looks; None: at none.
 
-    Yields:
-        Name and mask uint8 `(row, column)`, or a fault.
+    Returns:
+        Names and masks uint8 `(row, column)`, or faults.
     """
-    for name in names:
-        try:
-            kept = {key: read_scores(inputs[source], name) for key, source in sources.items()}
-            size = next(iter(kept.values())).size
-            yield name, decide(kept, saliency=saliency.read(images, inputs, name, size) if saliency else None)
-        except ImageFault as fault:
-            yield name, fault
+    def mask(name: str) -> np.ndarray:
+        kept = {key: read_scores(inputs[source], name) for key, source in sources.items()}
+        size = next(iter(kept.values())).size
+        return decide(kept, saliency=saliency.read(images, inputs, name, size) if saliency else None, name=name)
+
+    return try_each(mask, names)

@@ -16,7 +16,7 @@ from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.walk import VERSION, Walker, decide_by_walk
 from tfwsss.inference.kept import KeptRule
 from tfwsss.inference.see import stride_of
-from tfwsss.inference.stream import in_threads
+from tfwsss.inference.stream import try_each
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.models.affinity import AffinityNet, affinities
 from tfwsss.runs.stage import Inputs, Stage, infer
@@ -95,13 +95,10 @@ def walk_stage(name: str, images: ImageSet, settings: WalkSettings, thresholds: 
         alpha = power(settings.alpha, thresholds, inputs["cam_masks"])
         rule = KeptRule(functools.partial(decide_by_walk, walker, alpha, maps.views), ("cam",), image=True)
 
-        def one(image: str) -> tuple[str, np.ndarray | ImageFault]:
-            try:
-                return image, rule({"cam": read_scores(inputs["cam"], image)}, images.read_image(image))
-            except ImageFault as fault:
-                return image, fault
+        def walked(image: str) -> np.ndarray:
+            return rule({"cam": read_scores(inputs["cam"], image)}, images.read_image(image), name=image)
 
-        return in_threads(one, names)
+        return try_each(walked, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=("cam", "cam_masks", "affinity"),
                  predict=predict, versions={"walk": VERSION})

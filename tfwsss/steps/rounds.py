@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pydantic
 
-from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.files import finished, path_of
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
@@ -113,9 +113,22 @@ def _relabelled(name: str, images: ImageSet, settings: RelabelSettings, network:
         if isinstance(found, ImageFault):
             yield image, found
             continue
-        known = read_mask(inputs[labels], image) if image in labelled else None
+        try:
+            known = _learnt(inputs[labels], image, found.mask.shape) if image in labelled else None
+        except ImageFault as fault:
+            yield image, fault
+            continue
         journal.append(inputs[name] / journal.REVIEW, {"name": image, **review(found.mask, known, found.certainty)})
         yield image, np.where(found.certainty < settings.certain, np.uint8(IGNORE), found.mask)
+
+
+def _learnt(folder: Path, name: str, size: tuple[int, int]) -> np.ndarray:
+    """Returns the mask from which the network learnt an image."""
+    mask = read_mask(folder, name)
+    if mask.shape != size:
+        raise ImageFault(f"{path_of(folder, 'masks', name)}: a mask of {mask.shape}; expected {size}, as its image; "
+                         "make it again, or give the mask of that image")
+    return mask
 
 
 def network_of(settings: SegmenterRounds, run: Path) -> Path | None:

@@ -26,6 +26,7 @@ def test_the_likeliest_of_background_and_the_classes_that_count(classes):
     np.testing.assert_array_equal(decision.ids, strongest(planes, PICTURE.size, PICTURE.covers)[0])
     expected = np.moveaxis(upsample(planes, PICTURE.size, PICTURE.covers), 0, -1)
     np.testing.assert_allclose(decision.scores, expected, atol=1e-6)
+    np.testing.assert_allclose(decision.certainty, expected.max(axis=-1), atol=1e-6)
 
 
 def test_of_equal_probabilities_the_first_id_wins():

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.fake_run import image_set, write_maps, write_pseudo
+from tests.support.fake_run import image_set, kept_maps, write_pseudo
 from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.marginals import read_marginals
 from tfwsss.artefacts.masks import read_mask
@@ -35,10 +35,7 @@ def made(images, **values) -> dict[str, Stage]:
 @pytest.fixture
 def inputs(images, tmp_path):
     """What the stages before the marginals leave: class maps, and the masks' threshold."""
-    write_maps(tmp_path / "cam", images)
-    (tmp_path / "cam_masks").mkdir()
-    (tmp_path / "cam_masks" / "threshold.json").write_text('{"threshold": 0.25}')
-    return {name: tmp_path / name for name in ("cam", "cam_masks")}
+    return kept_maps(tmp_path, images)
 
 
 def test_labels_are_what_the_kept_marginals_are_sure_of(images, inputs, tmp_path):

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tfwsss.artefacts.models import write_model
 from tfwsss.backbones.small import small
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.sharpen import CRF
 from tfwsss.methods.icd import masker as module
 from tfwsss.methods.icd.config import Config
@@ -91,6 +92,19 @@ def test_masks_end_with_the_crf_of_the_pseudo_labels(monkeypatch):
     assert (made.view.side, made.view.scales, made.num_ids) == (65, (1.0, 0.5), 4)
 
 
+@pytest.mark.parametrize(("cam", "scores"), [(33, 65), (65, 33), (None, 65)])
+def test_canvases_that_cover_different_parts_of_an_image(images, monkeypatch, cam, scores):
+    """One would lie askew on the other: such images are faults that name both settings; the stage refuses them too."""
+    load_plain(monkeypatch, [1.0, 1.0, 1.0])
+    config = built(cam={"canvas": cam}, scores={"canvas": scores})
+    found = dict(module.masker(config, Path("run")).masks(images, images.names, tagged=False))
+    assert set(found) == set(images.names)
+    for name, fault in found.items():
+        assert isinstance(fault, ImageFault)
+        assert re.match(rf"{name}: maps of scores cover \({scores}, {scores}\) pixels of an image, those of cam .*; "
+                        "see images on the same canvas: set scores.canvas and cam.canvas alike", str(fault))
+
+
 def test_a_saved_network_gives_logits_and_scores(tmp_path):
     model = ICD(small(width=0.25), 3, head_width=8)
     write_model(tmp_path / "icd", model)
@@ -115,12 +129,17 @@ def test_files_that_are_no_network_of_ours(tmp_path):
         module.load_maps(other.parent)
 
 
-@pytest.mark.parametrize(("cam", "looks"), [({"scales": [1.0, 0.5]}, 1), ({"scales": [1.0, 1.5], "mirror": True}, 2)])
-def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, cam, looks):
-    """Masks of the stages `cam`, `scores`, `seeds` and `pseudo`, and of the Masker, are the same."""
+@pytest.mark.parametrize(("cam", "side", "looks"), [
+    ({"scales": [1.0, 0.5]}, 65, 1), ({"scales": [1.0, 1.5], "mirror": True}, 65, 2),
+    ({"scales": [1.0, 0.5], "canvas": 21}, 29, 2)])
+def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, cam, side, looks):
+    """Masks of the stages `cam`, `scores`, `seeds` and `pseudo`, and of the Masker, are the same.
+
+    Also on canvases of two sides, where images are larger than both: they cover the same.
+    """
     images = image_set(tmp_path / "data")
-    run = untrained_run(tmp_path / "run", "icd", cam={"canvas": 65, **cam},
-                        scores={"canvas": 65, "scales": [1.0, 0.5]}, pseudo={"iterations": 2})
+    run = untrained_run(tmp_path / "run", "icd", cam={"canvas": side, **cam},
+                        scores={"canvas": side, "scales": [1.0, 0.5]}, pseudo={"iterations": 2})
     config = load_run(run).config
     found = {stage.name: stage for stage in stages(config, Splits(images, images, None))}
     for name in ("cam", "scores", "seeds", "pseudo"):

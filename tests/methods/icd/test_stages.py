@@ -7,7 +7,7 @@ from PIL import Image
 from tests.support.fake_run import image_set, write_maps
 from tests.support.oracles.icd import seeds_of_scores
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.artefacts.scores import read_scores
+from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.methods.icd.config import DEMO, Config
@@ -45,6 +45,14 @@ def inputs(images, tmp_path):
     write_maps(tmp_path / "cam", images)
     write_maps(tmp_path / "scores", images)
     return {key: tmp_path / key for key in ("cam", "scores")}
+
+
+def test_maps_of_other_classes_give_no_seeds(images, inputs, tmp_path):
+    """As a given folder may hold them; before, planes were mixed up without a word."""
+    scores = read_scores(inputs["scores"], "image 2")
+    write_scores(inputs["scores"], "image 2", scores._replace(classes=2 - scores.classes))
+    faults = made(images)["seeds"].work(Context(), inputs, tmp_path / "seeds")
+    assert list(faults) == ["image 2"] and faults["image 2"].startswith("image 2: maps of cam are of classes")
 
 
 @pytest.mark.parametrize("corners_aligned", [True, False])

@@ -8,7 +8,6 @@ from keras import ops
 
 from tfwsss.inference.views import Picture
 from tfwsss.ops.resize import part_means
-from tfwsss.palette import IGNORE
 
 
 class Decision(NamedTuple):
@@ -17,10 +16,13 @@ class Decision(NamedTuple):
     Args:
         scores: float32 `(row, column, 1 + kept class)`, 0 to 1, the background first.
         ids: int32 `(row, column)`: 0 background, 1 for the first kept class and so on, 255 undecided.
+        certainty: float32 `(row, column)`, the largest score of each pixel, where a rule finds it without making
+            all scores; None: their maximum.
     """
 
     scores: Any
     ids: Any
+    certainty: Any = None
 
 
 def likely_by_logits(key: str, maps: Mapping, picture: Picture) -> tuple:
@@ -50,21 +52,6 @@ def likely_somewhere(maps: Mapping, picture: Picture) -> tuple:
     """
     best = ops.max(maps["probabilities"], axis=(0, 1))[1:]
     return best, ops.ones_like(best, dtype="bool")
-
-
-def named_ids(decision: Decision, classes):
-    """Turns places among the kept classes into mask ids.
-
-    Args:
-        decision: of a rule.
-        classes: int32 `(kept class,)`, labels.
-
-    Returns:
-        int32 `(row, column)`: 0 background, label + 1, 255 undecided.
-    """
-    ids = tf.concat([[0], classes + 1], axis=0)
-    undecided = decision.ids == IGNORE
-    return tf.where(undecided, IGNORE, tf.gather(ids, tf.where(undecided, 0, decision.ids)))
 
 
 def scores_of_all(decision: Decision, kept, num_ids: int):

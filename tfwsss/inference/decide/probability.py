@@ -6,6 +6,8 @@ from keras import ops
 
 from tfwsss.inference.decide.decision import Decision
 from tfwsss.inference.views import Picture
+from tfwsss.ops.cam import LEAST_DIVISOR
+from tfwsss.ops.mask_ids import ids_of
 from tfwsss.ops.resize import resize_part, strongest_part
 
 
@@ -18,11 +20,11 @@ def decide_by_probability(maps: Mapping, picture: Picture, classes) -> Decision:
         classes: int32 `(kept class,)`, labels.
 
     Returns:
-        Decision; the scores are the probabilities, of these ids only.
+        Decision; the scores are the probabilities, of these ids only; in a graph, nobody pays for what is not read.
     """
     planes = kept_probabilities(maps["probabilities"], classes)
-    ids = strongest_part(planes, picture.size, picture.covers, align_corners=True)[0]
-    return Decision(resize_part(planes, picture.size, picture.covers, align_corners=True), ids)
+    ids, certainty = strongest_part(planes, picture.size, picture.covers, align_corners=True)
+    return Decision(resize_part(planes, picture.size, picture.covers, align_corners=True), ids, certainty)
 
 
 def kept_probabilities(probabilities, classes):
@@ -40,6 +42,5 @@ def kept_probabilities(probabilities, classes):
     >>> kept_probabilities(ops.array([[[0.25, 0.5, 0.25]]]), ops.array([1])).numpy().tolist()
     [[[0.5, 0.5]]]
     """
-    ids = ops.concatenate([ops.zeros((1,), classes.dtype), classes + 1], axis=0)
-    planes = ops.take(probabilities, ids, axis=-1)
-    return planes / ops.maximum(ops.sum(planes, axis=-1, keepdims=True), 1e-30)
+    planes = ops.take(probabilities, ids_of(classes), axis=-1)
+    return planes / ops.maximum(ops.sum(planes, axis=-1, keepdims=True), LEAST_DIVISOR)

@@ -6,7 +6,7 @@ from keras import ops
 
 from tfwsss.inference.decide.decision import Decision
 from tfwsss.inference.views import Picture
-from tfwsss.ops.cam import largest_of, normalise_by_class, strongest_class
+from tfwsss.ops.cam import LEAST_DIVISOR, largest_of, normalise_by_class, strongest_class
 from tfwsss.ops.resize import resize_part
 
 
@@ -38,5 +38,5 @@ def decide_by_threshold(threshold, maps: Mapping, picture: Picture, classes) -> 
     """
     planes = enlarged(maps["cam"], picture, classes)
     place, strength = strongest_class(planes)
-    parts = normalise_by_class(planes, smallest=1e-30)
+    parts = normalise_by_class(planes, LEAST_DIVISOR)
     return Decision(ops.concatenate([1 - largest_of(parts), parts], axis=-1), ops.where(strength > threshold, place, 0))

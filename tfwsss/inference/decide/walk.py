@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from tfwsss.data.images import fill
 from tfwsss.inference.decide.decision import Decision
 from tfwsss.inference.decide.threshold import enlarged
 from tfwsss.inference.views import Picture
@@ -91,8 +92,6 @@ def walk_planes(walker: Walker, image, cells):
     rows, columns, _ = ops.shape(image)
     down, across, _ = ops.shape(cells)
     height, width = down * walker.stride, across * walker.stride
-    margins = ((0, height - rows), (0, width - columns), (0, 0))
-    inside = ops.pad(ops.ones((rows, columns, 1), dtype="bool"), margins)
-    full = ops.where(inside, ops.pad(ops.cast(image, "float32"), margins), ops.cast(walker.colour, "float32"))
+    full = fill(ops.cast(image, "float32"), height, width, walker.colour)
     spread = walker.network({"image": full[None], "planes": cells[None]}, training=False)
     return resize(spread, height, width)[0, :rows, :columns]

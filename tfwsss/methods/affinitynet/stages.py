@@ -9,7 +9,7 @@ from tfwsss.runs.stage import Stage, train
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
-from tfwsss.steps.confident_labels import marginals_stage, sure_stage
+from tfwsss.steps.confident_labels import label_stage, sure_stage
 from tfwsss.steps.crf import crf_stage
 from tfwsss.steps.random_walk import walk_stage
 from tfwsss.steps.rounds import segmenter_rounds
@@ -30,7 +30,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     everything = images.joined(pseudo)
     learnt = "labels" if "labels" in config.given else "marginals"
     compared = crf_stage("cam_crf", pseudo, source="cam_masks", settings=config.pseudo)
-    marginals = marginals_stage("marginals", images, config.labels, config.cam_masks, config.cam)
+    marginals = label_stage("marginals", images, config.labels, config.cam_masks, config.cam, "marginals")
     return [
         classifier_stage("classifier", images, config.classifier),
         class_map_stage("cam", everything, config.cam, "classifier", load_class_maps),

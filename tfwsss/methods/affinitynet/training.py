@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from tfwsss.artefacts.files import finished
 from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.facts import facts_of
 from tfwsss.batches.shrink import reduce_ids
@@ -17,7 +16,7 @@ from tfwsss.methods.affinitynet.config import AffinitySettings
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.ops.offsets import half_disc, reach
 from tfwsss.runs.stage import Context, Inputs
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 
 HEADS = ("f8_3", "f8_4", "f8_5", "f9")
@@ -74,8 +73,7 @@ def usable(source: str, images: ImageSet) -> Callable[[Inputs], set[str]]:
         source: stage that is learnt from.
         images: the training images.
     """
-    kind = "marginals" if source == "marginals" else "masks"
-    return lambda inputs: finished(inputs[source], kind, images.names)
+    return finished_names(source, "marginals" if source == "marginals" else "masks", images)
 
 
 def batches(settings: AffinitySettings, source: str, context: Context, inputs: Inputs, images: ImageSet,

@@ -9,7 +9,7 @@ from tfwsss.runs.stage import Stage
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
-from tfwsss.steps.confident_labels import seed_stage
+from tfwsss.steps.confident_labels import label_stage
 from tfwsss.steps.rounds import segmenter_rounds
 
 
@@ -29,7 +29,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         classifier_stage("classifier", images, config.classifier),
         class_map_stage("cam", images, config.cam, "classifier", load_class_maps),
         cam_mask_stage("cam_masks", images, config.cam_masks, "cam"),
-        seed_stage("seeds", images, config.seeds, config.cam_masks, config.cam),
+        label_stage("seeds", images, config.seeds, config.cam_masks, config.cam, "masks"),
     ]
     if "seeds" in config.given:
         first = first[-1:]                                    # nobody asks for class maps

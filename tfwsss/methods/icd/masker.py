@@ -58,7 +58,8 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
 def masker(config: Config, run: Path) -> Masker:
     """Returns how a finished run makes its pseudo labels.
 
-    Class maps and scores are seen as their stages saw them: in one look where `cam` and `scores` are set alike.
+    Class maps and scores are seen as their stages saw them: in one look where `cam` and `scores` are set alike. With
+    different canvases it can, as `seeds` can, make masks only of images that are larger than both.
 
     Args:
         config: the run's settings.
@@ -67,7 +68,7 @@ def masker(config: Config, run: Path) -> Masker:
     maps = class_maps(config, run)
     made = class_map_masker(maps, config.scores, rule(config.seeds), crf_from_masks(config.pseudo))
     one, other = ((each.canvas, each.scales, each.mirror) for each in (config.cam, config.scores))
-    if one == other or one[0] != other[0]:
+    if one == other:
         return made
     alone = {key: keras.Model(maps.network.input, {key: maps.network.output[key]}) for key in KEYS}
     further = (Look(alone["cam"], config.cam.view(maps.colour)),)

@@ -16,6 +16,7 @@ from tfwsss.inference.decide.decision import Decision, likely_by_logits
 from tfwsss.inference.kept import channels_last
 from tfwsss.inference.masker import Look, Masker
 from tfwsss.inference.see import Seer
+from tfwsss.inference.stream import try_each
 from tfwsss.inference.views import Picture
 from tfwsss.logs import LOG
 from tfwsss.methods.oaa.config import Config, LookSettings
@@ -135,12 +136,12 @@ def gathered_maps(config: Config, images: ImageSet, inputs: Inputs,
     memory, rule = AttentionMemory.read(inputs["oaa"]), config.oaa.joined_by
     lacking = [name for name in names if not images.labels[name] or
                any(memory.get(name, label) is None for label in images.labels[name])]
-    for name in (name for name in names if name not in set(lacking)):
-        try:
-            planes = [gathered_bytes(memory.get(name, label), rule) for label in images.labels[name]]
-            yield name, Scores(np.array(images.labels[name], np.int32), np.stack(planes), images.read_size(name))
-        except ImageFault as fault:
-            yield name, fault
+
+    def kept(name: str) -> Scores:
+        planes = [gathered_bytes(memory.get(name, label), rule) for label in images.labels[name]]
+        return Scores(np.array(images.labels[name], np.int32), np.stack(planes), images.read_size(name))
+
+    yield from try_each(kept, [name for name in names if name not in set(lacking)])
     if lacking:
         LOG.info("accumulated: of %d of %d images some class was never taken; its maps are the trained network's",
                  len(lacking), len(names))

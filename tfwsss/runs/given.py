@@ -1,0 +1,57 @@
+"""Folders that a user gives in a stage's place: what tells whether their contents are still the same."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.identity import fingerprint, identity
+from tfwsss.errors import UserError
+from tfwsss.runs.stage import Stage
+
+FILE = "given.json"
+"""In a run folder: stage name to the identities of the files that were given for it."""
+
+
+def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collection[str] = ()) -> str:
+    """Returns a hash of a given folder's place and of the contents of its files.
+
+    Files are read once; later calls look at size and time of change, and read what differs.
+
+    Args:
+        stage: the one it stands for.
+        given: the folder.
+        run: the run's folder; `given.json` in it remembers the files.
+        recorded: fingerprints that finished stages were made from. Version 0.1.0 noted sizes in place of contents:
+            where its fingerprint is among them and still holds, it is returned.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        UserError: no such folder, or a file in it cannot be read.
+    """
+    if not given.is_dir():
+        raise UserError(f"given.{stage.name}: {given} is no folder; give the folder with its {stage.kind} files")
+    files = sorted((str(path.relative_to(given)), path) for path in given.rglob("*") if path.is_file())
+    by_sizes = _of(given, [(name, path.stat().st_size) for name, path in files])
+    if by_sizes in recorded:
+        return by_sizes
+    known = _read(run / FILE)
+    before = known.get(stage.name, {})
+    now = {name: identity(path, before.get(name)) for name, path in files}
+    if now != before:
+        write_atomically(run / FILE, json.dumps({**known, stage.name: now}, ensure_ascii=False).encode())
+    return _of(given, [(name, now[name]["sha256"]) for name, _ in files])
+
+
+def _of(given: Path, files: list[tuple[str, int | str]]) -> str:
+    return fingerprint({"given": str(given.resolve()), "files": files})
+
+
+def _read(path: Path) -> dict:
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return known if all(isinstance(files, dict) for files in known.values()) else {}
+    except (OSError, ValueError, AttributeError):
+        return {}                               # missing or damaged: every file is read again
