@@ -62,6 +62,30 @@ def test_saliency(base, tmp_path):
     assert not np.isin(masks["9"][~salient], (1, 2, 3)).any()
 
 
+def test_saliency_made_by_the_run(base, tmp_path):
+    """The stage comes first; an image without a map is listed; a killed run goes on; predict needs no maps."""
+    given = ["--config", base / "config.yaml", "--run", tmp_path / "run", "--set", "data.saliency=make",
+             "--set", f"given.icd={base / 'run 1' / 'icd'}", "--set", "saliency.segments=60"]
+    assert train(*given, "--until", "saliency").code == 0
+    before = contents(tmp_path / "run" / "saliency")
+    for name in ("stage.json", "9.png", "猫/子 猫.png"):
+        (tmp_path / "run" / "saliency" / name).unlink()
+    answer = train(*given)
+    assert answer.code == 0 and list(answer.result["miou"]) == ["cam", "cam_masks", "scores", "pseudo"]
+    after = contents(tmp_path / "run" / "saliency")
+    assert {name: found for name, found in after.items() if name.endswith(".png")} == \
+        {name: found for name, found in before.items() if name.endswith(".png")}
+    masks = masks_of(tmp_path / "run" / "pseudo")
+    maps = masks_of(tmp_path / "run" / "saliency")
+    assert set(masks) == set(maps) == set(ODD_NAMES) and not (tmp_path / "run" / "seeds").exists()
+    for name in ODD_NAMES:
+        assert maps[name].shape == masks[name].shape and not np.isin(masks[name][maps[name] < 3], (1, 2, 3)).any()
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "made by this run, see refine.saliency: segments 60" in page
+    photo = base / "data" / "images" / "9.jpg"
+    assert call("predict", photo, "--run", tmp_path / "run", "--out", tmp_path / "out").code == 0
+
+
 def test_merged_regions(base, tmp_path):
     """Superpixels merged by features are a stage of their own, of no more regions than asked for."""
     call_ = ["--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "regions",

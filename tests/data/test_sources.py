@@ -65,7 +65,9 @@ def test_saliency_maps_are_found_by_name(folder, tmp_path):
     np.testing.assert_array_equal(images.read_saliency("2026_000003"), salient)
     with pytest.raises(UserError, match="no saliency map for any of 4 images"):
         open_images(settings, tmp_path, "val")
-    assert not open_images(DataSettings(kind="folder", root=folder), tmp_path, "train").saliency
+    for nothing in (None, "make"):                                   # maps that the run makes are none of the data
+        data = DataSettings(kind="folder", root=folder, saliency=nothing)
+        assert not open_images(data, tmp_path, "train").saliency
 
 
 @pytest.mark.parametrize("lists", [{}, {"split": "train"}, {"split": "train", "pseudo_split": "train"}])

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from tests.support.untrained import CLASSES, untrained_run
 from tests.support.whole_images import pictures, written
-from tfwsss.artefacts.scores import read_scores, write_scores
+from tfwsss.artefacts.scores import Scores, read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
+from tfwsss.inference.decide.co_attention import merged_maps
 from tfwsss.inference.decide.decision import Decision, scores_of_all
 from tfwsss.inference.decide.probability import decide_by_probability
 from tfwsss.inference.kept import KeptRule
@@ -35,6 +36,10 @@ RUNS: dict[str, tuple] = {
     "icd at own size": ("icd", {"pseudo": CRF, "cam": OWN, "scores": OWN}, "pseudo"),
     "walk": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF}, "pseudo"),
     "walk at own size": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": {"iterations": 0}, "cam": OWN}, "pseudo"),
+    "co-attention": ("mcis", {"pseudo": CRF}, "pseudo"),
+    "co-attention without references": ("mcis", {"maps": {"references": 0}, "pseudo": {"iterations": 0}}, "pseudo"),
+    "stretched": ("mcis", {"cam_masks": {"threshold": 0.3}, "cam": {"scales": [1.0, 0.5], "mirror": True}},
+                  "cam_masks"),
     "probability": ("retrain", {}, "masks"),
     "probability without CRF": ("retrain", {"masks": {"crf": {"iterations": 0}}}, "masks"),
 }
@@ -87,6 +92,21 @@ def stage_by_stage(masker: Masker, images: ImageSet, folder) -> dict[str, np.nda
     return found
 
 
+def co_attention_one_by_one(masker: Masker, images: ImageSet, folder) -> dict[str, np.ndarray]:
+    """Merged maps are written and read again; the rule behind them decides."""
+    pairs, references, corners_aligned, then = masker.decide.args
+    rule, found = KeptRule(then, ("cam",)), {}
+    for name in images.names:
+        image, labels = images.read_image(name), np.array(images.labels[name], np.int32)
+        seen = {key: each[0] for key, each in masker.see(image[None]).items() if key != "cam"}
+        kept = references(labels) if references else None
+        merged = merged_maps(pairs, seen, kept, labels, corners_aligned)
+        write_scores(folder / "maps", name, Scores(labels, np.moveaxis(merged, -1, 0), image.shape[:2]))
+        found[name] = sharpen_arrays(masker.crf, None, rule({"cam": read_scores(folder / "maps", name)}), image,
+                                     masker.num_ids)
+    return found
+
+
 def probabilities_one_by_one(masker: Masker, images: ImageSet) -> dict[str, np.ndarray]:
     found = {}
     for name in images.names:
@@ -104,8 +124,11 @@ def probabilities_one_by_one(masker: Masker, images: ImageSet) -> dict[str, np.n
 @EACH
 def test_stage_by_stage_gives_the_masks_of_one_go(maskers, masks, images, tmp_path, key):
     """With tags, as stages work."""
-    by_stages = (probabilities_one_by_one(maskers(key), images) if key.startswith("probability")
-                 else stage_by_stage(maskers(key), images, tmp_path))
+    if key.startswith("probability"):
+        by_stages = probabilities_one_by_one(maskers(key), images)
+    else:
+        work = co_attention_one_by_one if key.startswith("co-attention") else stage_by_stage
+        by_stages = work(maskers(key), images, tmp_path)
     same([(masks(key, True)[name], by_stages[name]) for name in images.names])
 
 
@@ -116,8 +139,10 @@ def test_a_graph_gives_the_masks_of_one_go(maskers, masks, images, key, tagged):
     masker = maskers(key)
 
     def work(image, tags):
-        maps = see(lambda x: masker.network(x, training=False), masker.stride, masker.view, image[None],
-                   masker.num_ids)
+        maps = {}
+        for look in masker.looks:
+            maps |= see(functools.partial(look.network, training=False), masker.stride, look.view, image[None],
+                        masker.num_ids)
         return masker.answer({key: each[0] for key, each in maps.items()}, image, tags if tagged else None)
 
     traced = tf.function(work, autograph=False, input_signature=[tf.TensorSpec((None, None, 3), tf.uint8),

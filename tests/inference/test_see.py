@@ -9,9 +9,10 @@ from tests.support.whole_images import COLOUR, KERNELS, STRIDE, kernel, network,
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference import see as seeing
 from tfwsss.inference.see import Seer, check_covers, covered, images_at_a_time, see, stride_of
-from tfwsss.inference.views import Canvas, OwnSize, Windows
+from tfwsss.inference.views import Canvas, OwnSize, Resized, Windows
 
 VIEWS = {"canvas": Canvas(60, (1.0, 0.5), True, COLOUR), "own size": OwnSize((1.0, 1.5), True),
+         "resized": Resized(41, stride=4, scales=(1.0, 0.5), mirror=True),
          "windows": Windows(41, (1.0, 1.5), True, COLOUR)}
 SIZES = [(40, 57), (57, 40), (1, 1), (1, 150), (150, 1), (90, 64)]
 EACH = pytest.mark.parametrize("kind", VIEWS)

@@ -115,6 +115,16 @@ def test_a_run_trained_again_in_its_folder(run, tmp_path, told):
         np.testing.assert_array_equal(read_mask(out / "masks", name), read_mask(tmp_path / "fresh" / "masks", name))
 
 
+def test_other_references_that_a_network_is_asked_beside(tmp_path, told):
+    run, out = untrained_run(tmp_path / "run", "mcis", pseudo={"iterations": 0}), tmp_path / "out"
+    path = photograph(tmp_path / "photographs" / "a.png", 48, 48)
+    assert predict(path, run, out, ["cat"]) == (1, {})
+    references = run / "maps" / "references.npy"
+    np.save(references, np.load(references)[:, :, ::-1])
+    assert predict(path, run, out, ["cat"]) == (1, {})
+    assert told[-1] == "predict: 0 of 1 masks kept, 1 to make: 1 made with other network"
+
+
 def test_settings_and_tags(run, tmp_path, told):
     """What changes no mask changes nothing here, nor does another place of the run."""
     photograph(tmp_path / "a.png", 48, 48)

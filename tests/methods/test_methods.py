@@ -17,12 +17,14 @@ from tfwsss.settings.sections import RunSettings
 
 UNMERGED = {"regions": {"max_regions": 0}}
 SALIENCY = {"data": {"saliency": "maps"}}
+MADE = {"data": {"saliency": "make"}}
 CRF = {"cam_crf": True}
 GIVEN = {"given": {"labels": "masks of mine"}}
 KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
-         "relabel": "masks", "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks"}
+         "relabel": "masks", "oaa": "model", "accumulated": "scores", "oaa_plus": "model", "maps": "scores",
+         "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
 SHAPES = {
@@ -30,6 +32,7 @@ SHAPES = {
     "icd, no end": ("icd", NO_END, "superpixels regions icd cam cam_masks scores seeds pseudo"),
     "icd, unmerged": ("icd", UNMERGED, "regions icd cam cam_masks scores seeds pseudo" + END),
     "icd, saliency": ("icd", SALIENCY, "superpixels regions icd cam cam_masks scores pseudo" + END),
+    "icd, saliency made": ("icd", MADE, "saliency superpixels regions icd cam cam_masks scores pseudo" + END),
     "icd, cam_crf": ("icd", CRF, "superpixels regions icd cam cam_masks scores cam_crf seeds pseudo" + END),
     "icd, all": ("icd", {**UNMERGED, **SALIENCY, **CRF}, "regions icd cam cam_masks scores cam_crf pseudo" + END),
     "affinitynet": ("affinitynet", {}, "classifier cam cam_masks marginals labels affinity walk pseudo" + END),
@@ -40,6 +43,10 @@ SHAPES = {
                             "pseudo" + END + " segmenter_2 relabel_2"),
     "cian": ("cian", {}, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
     "cian, one round": ("cian", {"rounds": 1}, "classifier cam cam_masks seeds segmenter pseudo"),
+    "oaa": ("oaa", {}, "oaa cam cam_masks accumulated oaa_plus maps labels pseudo" + END),
+    "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
+    "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
+    "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "retrain": ("retrain", {}, "labels" + END),
 }
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
@@ -84,11 +91,16 @@ def test_stages_come_after_those_they_need(images, method, values, names):
 
 @pytest.mark.parametrize(("shape", "needs"), [
     ("icd", {"pseudo": "seeds", "cam": "icd", "scores": "icd"}), ("icd, saliency", {"pseudo": "scores cam"}),
+    ("icd, saliency made", {"saliency": "", "pseudo": "scores cam saliency", "cam": "icd"}),
     ("affinitynet, cam_crf", {"classifier": "", "cam": "classifier", "cam_masks": "cam", "cam_crf": "cam_masks",
                               "marginals": "cam cam_masks", "labels": "marginals", "affinity": "marginals",
                               "walk": "cam cam_masks affinity", "pseudo": "walk", "segmenter": "pseudo",
                               "relabel": "segmenter pseudo"}),
     ("affinitynet, labels", {"affinity": "labels"}),
+    ("oaa", {"oaa": "", "cam": "oaa", "accumulated": "oaa", "oaa_plus": "accumulated", "maps": "oaa_plus",
+             "labels": "maps", "pseudo": "labels"}),
+    ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
+    ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
               "segmenter_2": "pseudo segmenter", "pseudo_2": "segmenter_2 pseudo"})])
@@ -145,6 +157,10 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("cian", {"segmenter": {"cross": False}}, "segmenter segmenter_2"), ("cian", {"seeds": {"low": 2.0}}, "seeds"),
     ("cian", {"segmenter": {"continued": False}}, "segmenter segmenter_2"),
     ("cian", {"relabel": {"certain": 0.5}}, "pseudo pseudo_2"),
+    ("oaa", {"oaa": {"drop": 0.5}}, "oaa"), ("oaa", {"oaa_plus": {"epochs": 3}}, "oaa_plus"),
+    ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
+    ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
     ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
     ("icd, unmerged", {"superpixels": {"scale": 9}}, "regions"),
     ("icd", {"regions": {"canvas": 65}}, "regions"), ("icd, unmerged", {"regions": {"canvas": 65}}, ""),
@@ -155,6 +171,8 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("icd", {"pseudo": {"iterations": 3}}, "pseudo"), ("icd, cam_crf", {"pseudo": {"iterations": 3}}, "cam_crf pseudo"),
     ("icd, saliency", {"seeds": {"corners_aligned": True}}, "pseudo"),
     ("icd, saliency", {"pseudo": {"iterations": 3}}, ""), ("icd, saliency", {"data": {"saliency": "other"}}, "pseudo"),
+    ("icd, saliency made", {"saliency": {"segments": 90}}, "saliency"),
+    ("icd, saliency", {"saliency": {"segments": 90}}, ""),
     ("affinitynet", {"classifier": {"epochs": 3}}, "classifier"),
     ("affinitynet", {"affinity": {"radius": 3}}, "affinity"),
     ("affinitynet", {"mixed_precision": True}, "classifier affinity segmenter"),
@@ -172,7 +190,8 @@ def test_what_a_setting_makes_stale(images, shape, difference, expected):
 
 @pytest.mark.parametrize(("method", "of_both", "of_training", "of_pseudo"), [
     ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo segmenter relabel"),
-    ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel")])
+    ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel"),
+    ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel")])
 def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
     """What both lists need is made of all their images, each once."""
     training, pseudo = images.subset(images.names[:3]), images.subset(images.names[2:])
@@ -196,7 +215,8 @@ def test_every_method_has_its_parts(images, name):
     method = methods.get(name)
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
-        {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "retrain": (False, False)}[name]
+        {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
+         "oaa": (True, True), "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")

@@ -7,7 +7,15 @@ from tests.support.arrays import gradient
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.small import small
 from tfwsss.losses.multilabel import MultilabelLoss
-from tfwsss.models.mcis import HEADS, MCIS, TERMS, feature_network, pair_network
+from tfwsss.models.mcis import (
+    HEADS,
+    MCIS,
+    TERMS,
+    class_map_network,
+    feature_network,
+    pair_network,
+    view_network,
+)
 from tfwsss.training.optimizers import SGD
 
 SMOOTH = 14     # seed of images whose step no rounding decides
@@ -183,3 +191,22 @@ def test_outputs_are_float32_and_finite_under_mixed_precision():
     model, (x, y) = tiny(), batch()
     assert np.isfinite(fit(model, x, y, epochs=1)["loss"]).all()
     assert {str(value.dtype) for value in map(ops.convert_to_numpy, model(x).values())} == {"float32"}
+
+
+def test_plain_class_maps_are_those_whose_mean_is_an_images_logit():
+    model, (x, _) = tiny(), batch()
+    maps = class_map_network(model)(x["image"][:, 0])["cam"]
+    np.testing.assert_allclose(np.mean(maps, axis=(1, 2)), model(x)["logits"][:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_views_of_one_size_are_seen_in_one_call():
+    model, (x, _) = tiny(), batch()
+    image, features = x["image"][:, 0], feature_network(model)
+    found = view_network(model)(image)
+    assert set(found) == {"cam", "features", "mirrored"}
+    assert set(view_network(model, False).output) == {"cam", "features"}
+    np.testing.assert_allclose(found["features"], features(image)["features"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found["mirrored"], features(image[:, :, ::-1])["features"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found["cam"], class_map_network(model)(image)["cam"], rtol=1e-4, atol=1e-4)
+    named = feature_network(model, "larger")
+    assert list(named.output) == ["larger"]

@@ -3,7 +3,7 @@ import pytest
 
 from tests.support.arrays import recorded
 from tfwsss.errors import UserError
-from tfwsss.refine.accumulation import RULES, accepted, accumulate
+from tfwsss.refine.accumulation import RULES, accepted, accumulate, gathered_bytes
 
 LAYERS = {"max": "MAX", "mean": "AVE", "harmonic": "HARM"}
 LABELS = (4, 14)
@@ -105,3 +105,17 @@ def test_unknown_rules_are_refused():
         accumulate(np.zeros((1, 1)), rule="sum")
     with pytest.raises(UserError, match="accept is 'all'; expected one of rank"):
         accepted(np.zeros(1), [0], "all")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_is_kept_at_last_spans_the_bytes_but_of_the_rule_that_never_stretches(rule):
+    """In doubles, so that the largest byte is 254 and the smallest 0; bytes and shares say the same."""
+    random = np.random.default_rng(0)
+    memory = random.integers(20, 200, (6, 7)).astype(np.uint8)
+    found = gathered_bytes(memory, rule)
+    assert found.dtype == np.uint8
+    low, high = int(memory.min()), int(memory.max())
+    expected = memory if rule == "plain_max" else np.floor((memory - low) / (high - low + 255e-8) * 255)
+    np.testing.assert_array_equal(found, expected)
+    away = np.abs(gathered_bytes(memory.astype(np.float32) / 255, rule).astype(int) - found)
+    assert away.max() <= 1                                              # a share lies beside a byte's edge

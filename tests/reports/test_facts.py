@@ -3,8 +3,19 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.fake_run import add_ending, fake_run, image_set, loads, write_pseudo, write_stage
+from tests.support.fake_run import (
+    CONFIG,
+    SIZE,
+    add_ending,
+    fake_run,
+    image_set,
+    loads,
+    write_maps,
+    write_pseudo,
+    write_stage,
+)
 from tfwsss.artefacts.masks import write_mask
+from tfwsss.artefacts.saliency import write_saliency
 from tfwsss.errors import UserError
 from tfwsss.methods import opened
 from tfwsss.reports.facts import gather
@@ -131,3 +142,28 @@ def test_rounds_come_one_after_the_other_and_only_when_finished(run):
     record.pop("finished")
     (run / "masks_2" / "started.json").write_text(json.dumps(record))
     assert list(gather(run)["reviews"]) == ["masks", "relabel"]
+
+
+def test_saliency_made_by_the_run_is_told_and_shown(run):
+    """Its settings tell how; it is no stage with a score."""
+    config = {**CONFIG["config"], "data": {"saliency": "make"}, "saliency": {"segments": 80}}
+    (run / "config.json").write_text(json.dumps({**CONFIG, "config": config}))
+    write_stage(run, "saliency", 0, settings={"segments": 80, "images": "abc", "seed": 0})
+    for place in range(3):
+        write_saliency(run / "saliency", f"image {place}", np.full(SIZE, 200, np.uint8))
+    facts = gather(run)
+    assert facts["saliency"] == "made by this run, see refine.saliency: segments 80"
+    rows = facts["galleries"][0]["rows"]
+    assert [list(row.pictures)[:3] for row in rows] == [["image", "saliency", "cam"]] * len(rows)
+    assert {row.name for row in rows if row.pictures["saliency"]} == {"image 0", "image 1", "image 2"}
+    assert "saliency" not in facts["scored"] and facts["unread"] == []
+
+
+def test_parts_of_a_stage_are_columns_beside_it(run):
+    """What they are not made of is an empty place."""
+    write_maps(run / "cam" / "parts" / "by reference 1", image_set(run / "data").subset(["image 1"]))
+    facts = gather(run)
+    rows = facts["galleries"][0]["rows"]
+    assert all(list(row.pictures)[1:3] == ["cam", "cam, by reference 1"] for row in rows)
+    assert [row.name for row in rows if row.pictures["cam, by reference 1"]] == ["image 1"]
+    assert set(facts["scored"]) == set(gather(run)["scored"]) and "cam, by reference 1" not in facts["scored"]

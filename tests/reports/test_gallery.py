@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.support.fake_run import CLASSES, SIZE, image_set, write_maps, write_pseudo
 from tfwsss.artefacts.masks import write_mask
-from tfwsss.reports.gallery import SIDE, image_ious, mask_shares, rows, spread
+from tfwsss.reports.gallery import SIDE, image_ious, mask_shares, rows
 
 
 @pytest.fixture
@@ -20,15 +20,6 @@ def stages(tmp_path, images):
     write_maps(tmp_path / "cam", images)
     write_pseudo(tmp_path / "pseudo", images)
     return {"cam": ("scores", tmp_path / "cam"), "pseudo": ("masks", tmp_path / "pseudo")}
-
-
-@pytest.mark.parametrize("count", [1, 3, 12, 100])
-def test_spread_keeps_order_and_reaches_both_ends(count):
-    names = [f"{place:03d}" for place in range(40)]
-    picked = spread(names, count)
-    assert len(picked) == min(count, 40) and picked == sorted(picked) and picked[0] == "000"
-    assert count == 1 or picked[-1] == "039"
-    assert spread([], count) == []
 
 
 def test_rows_show_every_stage_and_the_truth(images, stages):

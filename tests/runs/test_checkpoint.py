@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.runs.checkpoint import EpochCheckpoint
 
 EPOCHS = 4
@@ -175,3 +175,49 @@ def test_losses_that_are_no_numbers_are_kept(tmp_path):
     again = EpochCheckpoint(tmp_path, 0)
     assert again.restore(fresh()) == 1 and np.isnan(again.history[0]["loss"])
     assert json.loads(json.dumps(again.history)) is not None
+
+
+class Count:
+    """What a training may gather outside of its network: here a number."""
+
+    FILE = "count.txt"
+
+    def __init__(self):
+        self.value = 0
+
+    def save(self, path):
+        path.write_text(str(self.value))
+
+    def load(self, path):
+        try:
+            self.value = int(path.read_text())
+        except (OSError, ValueError):
+            raise ImageFault(f"{path}: spoilt") from None
+
+
+def counted(folder, until: int = EPOCHS) -> int:
+    """Trains on and adds the epoch's number, from 1, in every epoch; returns the sum."""
+    model, count = fresh(), Count()
+    checkpoint = EpochCheckpoint(folder, 0, count)
+    first = checkpoint.restore(model)
+
+    def add(epoch, logs):
+        count.value += epoch + 1
+
+    if first < until:
+        model.fit(batches(first), initial_epoch=first, epochs=until, steps_per_epoch=4, verbose=0, shuffle=False,
+                  callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=add), checkpoint])
+    return count.value
+
+
+@pytest.mark.parametrize("spoilt", ["nothing", "count-0003.txt", "epoch-0003.json", "epoch-0003.npz"])
+def test_what_is_gathered_beside_the_network_goes_on_with_it(tmp_path, spoilt):
+    """The newest checkpoint that is whole in all its parts counts: nothing is added twice, nothing is lost."""
+    assert counted(tmp_path, until=3) == 6
+    assert sorted(path.name for path in tmp_path.glob("count*")) == ["count-0002.txt", "count-0003.txt"]
+    if spoilt != "nothing":
+        cut(tmp_path / spoilt)
+        if spoilt.startswith("count"):
+            (tmp_path / spoilt).write_text("no number")
+    assert EpochCheckpoint(tmp_path, 0, Count()).restore(fresh()) == (3 if spoilt == "nothing" else 2)
+    assert counted(tmp_path) == 10

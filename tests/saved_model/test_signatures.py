@@ -24,6 +24,9 @@ pytestmark = pytest.mark.large
 RUNS: dict[str, tuple] = {
     "icd": ("icd", {"pseudo": CRF}),
     "affinitynet": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF}),
+    "oaa": ("oaa", {"labels": {"threshold": 0.3}, "pseudo": CRF}),
+    "oaa, images of their own shapes": ("oaa", {"oaa": {"square": False, "side": 40}, "plus": False,
+                                                "labels": {"threshold": 0.3, "background": "threshold"}}),
     "retrain": ("retrain", {}),
     "own sizes": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF,
                                   "cam": {"canvas": None, "scales": [1.0, 0.5], "mirror": True}}),
@@ -35,7 +38,7 @@ RUNS: dict[str, tuple] = {
 TAGS = {"cat,sheep": (1, 0, 1), "": (0, 0, 0)}
 BROKEN = (b"", b"no image at all", b"\xff\xd8\xff\xe0" + bytes(40), b"\x89PNG\r\n\x1a\n" + bytes(40))
 WORDS = ("tags are one row of 0 and 1", "more than the limit of", "image, height and width differ in number")
-SIDES = {"own sizes": 513}
+SIDES = {"own sizes": 513, "oaa": 513, "oaa, images of their own shapes": 513}
 """In pixels, of what `batch` takes; 65 where nothing is said."""
 
 
@@ -117,7 +120,7 @@ def on_canvases(photos: list[Path], side: int) -> dict[str, np.ndarray]:
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-QUICK = ("icd", "retrain", "own sizes")     # each way of looking: on a canvas, in windows, at its own size
+QUICK = ("icd", "retrain", "own sizes", "oaa")   # each way of looking: on a canvas, in windows, at its own or one size
 EACH = pytest.mark.parametrize("key", [key if key in QUICK else pytest.param(key, marks=pytest.mark.slow)
                                        for key in RUNS])
 

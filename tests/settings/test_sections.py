@@ -3,7 +3,7 @@ from typing import ClassVar
 
 import pytest
 
-from tfwsss.settings.sections import BackboneSettings, RunSettings, Settings, TensorBoardSettings
+from tfwsss.settings.sections import BackboneSettings, DataSettings, RunSettings, Settings, TensorBoardSettings
 
 
 def test_settings_do_not_change():
@@ -17,6 +17,17 @@ def test_settings_survive_json():
     """What a run's config.json holds builds the same settings."""
     settings = RunSettings(method="m", data={"root": "photos", "kind": "folder"}, given={"cam": "maps"}, devices=2)
     assert RunSettings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_saliency_is_a_folder_or_to_be_made():
+    assert DataSettings(saliency="make").saliency == "make"
+    assert DataSettings(saliency="maps").saliency == Path("maps")
+    assert DataSettings(saliency="/else/make").saliency == Path("/else/make")
+    for data in (DataSettings(saliency="make"), DataSettings(saliency="maps"), DataSettings()):
+        assert DataSettings.model_validate(data.model_dump(mode="json")) == data
+    for folder in ("./make", Path("make")):
+        with pytest.raises(ValueError, match="write its whole path"):
+            DataSettings(saliency=folder)
 
 
 def test_a_profile_begins_before_it_ends():

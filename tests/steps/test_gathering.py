@@ -9,7 +9,7 @@ from tfwsss.backbones.small import small
 from tfwsss.data.image_set import ImageSet
 from tfwsss.models.oaa import OAA, attention_network
 from tfwsss.palette import voc_palette
-from tfwsss.steps.gathering import watch_for
+from tfwsss.steps.gathering import AttentionDrop, Gatherer, GatheringLogs
 from tfwsss.training.attention_memory import AttentionMemory
 from tfwsss.training.optimizers import SGD
 
@@ -35,7 +35,7 @@ def network():
 
 def gathered(model, data, rate=0.0):
     memory = AttentionMemory(accept="probable")
-    model.watch = watch_for(memory, IMAGES)
+    model.watch = Gatherer(memory, IMAGES)
     model.compile(SGD(rate), jit_compile=False)
     model.fit(data, verbose=0)
     return memory
@@ -81,3 +81,67 @@ def test_a_broken_index_stops_the_training():
     wrong = tf.data.Dataset.from_tensors(({**x, "index": x["index"] + 6}, {"labels": np.zeros((6, 3), "float32")}))
     with pytest.raises(Exception, match="IndexError|out of range"):
         gathered(model, wrong)
+
+
+def test_the_last_epoch_takes_what_no_visit_before_has_left():
+    """Of a class whose maps are never accepted: from the given visit on, once."""
+    model, data = network(), batches(3)[1]
+    memory = AttentionMemory("plain_max", "top", start=7)
+    model.watch = Gatherer(memory, IMAGES, last_from=13)
+    model.compile(SGD(0.0), jit_compile=False)
+    model.fit(data, verbose=0)
+    assert memory.seen == 18 and len(memory) == sum(map(len, LABELS.values()))
+
+
+def veiled(memory, above=0.6):
+    """Returns what a network sees of the batch in place of its images."""
+    x, _ = batches()
+    x = {key: tf.constant(value) for key, value in {**x, "dropped": np.int32([1, 1, 1, 0, 1, 1])}.items()}
+    return x, tf.function(AttentionDrop(memory, IMAGES, above, (9.0, 8.0, 7.0)))(x).numpy()
+
+
+def test_what_was_found_last_is_hidden():
+    """Maps of one bright row: those pixels become the colour, of images whose coin fell so, turned as they are."""
+    memory = AttentionMemory("plain_max", "probable", latest=True)
+    for name in ("b", "f"):                                     # "b" is mirrored, of "f" the coin did not fall
+        scores = np.zeros((5, 6, 3), np.float32)
+        scores[:, :3, 1] = 2.0                                  # the left half is of a dog
+        memory.visit(name, scores, np.ones(3), LABELS[name])
+    x, seen = veiled(memory)
+    places = {IMAGES.names[index]: place for place, index in enumerate(x["index"].numpy())}
+    image = x["image"].numpy()
+    for name, place in places.items():
+        if name == "b":
+            hidden = (seen[place] == np.float32((9, 8, 7))).all(axis=-1)
+            assert hidden[:, -8:].all() and not hidden[:, :8].any()
+            np.testing.assert_array_equal(seen[place][~hidden], image[place][~hidden])
+        else:
+            np.testing.assert_array_equal(seen[place], image[place])
+
+
+def test_nothing_is_hidden_before_anything_was_found():
+    x, seen = veiled(AttentionMemory(latest=True))
+    np.testing.assert_array_equal(seen, x["image"])
+
+
+def test_a_veiled_training_sees_the_veil_and_inference_does_not():
+    model, (x, data) = network(), batches()
+    model.veil = lambda inputs: tf.zeros_like(inputs["image"])
+    model.compile(SGD(0.0), jit_compile=False)
+    seen = []
+    model.watch = lambda inputs, maps, logits: tf.numpy_function(lambda z: seen.append(z), [logits], [])
+    model.fit(data, verbose=0)
+    dark = np.asarray(model({"image": np.zeros((2, 17, 21, 3), "float32")}, training=True)["logits"])
+    away = np.ptp([each for batch in seen for each in batch], axis=0).max()
+    assert len(seen) == 3 and away < 1e-3 * np.abs(dark).max()
+    assert np.ptp(np.asarray(model(x)["logits"]), axis=0).max() > 0
+
+
+def test_logs_tell_what_is_gathered(caplog):
+    model, data = network(), batches(2)[1]
+    memory = AttentionMemory(accept="probable", start=1)
+    model.watch = Gatherer(memory, IMAGES)
+    model.compile(SGD(0.0), jit_compile=False)
+    history = model.fit(data, verbose=0, callbacks=[GatheringLogs(memory, IMAGES)]).history
+    assert history["gathered_maps"] == [float(len(memory))]
+    assert history["gathered_mebibytes"] == [memory.num_bytes / 2**20]

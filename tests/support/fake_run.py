@@ -15,7 +15,7 @@ from tfwsss.palette import voc_palette
 CLASSES = ("background", "cat", "<script>alert('x')</script>", "жук")
 SIZE = (24, 32)
 STAGES = {"regions": "regions", "icd": "model", "cam": "scores", "scores": "scores", "pseudo": "masks"}
-KINDS = {**STAGES, "relabel": "masks", "masks": "masks", "masks_2": "masks"}
+KINDS = {**STAGES, "relabel": "masks", "masks": "masks", "masks_2": "masks", "saliency": "saliency"}
 CONFIG = {"method": "icd", "classes": list(CLASSES), "images": {"training": 5, "pseudo": 5},
           "versions": {"python": "3.11.7", "keras": "3.15.1"},
           "config": {"method": "icd", "data": {"kind": "folder", "root": "my photos", "saliency": None}, "seed": 0,

@@ -26,7 +26,7 @@ class Journey(NamedTuple):
     @property
     def masks(self) -> list[str]:
         """Stages that leave masks."""
-        return [stage for stage in self.scored if stage not in ("cam", "scores")]
+        return [stage for stage in self.scored if stage not in ("cam", "scores", "accumulated", "maps")]
 
     def names(self, stage: str) -> tuple[str, ...]:
         """Returns the images that a stage makes masks of."""
@@ -44,15 +44,25 @@ JOURNEYS = {
     "cian": Journey(("classifier", "cam", "cam_masks", "seeds", "segmenter", "pseudo", "segmenter_2", "pseudo_2"),
                     ("cam", "cam_masks", "seeds", "pseudo", "pseudo_2"),
                     {"classifier": 2, "segmenter": 2, "segmenter_2": 2}, (), "segmenter_2", {}),
+    "mcis": Journey(("saliency", "mcis", "cam", "cam_masks", "maps", "pseudo"),
+                    ("cam", "cam_masks", "maps", "pseudo"), {"mcis": 3}, ("--set", "devices=2"), "maps",
+                    {"data": {"saliency": "make"},
+                     "mcis": {"epochs": 3, "batch_size": 4, "contrastive_from_epoch": 1}}),
+    "oaa": Journey(("oaa", "cam", "cam_masks", "accumulated", "oaa_plus", "maps", "labels", "pseudo", "segmenter",
+                    "relabel"),
+                   ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
+                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
+                   {"oaa": {"epochs": 3}}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
                        ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
                        "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
                        {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
-"""AffinityNet's is made on two replicas: logical devices in a fresh process, which share the batch."""
+"""AffinityNet's, MCIS' and OAA's are made on two replicas: logical devices of a fresh process, which share a batch."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
-                  r"(icd|classifier|affinity|segmenter(_2)?): epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
+                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|segmenter(_2)?): "
+                  r"epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
 """All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 
 

@@ -55,12 +55,31 @@ CIAN = {
 }
 """The same for CIAN, two rounds."""
 
+_WITHOUT_CROP = {key: value for key, value in _FIT.items() if key != "crop"}
+
+OAA = {
+    "workers": 1, "tensorboard": {"panels": 1}, "oaa_plus": _WITHOUT_CROP,
+    "oaa": {**_WITHOUT_CROP, "side": 49, "square": True},
+    "cam": {"scales": [1.0, 0.5], "mirror": True, "batch_size": 8}, "maps": {"batch_size": 8},
+    "labels": {"threshold": None, "share": 0.0}, "pseudo": {"iterations": 2, "position_deviation": 20.0},
+    "segmenter": SEGMENTER,
+}
+"""The same for OAA; images become squares."""
+
 RETRAIN = {
     "workers": 1, "tensorboard": {"panels": 1}, "rounds": 2, "segmenter": {**SEGMENTER, "continued": True},
     "relabel": {"certain": 0.3, "crf": {"iterations": 2, "position_deviation": 20.0}},
     "masks": {"scales": [1.0, 0.5], "mirror": True, "window": 33},
 }
 """The same for two rounds of a segmentation network."""
+
+MCIS = {
+    "workers": 1, "tensorboard": {"panels": 1},
+    "mcis": {**_WITHOUT_CROP, "side": 32, "batch_size": 3},
+    "cam": {"canvas": 32, "batch_size": 8}, "maps": {"side": 32, "references": 2, "batch_size": 8},
+    "pseudo": SETTINGS["pseudo"], "rounds": 0,
+}
+"""The same for MCIS, without saliency."""
 
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
@@ -107,7 +126,8 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "retrain": RETRAIN}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA,
+            "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

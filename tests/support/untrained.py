@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import AFFINITYNET, SETTINGS
+from tests.support.tiny_run import AFFINITYNET, MCIS, OAA, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
-HEADS = ("fc8", "conv_ft", "score")
+HEADS = ("fc8", "conv_ft", "score", "classes")
 SEGMENTER: dict[str, Any] = {"masks": {"window": 65, "scales": [1.0, 0.75], "mirror": True, "crf": CRF}}
 
 
@@ -21,7 +21,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss import methods
     from tfwsss.settings import reading
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "retrain": SEGMENTER}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
     keras.utils.set_random_seed(seed)
@@ -32,6 +32,10 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
             if variable.path.split("/")[-2] in HEADS:
                 variable.assign(variable * 30.0)
         model.save(folder / stage / "model.keras")
+    if method == "mcis":
+        (folder / "maps").mkdir()
+        shape = (len(CLASSES) - 1, settings.maps.references, 8, 8, model.backbone.output["classifier"].shape[-1])
+        np.save(folder / "maps" / "references.npy", np.random.default_rng(seed).uniform(0, 1, shape).astype("float16"))
     record = {"method": method, "config": settings.model_dump(mode="json"), "classes": list(CLASSES),
               "images": {"training": 8, "pseudo": 4}, "versions": {"keras": keras.__version__}}
     (folder / "config.json").write_text(json.dumps(record), "utf-8")
@@ -63,6 +67,18 @@ def _affinity() -> keras.Model:
     return AffinityNet(_small(), widths=(8, 8, 8), radius=3)
 
 
+def _mcis() -> keras.Model:
+    from tfwsss.models.mcis import MCIS as Network
+
+    return Network(_small(), len(CLASSES) - 1)
+
+
+def _oaa(**settings) -> keras.Model:
+    from tfwsss.models.oaa import OAA
+
+    return OAA(_small(), len(CLASSES) - 1, **settings)
+
+
 def _segmenter() -> keras.Model:
     from tfwsss.models.segmenter import Segmenter
 
@@ -70,7 +86,8 @@ def _segmenter() -> keras.Model:
 
 
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
-    "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity},
+    "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
+    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
     "retrain": {"segmenter": _segmenter}}
 
 

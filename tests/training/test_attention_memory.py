@@ -75,6 +75,32 @@ def test_the_last_epoch_takes_what_was_never_taken():
     assert memory.get("cow", 0).tolist() == [[255]]
 
 
+def test_the_latest_map_that_was_taken_is_kept_for_itself(tmp_path):
+    memory, plain = AttentionMemory("plain_max", "probable", latest=True), AttentionMemory("plain_max", "probable")
+    for peak, probability in ((0, 0.9), (1, 0.8), (2, 0.0)):                           # the third is not taken
+        scores = np.float32([[[0.2 + 3 * (place == peak)] for place in range(3)]])
+        for each in (memory, plain):
+            each.visit("cow", scores, np.array([probability]), [0], mirrored=peak == 1)
+    assert memory.get("cow", 0).tolist() == plain.get("cow", 0).tolist() == [[255, 255, 16]]
+    assert memory.get_latest("cow", 0).tolist() == [[16, 255, 16]] and plain.get_latest("cow", 0) is None
+    assert memory.num_bytes == 2 * plain.num_bytes == 6
+    memory.save(tmp_path / "a.npz")
+    again = AttentionMemory("plain_max", "probable", latest=True)
+    again.load(tmp_path / "a.npz")
+    assert again.get_latest("cow", 0).tolist() == [[16, 255, 16]] and again.num_bytes == 6
+
+
+def test_a_finished_stage_is_read_under_its_own_settings(tmp_path):
+    memory = AttentionMemory("harmonic", "top", start=2, quantised=False)
+    visits(memory, range(4))
+    memory.save(tmp_path / AttentionMemory.FILE)
+    again = AttentionMemory.read(tmp_path)
+    assert (again.rule, again.accept, again.start, again.quantised) == ("harmonic", "top", 2, False)
+    np.testing.assert_array_equal(again.get("cow 1", 14), memory.get("cow 1", 14))
+    with pytest.raises(ImageFault, match="no such file"):
+        AttentionMemory.read(tmp_path / "nowhere")
+
+
 def test_faults_are_told(tmp_path):
     memory = AttentionMemory()
     memory.visit("cow", np.ones((2, 3, 1), "float32"), np.ones(1), [0])

@@ -9,6 +9,7 @@ from tfwsss.runs.stage import Context
 from tfwsss.settings.sections import TensorBoardSettings
 from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.progress import TrainingProgress
+from tfwsss.training.schedules import StepDecay
 from tfwsss.training.tensorboard import Panels, TensorBoardLogs
 
 
@@ -46,6 +47,16 @@ def test_no_bias_to_hasten():
         assert found.get_config()["multipliers"] == {"fc8": 10.0}
     normed = keras.Model(bare.input, keras.layers.GroupNormalization(2)(bare.output))
     assert make_optimizer(settings, normed, 5, ("fc8",)).get_config()["multipliers"] == {"fc8": 10.0, "beta": 2.0}
+
+
+def test_another_schedule_and_another_rule_of_momentum():
+    """The latter of stochastic gradient descent alone."""
+    rate, own = StepDecay(0.5, (1,), 3), {"nesterov": True, "rate_outside": True}
+    found = make_optimizer(FitSettings(momentum=0.8), network(), 3, ("fc8",), decayed=("*",), rate=rate, **own)
+    assert found._learning_rate is rate and {key: found.get_config()[key] for key in own} == own
+    assert found.get_config()["decayed"] == ["*"]
+    other = make_optimizer(FitSettings(optimizer="adam"), network(), 3, ("fc8",), rate=rate, **own)
+    assert other._learning_rate is rate and type(other).__name__ == "Adam"
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
@@ -96,3 +107,21 @@ def test_images_with_a_file_of_an_earlier_stage_can_be_trained_on(tmp_path):
     write_mask(tmp_path / "labels", "image 3", np.zeros((2, 2), np.uint8), images.palette)
     write_mask(tmp_path / "labels", "elsewhere", np.zeros((2, 2), np.uint8), images.palette)
     assert finished_names("labels", "masks", images)({"labels": tmp_path / "labels"}) == {"image 3"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_gradients_of_several_steps_make_one_change(optimizer):
+    """Four images one by one, gathered: the change that their batch makes, decay and all."""
+    settings = FitSettings(optimizer=optimizer, learning_rate=0.1, weight_decay=0.3, head_factor=2.0, bias_factor=3.0)
+    random = np.random.default_rng(0)
+    x, y = (random.normal(size=(8, 1, 1, channels)).astype("float32") for channels in (3, 2))
+    weights = []
+    for at_once, gathered in ((4, 1), (1, 4)):
+        keras.utils.set_random_seed(1)
+        model = network()
+        made = make_optimizer(settings, model, 2 * gathered, ("fc8",), accumulated=gathered)
+        model.compile(made, "mse")
+        model.fit(x, y, batch_size=at_once, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)

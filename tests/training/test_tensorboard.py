@@ -80,8 +80,10 @@ def test_configuration_is_text(tmp_path):
     assert found.SummaryMetadata("config").plugin_data.plugin_name == "text"
 
 
-def test_steps_go_on_after_an_interruption(tmp_path):
-    model = model_of_two_terms()
+@pytest.mark.parametrize("gathered", [None, 5])
+def test_steps_go_on_after_an_interruption(tmp_path, gathered):
+    """Every step counts, also where several gradients make one change."""
+    model = model_of_two_terms(keras.optimizers.SGD(0.1, gradient_accumulation_steps=gathered))
     fit(TensorBoardLogs(tmp_path / "one", BATCH, every=5), model, epochs=1)
     fit(TensorBoardLogs(tmp_path / "two", BATCH, every=5), model, epochs=2, initial_epoch=1)
     assert list(values(events(tmp_path / "two" / "train"), "batch_loss")) == [10]

@@ -14,7 +14,7 @@ from PIL import Image
 from tfwsss.errors import ImageFault, UserError
 
 EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
-              "images": ".png"}                  # kinds of one file an image
+              "saliency": ".png", "images": ".png"}                  # kinds of one file an image
 _CURES = {
     errno.ENOSPC: "free space on that disk and start again: finished files are kept",
     errno.EROFS: "name a folder on a disk that can be written",
@@ -30,7 +30,7 @@ def path_of(folder: Path, kind: str, name: str) -> Path:
 
     Args:
         folder: folder of the stage.
-        kind: "scores", "masks", "regions", or "images" for converted copies.
+        kind: "scores", "masks", "regions", "marginals", "saliency", or "images" for converted copies.
         name: name of the image; "/" in it makes sub-folders.
 
     Returns:

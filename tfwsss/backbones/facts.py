@@ -25,6 +25,7 @@ class BackboneFacts:
         normalised: whether it has normalisations inside; what reads another one must normalise for it.
         imagenet: name in `keras.applications` of the network whose ImageNet weights fit.
         fresh: patterns of layers that no ImageNet network has: they stay as they are drawn.
+        corners: whether the first position of the maps lies on the first pixel; else each in the middle of its cell.
     """
 
     colour: tuple[float, float, float] = (GREY, GREY, GREY)
@@ -34,6 +35,7 @@ class BackboneFacts:
     normalised: bool = True
     imagenet: str | None = None
     fresh: tuple[str, ...] = ()
+    corners: bool = True
 
     def output_stride(self, asked: int) -> int:
         """Returns the pixels between positions of the maps.
@@ -63,7 +65,7 @@ FACTS: Mapping[str, BackboneFacts] = {
 
 
 _EXTRA = BackboneFacts((123.675, 116.28, 103.53), 8, ("conv4_3", "conv5_3", "extra3"), normalised=False,
-                       imagenet="VGG16", fresh=("extra*",))
+                       imagenet="VGG16", fresh=("extra*",), corners=False)
 
 FORM_FACTS: Mapping[str, BackboneFacts] = {
     "vgg16_mcis": _EXTRA,

@@ -8,7 +8,7 @@ from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.voc import read_voc
 from tfwsss.errors import UserError
-from tfwsss.settings.sections import DataSettings
+from tfwsss.settings.sections import MAKE, DataSettings
 
 
 def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
@@ -35,7 +35,7 @@ def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
         images = read_voc(data.root, split or "train")
     else:
         images = read_folder(data.root, split)
-    return with_saliency(images, data.saliency) if data.saliency else images
+    return with_saliency(images, data.saliency) if data.saliency not in (None, MAKE) else images
 
 
 class Splits(NamedTuple):

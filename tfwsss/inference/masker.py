@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -75,6 +75,7 @@ class Masker:
         crf: what sharpens.
         others: networks that `decide` calls.
         further: looks whose maps are added to the network's; images of which they cover another part are faults.
+        carried: what goes along beside the networks' weights, in numbers by name, for people to read.
     """
 
     network: keras.Model
@@ -85,6 +86,7 @@ class Masker:
     crf: CRF
     others: tuple[keras.Model, ...] = ()
     further: tuple[Look, ...] = ()
+    carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def looks(self) -> tuple[Look, ...]:

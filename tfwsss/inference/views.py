@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from tfwsss.backbones.facts import GREY
+from tfwsss.batches.frames import Frame
 
 
 class Canvas(NamedTuple):
@@ -35,6 +36,36 @@ class OwnSize(NamedTuple):
     mirror: bool = False
 
 
+class Resized(NamedTuple):
+    """Whole images are brought to one size each, with nothing round them: see `batches.frames.Frame`.
+
+    Args:
+        length: of the shorter side in pixels; of both where images become squares.
+        square: whether they do.
+        stride: sides become a whole number of strides and one pixel; None: sides as they come.
+        smooth: Pillow's cubic rule in place of OpenCV's.
+        scales: factors of `length` at which the network sees each image; its maps are averaged.
+        mirror: also see each image mirrored.
+        batch_size: images at a time.
+    """
+
+    length: int
+    square: bool = False
+    stride: int | None = None
+    smooth: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+    batch_size: int = 4
+
+    def frame(self, scale: float) -> Frame:
+        """Returns the size to which images are brought.
+
+        Args:
+            scale: one of `scales`.
+        """
+        return Frame(max(1, round(self.length * scale)), self.square, self.stride, self.smooth)
+
+
 class Windows(NamedTuple):
     """Images keep their size; large ones are seen in overlapping windows. The maps are logits of all ids.
 
@@ -56,7 +87,25 @@ class Windows(NamedTuple):
     batch_size: int = 4
 
 
-View = Canvas | OwnSize | Windows
+class Squares(NamedTuple):
+    """Images are stretched to squares, whatever their sides: the way of MCIS' program.
+
+    Args:
+        edge: side of the square in pixels.
+        scales: factors at which the network sees each image; its maps are averaged.
+        mirror: also see each image mirrored.
+        batch_size: squares at a time.
+        features: whether the maps are features that a rule compares: seen once, and kept as they are.
+    """
+
+    edge: int
+    scales: tuple[float, ...] = (1.0,)
+    mirror: bool = False
+    batch_size: int = 4
+    features: bool = False
+
+
+View = Canvas | OwnSize | Resized | Squares | Windows
 
 
 class Picture(NamedTuple):

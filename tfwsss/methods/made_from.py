@@ -20,7 +20,7 @@ JOURNAL, CALL = "made_from.jsonl", "made_by.json"
 """Files beside the masks: one line an image; and the last call as a whole."""
 
 _NEW = "new"
-_OF_NETWORKS = ("model.keras", "threshold.json")
+_OF_NETWORKS = ("model.keras", "threshold.json", "references.npy")
 _CHANGES_NO_MASK = {"data", "devices", "given", "seed", "tensorboard", "workers"}
 
 

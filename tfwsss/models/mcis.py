@@ -147,15 +147,65 @@ def _scores(maps):
     return ops.stack([ops.mean(one, axis=(1, 2)) for one in maps], axis=1)
 
 
-def feature_network(model: MCIS) -> keras.Model:
-    """Takes from a network what is reckoned once an image, and may be kept of reference images.
+def class_map_network(model: MCIS) -> keras.Model:
+    """Takes from a network its plain class maps, of an image by itself.
 
     Args:
         model: MCIS. Shares its weights with the result.
 
     Returns:
-        keras.Model, image `(batch, row, column, 3)` of any size to a dictionary of "features" `(batch, row', column',
-        channel)`.
+        keras.Model, image `(batch, row, column, 3)` of any size to a dictionary of "cam", raw class maps, float32
+        `(batch, row', column', class)`.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> maps = class_map_network(MCIS(small(width=0.1), num_classes=3))(ops.ones((1, 17, 40, 3)))["cam"]
+    >>> tuple(maps.shape)
+    (1, 5, 10, 3)
+    """
+    backbone = model.backbone
+    return keras.Model(backbone.input, {"cam": _plain(model, backbone.output["classifier"])}, name=f"{model.name}_maps")
+
+
+def _plain(model: MCIS, features):
+    return layers.Activation("linear", dtype="float32", name="cam")(model.get_layer("fc8")(features))
+
+
+def view_network(model: MCIS, mirrored: bool = True) -> keras.Model:
+    """Takes from a network what is seen of an image at its first size: plain class maps and features.
+
+    Args:
+        model: MCIS. Shares its weights with the result.
+        mirrored: bool. Whether the mirrored image is seen too, in the same call.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` to a dictionary of "cam", as of `class_map_network`, "features",
+        as of `feature_network`, and perhaps "mirrored", features of the mirrored image.
+
+    Example:
+
+    >>> from tfwsss.backbones.small import small
+    >>> sorted(view_network(MCIS(small(width=0.1), num_classes=3)).output)
+    ['cam', 'features', 'mirrored']
+    """
+    image = keras.Input((None, None, 3), name="image")
+    ways = ops.concatenate([image, ops.flip(image, axis=2)], axis=0) if mirrored else image
+    seen = ops.split(model.backbone(ways)["classifier"], 2 if mirrored else 1, axis=0)
+    outputs = dict(zip(("features", VIEWS[0]), seen, strict=False))
+    return keras.Model(image, {"cam": _plain(model, seen[0]), **outputs}, name=f"{model.name}_views")
+
+
+def feature_network(model: MCIS, key: str = "features") -> keras.Model:
+    """Takes from a network what is reckoned once an image, and may be kept of reference images.
+
+    Args:
+        model: MCIS. Shares its weights with the result.
+        key: str. Name of the result.
+
+    Returns:
+        keras.Model, image `(batch, row, column, 3)` of any size to a dictionary of features `(batch, row', column',
+        channel)` under the key.
 
     Example:
 
@@ -165,7 +215,7 @@ def feature_network(model: MCIS) -> keras.Model:
     (1, 5, 10, 10)
     """
     backbone = model.backbone
-    return keras.Model(backbone.input, {"features": backbone.output["classifier"]}, name=f"{model.name}_features")
+    return keras.Model(backbone.input, {key: backbone.output["classifier"]}, name=f"{model.name}_{key}")
 
 
 def pair_network(model: MCIS) -> keras.Model:

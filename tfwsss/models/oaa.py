@@ -26,7 +26,8 @@ class OAA(OnBackbone):
 
     What stands in `watch`, None at first, is called at every step of a training with
     the whole batch, its maps and its logits, and may keep them; it changes no loss
-    and is not saved.
+    and is not saved. What stands in `veil`, None too, is called in training with the
+    whole batch and returns the images that are seen in place of its own.
 
     Args:
         backbone: keras.Model. Image to "features" and "classifier"; the latter is read.
@@ -66,11 +67,13 @@ class OAA(OnBackbone):
         settings = {"num_classes": num_classes, "integral": integral, "threshold": threshold}
         super().__init__(backbone, settings, name=name, inputs={"image": backbone.inputs[0]}, outputs=outputs, **kwargs)
         self.watch: Callable | None = None
+        self.veil: Callable | None = None
         self._multilabel, self._hybrid = MultilabelLoss(mean_over_classes=True), HybridLoss(threshold)
 
     def call(self, inputs, training=None, mask=None):
-        """Reads the image; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
+        """Reads the image, veiled in training; what else a batch holds is for the loss."""
+        image = self.veil(inputs) if training and self.veil is not None else inputs["image"]
+        return super().call({"image": image}, training=training, mask=mask)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss of the labels, or of the gathered maps; shows the batch to `watch` in training."""

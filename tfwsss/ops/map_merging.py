@@ -41,7 +41,7 @@ def merge_maps(maps: Sequence, least_probability: float = LEAST_PROBABILITY):
     for place, raw in enumerate(maps):                         # one after another: the order of a sum is part of it
         raw = ops.cast(raw, "float32")
         positive = ops.relu(raw)
-        share = positive / (ops.max(positive, axis=(0, 1), keepdims=True) + _TINY) * 255.0
+        share = positive / (ops.max(positive, axis=(0, 1), keepdims=True, initial=0.0) + _TINY) * 255.0
         if place:
             probability = ops.sigmoid(ops.mean(raw, axis=(0, 1), keepdims=True))
             share = ops.where(probability > least_probability, share, 0.0)

@@ -102,6 +102,27 @@ def accumulate(scores: np.ndarray, memory: np.ndarray | None = None, visits: int
     return np.rint(new * 255).astype(np.uint8) if rule == "plain_max" else (new * 255).astype(np.uint8)
 
 
+def gathered_bytes(memory: np.ndarray, rule: str = "max") -> np.ndarray:
+    """Returns what is kept of an image and class at last: stretched once more, but by "plain_max" as it is.
+
+    Args:
+        memory: what `accumulate` returned, of any number of visits.
+        rule: by which.
+
+    Returns:
+        uint8 `(row, column)`.
+
+    Example:
+
+    >>> gathered_bytes(np.uint8([[10, 20, 60]])).tolist(), gathered_bytes(np.uint8([[10, 60]]), "plain_max").tolist()
+    ([[0, 50, 254]], [[10, 60]])
+    """
+    if rule == "plain_max":
+        return memory if memory.dtype == np.uint8 else np.rint(memory * 255).astype(np.uint8)
+    values = memory / 255.0 if memory.dtype == np.uint8 else memory.astype(np.float64)
+    return (_stretched(values) * 255).astype(np.uint8)
+
+
 def _stretched(values: np.ndarray) -> np.ndarray:
     """Returns values from 0 to 1, in their own precision."""
     low, high = values.min(), values.max()

@@ -15,9 +15,11 @@ from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import journal
 from tfwsss.runs.scoring import KINDS, dominant_class
+from tfwsss.runs.shown import part_folders, shown_names, spread
+from tfwsss.settings.sections import MAKE
 
-PICTURES, WORST, SAMPLE = 12, 6, 300
-"""Images shown, worst images shown, masks read to find them."""
+WORST, SAMPLE = 6, 300
+"""Worst images shown, masks read to find them."""
 
 DISAGREEING = 20
 """Images named of those on which network and labels disagree."""
@@ -57,7 +59,7 @@ def gather(run: Path) -> dict[str, Any]:
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
-            "saliency": _values_of("saliency", config), "faults": _faults(run, stages, metrics),
+            "saliency": _saliency(config, stages), "faults": _faults(run, stages, metrics),
             "warnings": _warnings(scored, shown, images, names), "threshold_chart": _threshold_chart(scored),
             "histories": _histories(run, stages), "reviews": _reviews(run, stages),
             **_pictures(shown, images, names)}
@@ -85,8 +87,10 @@ def _stages(run: Path) -> list[dict[str, Any]]:
 def _shown(run: Path, stages: Sequence[Mapping[str, Any]]) -> _Shown:
     found: dict[str, dict[str, tuple[str, Path]]] = {}
     for stage in stages:
-        if stage["kind"] in KINDS:
-            found.setdefault(stage["split"], {})[stage["name"]] = stage["kind"], run / stage["name"]
+        if stage["kind"] in (*KINDS, "saliency"):
+            folders = {stage["name"]: run / stage["name"]}
+            folders |= {f"{stage['name']}, {part}": path for part, path in part_folders(run / stage["name"]).items()}
+            found.setdefault(stage["split"], {}).update({title: (stage["kind"], folders[title]) for title in folders})
     return found
 
 
@@ -141,11 +145,11 @@ def _pictures(shown: _Shown, images: Mapping[str, ImageSet], names: Mapping[str,
 
 def _gallery(stages: Mapping[str, tuple[str, Path]], images: ImageSet,
              names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    from tfwsss.reports.gallery import image_ious, rows, spread
+    from tfwsss.reports.gallery import image_ious, rows
 
     last = next(stage for stage in reversed(stages) if names[stage])
     known = [name for name in names[last] if name in images.masks]
-    fixed, unread = rows(stages, images, spread(known or names[last], PICTURES))
+    fixed, unread = rows(stages, images, shown_names(images, names[last]))
     masks = [stage for stage, (kind, _) in stages.items() if kind == "masks" and names[stage]]
     ious: Mapping[str, float] = {}
     if masks and known:
@@ -157,7 +161,7 @@ def _gallery(stages: Mapping[str, tuple[str, Path]], images: ImageSet,
 def _warnings(scored: Mapping[str, Any], shown: _Shown, images: Mapping[str, ImageSet],
               names: Mapping[str, Sequence[str]]) -> list[str]:
     """Returns what a reader should know first; masks without truth are sampled for it."""
-    from tfwsss.reports.gallery import mask_shares, spread
+    from tfwsss.reports.gallery import mask_shares
 
     found = [f"{stage}: {line}" for stage, score in scored.items() for line in score.get("warnings", ())]
     for split, those in images.items():
@@ -210,6 +214,15 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
                                     "disagreeing": followed[:DISAGREEING]}
     return found
+
+
+def _saliency(config: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> str:
+    """Says where the saliency maps of a run come from, and of those made by itself how."""
+    found = [f"from {value}, given by the user" for value in _values_of("saliency", config) if value != MAKE]
+    made = [stage for stage in stages if stage["kind"] == "saliency"]
+    told = [", ".join(f"{key} {value}" for key, value in stage["settings"].items() if key not in ("images", "seed"))
+            for stage in made]
+    return "; ".join([*found, *(f"made by this run, see refine.saliency: {text}" for text in told)]) or "none used"
 
 
 def _values_of(key: str, settings: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfwsss.artefacts.drawing import class_heat, fit_within, overlay
+from tfwsss.artefacts.drawing import class_heat, fit_within, heat, overlay
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask
+from tfwsss.artefacts.saliency import read_saliency
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -40,29 +41,11 @@ class Row:
     iou: float | None
 
 
-def spread(names: Sequence[str], count: int) -> list[str]:
-    """Picks names at equal distances, so that every part of the data is seen and a new run shows the same.
-
-    Args:
-        names: names in their order.
-        count: how many to pick.
-
-    Returns:
-        At most `count` names in their order.
-
-    Example:
-    >>> spread(["a", "b", "c", "d", "e"], 3)
-    ['a', 'c', 'e']
-    """
-    places = np.unique(np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int))
-    return [names[place] for place in places] if names else []
-
-
 def rows(stages: Mapping[str, tuple[str, Path]], images: ImageSet, names: Sequence[str]) -> tuple[list[Row], list[str]]:
     """Draws images through the stages.
 
     Args:
-        stages: stage to its kind ("scores" or "masks") and folder, in the order of the columns.
+        stages: stage to its kind ("scores", "masks" or "saliency") and folder, in the order of the columns.
         images: image set of the run.
         names: images to draw.
 
@@ -148,12 +131,16 @@ def _row(stages: Mapping[str, tuple[str, Path]], images: ImageSet, name: str) ->
 
 
 def _drawer(kind: str) -> Callable[..., np.ndarray]:
-    return _draw_scores if kind == "scores" else _draw_mask
+    return {"scores": _draw_scores, "masks": _draw_mask, "saliency": _draw_saliency}[kind]
 
 
 def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
     winner, strength = strongest(read_scores(folder, name))
     return class_heat(small, winner, strength, images.palette)
+
+
+def _draw_saliency(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    return heat(small, read_saliency(folder, name) / 255)
 
 
 def _draw_mask(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:

@@ -4,15 +4,29 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import numpy as np
 
 from tfwsss.artefacts.files import write_atomically
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
 
 _KEPT = 2
 """Checkpoints kept: the newest and, should a disk have spoilt it, the one before."""
+
+
+class Beside(Protocol):
+    """What a training gathers outside of its network, and what is saved and found again with it."""
+
+    FILE: str
+    """Name of its file beside the trained network, with its ending."""
+
+    def save(self, path: Path) -> None:
+        """Writes all of it to one file, aside and then renamed."""
+
+    def load(self, path: Path) -> None:
+        """Takes what a file holds in place of its own; an ImageFault where the file is missing or broken."""
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
@@ -25,15 +39,16 @@ class EpochCheckpoint(keras.callbacks.Callback):
     Args:
         folder: where the checkpoints lie while training lasts.
         seed: start of the random choices.
+        beside: what is kept with each checkpoint; None: nothing but the network.
 
     Attributes:
         history: one dictionary of logs for each finished epoch.
     """
 
-    def __init__(self, folder: Path, seed: int):
+    def __init__(self, folder: Path, seed: int, beside: Beside | None = None):
         super().__init__()
         self.folder = Path(folder)
-        self.seed = seed
+        self.seed, self.beside = seed, beside
         self.history: list[dict[str, float]] = []
 
     def restore(self, model: keras.Model) -> int:
@@ -50,7 +65,9 @@ class EpochCheckpoint(keras.callbacks.Callback):
             try:
                 history = json.loads(self._path(epoch, "json").read_text())
                 values = _read(self._path(epoch, "npz"))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):   # spoilt by the disk: one before
+                if self.beside is not None:
+                    self.beside.load(self._path_beside(epoch))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageFault):    # spoilt: one before
                 continue
             _fill(_state(model), values, self._path(epoch, "npz"))
             self.history = history
@@ -71,14 +88,22 @@ class EpochCheckpoint(keras.callbacks.Callback):
         buffer = io.BytesIO()                         # not by HDF5, which a full disk brings down
         np.savez(buffer, *(keras.ops.convert_to_numpy(variable) for variable in _state(self.model)))
         write_atomically(self._path(done, "npz"), buffer.getvalue())
+        if self.beside is not None:
+            self.beside.save(self._path_beside(done))
         write_atomically(self._path(done, "json"), json.dumps(self.history).encode())
         for old in self._epochs():
             if old <= done - _KEPT:
                 self._path(old, "json").unlink(missing_ok=True)
                 self._path(old, "npz").unlink(missing_ok=True)
+                if self.beside is not None:
+                    self._path_beside(old).unlink(missing_ok=True)
 
     def _path(self, epoch: int, suffix: str) -> Path:
         return self.folder / f"epoch-{epoch:04d}.{suffix}"
+
+    def _path_beside(self, epoch: int) -> Path:
+        stem, _, suffix = self.beside.FILE.rpartition(".")
+        return self.folder / f"{stem}-{epoch:04d}.{suffix}"
 
     def _epochs(self) -> list[int]:
         return [int(path.stem[6:]) for path in self.folder.glob("epoch-*.json")]

@@ -15,6 +15,7 @@ from tfwsss.artefacts.files import finished, write_atomically
 from tfwsss.artefacts.marginals import write_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions, write_regions
+from tfwsss.artefacts.saliency import read_saliency, write_saliency
 from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -61,7 +62,7 @@ class Stage:
 
     Args:
         name: artefact folder.
-        kind: `model`, `scores`, `masks`, `regions` or `marginals`.
+        kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
@@ -83,7 +84,7 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
           build: Callable[[Context, Inputs, ImageSet], Any], batches: Callable[[Context, Inputs, ImageSet, int], Any],
           usable: Callable[[Inputs], set[str]] | None = None,
           callbacks: Callable[[Context, Path, Any, ImageSet], list] = lambda context, run, model, images: [],
-          versions: Mapping[str, int] | None = None) -> Stage:
+          beside: Callable[[Any], Any] = lambda model: None, versions: Mapping[str, int] | None = None) -> Stage:
     """Makes a stage that fits a model.
 
     Args:
@@ -96,16 +97,18 @@ def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs
         batches: context, inputs, usable images and first epoch to one continuous `tf.data` stream of batches.
         usable: inputs to the names that have all that training needs; None: every name.
         callbacks: context, run folder, model and images to further callbacks.
+        beside: compiled model to what it gathers outside of its network, a `runs.checkpoint.Beside`: kept with the
+            checkpoints, and at last as a file beside the network; or to None.
         versions: numerical layer to its version, of all that the result depends on.
 
     Returns:
         Stage of kind `model`: `model.keras` and `history.json`, one dictionary of logs an epoch.
     """
-    work = functools.partial(_train, name, images, epochs, build, batches, usable, callbacks)
+    work = functools.partial(_train, name, images, epochs, build, batches, usable, callbacks, beside)
     return Stage(name, "model", tuple(needs), _facts(settings, images, versions), work)
 
 
-def _train(name, images, epochs, build, batches, usable, callbacks, context: Context, inputs: Inputs,
+def _train(name, images, epochs, build, batches, usable, callbacks, beside, context: Context, inputs: Inputs,
            output: Path) -> dict[str, str]:
     import keras
 
@@ -120,7 +123,8 @@ def _train(name, images, epochs, build, batches, usable, callbacks, context: Con
     strategy = devices.strategy(context.devices)
     with devices.precision(context.mixed_precision), strategy.scope():
         model = build(context, inputs, images)
-        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed)
+        gathered = beside(model)
+        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed, gathered)
         first = checkpoint.restore(model)
         if first:
             logs.LOG.info("%s: goes on after epoch %d of %d", name, first, epochs)
@@ -129,6 +133,8 @@ def _train(name, images, epochs, build, batches, usable, callbacks, context: Con
             steps = int(dataset.cardinality()) // (epochs - first)
             model.fit(dataset, initial_epoch=first, epochs=epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
                       callbacks=[checkpoint, *callbacks(context, output.parent, model, images)])
+        if gathered is not None:
+            gathered.save(output / gathered.FILE)
         write_model(output, model)
     write_atomically(output / "history.json", json.dumps(checkpoint.history, indent=1).encode())
     shutil.rmtree(output / "checkpoint", ignore_errors=True)
@@ -177,7 +183,7 @@ def refine(name: str, images: ImageSet, *, kind: str, settings: Settings, functi
     Args:
         name: of the stage.
         images: what to make files of.
-        kind: `scores`, `masks` or `regions`.
+        kind: `scores`, `masks`, `regions` or `saliency`.
         settings: of this stage; passed to the function as keywords.
         function: a function of a module under `refine`, or a `functools.partial` of one.
         arguments: what the function takes first: `image`, `labels`, `saliency`, `truth`, or `stage:kind` for an
@@ -217,7 +223,7 @@ def _argument(images: ImageSet, inputs: Inputs, what: str, name: str) -> Any:
     if what in own:
         return own[what](name)
     stage, _, kind = what.partition(":")
-    readers = {"scores": read_scores, "masks": read_mask, "regions": read_regions}
+    readers = {"scores": read_scores, "masks": read_mask, "regions": read_regions, "saliency": read_saliency}
     return readers[kind](inputs[stage], name)
 
 
@@ -231,7 +237,8 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
     if kind == "masks":
         write_mask(folder, name, value, palette)
     else:
-        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals}
+        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals,
+                   "saliency": write_saliency}
         writers[kind](folder, name, value)
 
 

@@ -13,7 +13,7 @@ import tfwsss
 from tfwsss import logs
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
-from tfwsss.inference.views import View
+from tfwsss.inference.views import Squares, View
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import Run, load_run
 from tfwsss.palette import voc_palette
@@ -91,6 +91,11 @@ def _check(scales: Sequence[float] | None, version: int | None, max_pixels: int 
 def _changed(masker: Masker, crf: bool | None, scales: Sequence[float] | None, mirror: bool | None) -> Masker:
     """Lays the options over what the run has set."""
     def seen(view: View) -> View:
+        if isinstance(view, Squares) and view.features:
+            if scales is not None or mirror is not None:
+                raise UserError("--scales and --mirror: these masks are made of fixed views of an image; leave them "
+                                "out, or name another --stage")
+            return view
         return view._replace(scales=view.scales if scales is None else tuple(scales),
                              mirror=view.mirror if mirror is None else mirror)
 
@@ -116,6 +121,7 @@ def _card(run: Run, stage: str, masker: Masker, max_pixels: int) -> dict[str, An
                      "uses tags; empty where there are no masks",
         "view": {"kind": type(masker.view).__name__.lower(), **masker.view._asdict()},
         "crf": masker.crf.parameters if masker.crf.on else None, "max_pixels": max_pixels,
+        **({"carried": masker.carried} if masker.carried else {}),
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "versions": {"tfwsss": tfwsss.__version__, **packages}, "trained_with": record["versions"],
     }

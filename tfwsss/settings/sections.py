@@ -32,6 +32,10 @@ class Settings(pydantic.BaseModel):
         return found
 
 
+MAKE = "make"
+"""Value of `data.saliency`: the run makes the maps itself."""
+
+
 class DataSettings(Settings):
     """Which images a run trains on, and which it makes masks of.
 
@@ -41,7 +45,9 @@ class DataSettings(Settings):
         split: list of names to train on; `None` means every image.
         pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
         val_split: list of names that the segmentation network sees without tags; `None` for none.
-        saliency: folder of grey PNGs, 255 = salient; only methods that use saliency read it.
+        saliency: folder of grey PNGs, 255 = salient; or `make`: a stage of the run makes them, see `refine.saliency`.
+            Only methods that use saliency read it, to label images of the run; masks of other photographs, which
+            `predict` and an export make, go without.
         max_pixels: larger images are refused from their header.
     """
 
@@ -50,8 +56,15 @@ class DataSettings(Settings):
     split: str | None = None
     pseudo_split: str | None = None
     val_split: str | None = None
-    saliency: Path | None = None
+    saliency: Literal["make"] | Path | None = None
     max_pixels: pydantic.PositiveInt = 50_000_000
+
+    @pydantic.field_validator("saliency")
+    @classmethod
+    def _no_folder_of_that_name(cls, saliency: str | Path | None) -> str | Path | None:
+        if saliency == Path(MAKE):
+            raise ValueError(f"{saliency} would mean both a folder and maps made by the run; write its whole path")
+        return saliency
 
 
 class TensorBoardSettings(Settings):

@@ -18,12 +18,12 @@ from tfwsss.inference.decide.threshold import decide_by_threshold
 from tfwsss.inference.kept import KeptRule, strongest
 from tfwsss.inference.masker import Masker
 from tfwsss.inference.sharpen import CRF
-from tfwsss.inference.stream import try_each
 from tfwsss.refine.thresholds import ThresholdSearch
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.steps.class_maps import ClassMapNetwork, MapSettings
 from tfwsss.steps.crf import WITHOUT
+from tfwsss.steps.kept_masks import kept_masks
 
 
 class ThresholdSettings(Settings):
@@ -36,12 +36,13 @@ class ThresholdSettings(Settings):
     threshold: float | None = pydantic.Field(None, ge=0.0, le=1.0)
 
 
-def threshold_of(settings: ThresholdSettings, folder: Path) -> float:
+def threshold_of(settings: Settings, folder: Path, section: str = "cam_masks") -> float:
     """Returns the threshold of class maps: the one that is set, or the one that was chosen without masks.
 
     Args:
-        settings: the threshold.
+        settings: have a `threshold`, perhaps None.
         folder: of the stage of thresholded masks; its `threshold.json` is read.
+        section: of the configuration that holds the settings, for messages.
 
     Returns:
         Share of each map's maximum, 0 to 1.
@@ -55,7 +56,8 @@ def threshold_of(settings: ThresholdSettings, folder: Path) -> float:
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))["threshold"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, or set cam_masks.threshold") from None
+        raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, "
+                        f"or set {section}.threshold") from None
 
 
 def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, source: str) -> Stage:
@@ -76,15 +78,24 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
         threshold = settings.threshold
         if threshold is None:
-            threshold = _choose(images, inputs[source], inputs[name])
+            threshold = choose_threshold(images, inputs[source], inputs[name])
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
-        return try_each(lambda image: rule({"cam": read_scores(inputs[source], image)}, name=image), names)
+        return kept_masks(rule, images, inputs, {"cam": source}, names)
 
     return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
 
 
-def _choose(images: ImageSet, scores: Path, output: Path) -> float:
-    """Chooses the threshold from all maps, and keeps how."""
+def choose_threshold(images: ImageSet, scores: Path, output: Path) -> float:
+    """Chooses a threshold from all kept maps without any mask, and keeps how in `threshold.json`.
+
+    Args:
+        images: the data set.
+        scores: folder of the maps.
+        output: folder of the masks to be.
+
+    Returns:
+        Share of each map's maximum, 0 to 1.
+    """
     search = ThresholdSearch()
     for name in sorted(finished(scores, "scores", images.names)):
         with contextlib.suppress(ImageFault):            # told where its mask is made
@@ -117,5 +128,5 @@ def class_map_masker(network: ClassMapNetwork, maps: MapSettings, decide, crf: C
         others: networks that the rule calls.
     """
     num_ids = 1 + network.network.output[network.logits].shape[-1]
-    return Masker(network.network, num_ids, maps.view(network.colour),
+    return Masker(network.network, num_ids, network.seen(maps),
                   functools.partial(likely_by_logits, network.logits), decide, crf, others)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Canvas, OwnSize
+from tfwsss.inference.views import Canvas, OwnSize, Squares, View
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.training.fitting import PANEL_THRESHOLD
@@ -30,19 +30,29 @@ class MapSettings(Settings):
         scales: factors at which the network sees each image; their maps are averaged.
         mirror: also see each image mirrored.
         batch_size: canvases at a time, over all devices.
+        stretch: images are stretched to fill the canvas, whatever their sides, as MCIS sees them.
     """
+
+    ADDED = ("stretch",)
 
     canvas: pydantic.PositiveInt | None = 513
     scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
     mirror: bool = False
     batch_size: pydantic.PositiveInt = 4
+    stretch: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _something_to_fill(self) -> "MapSettings":
+        if self.stretch and self.canvas is None:
+            raise ValueError("stretch needs a canvas to fill; set canvas to a side in pixels")
+        return self
 
     @property
     def views(self) -> int:
         """How often the network sees an image; its maps are the mean."""
         return len(self.scales) * (2 if self.mirror else 1)
 
-    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize:
+    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize | Squares:
         """Returns how a network is shown images.
 
         Args:
@@ -50,6 +60,8 @@ class MapSettings(Settings):
         """
         if self.canvas is None:
             return OwnSize(self.scales, self.mirror)
+        if self.stretch:
+            return Squares(self.canvas, self.scales, self.mirror, self.batch_size)
         return Canvas(self.canvas, self.scales, self.mirror, colour, self.batch_size)
 
 
@@ -60,21 +72,31 @@ class ClassMapNetwork(NamedTuple):
         network: image `(batch, row, column, 3)` to a dictionary of maps `(batch, row', column', class)`.
         colour: red, green, blue round images, as in training.
         logits: key of the raw class maps, whose mean over an image is a class' logit.
+        view: how it must be shown images; None: as the settings of its maps say.
     """
 
     network: keras.Model
     colour: tuple[float, float, float] = (GREY, GREY, GREY)
     logits: str = "position_logits"
+    view: View | None = None
+
+    def seen(self, settings: Any) -> View:
+        """Returns how it is shown images.
+
+        Args:
+            settings: of its maps, such as `MapSettings`.
+        """
+        return settings.view(self.colour) if self.view is None else self.view
 
 
-def class_map_stage(name: str, images: ImageSet, settings: MapSettings, source: str,
+def class_map_stage(name: str, images: ImageSet, settings: Settings, source: str,
                     load: Callable[[Path], ClassMapNetwork], key: str = "cam") -> Stage:
     """Makes the stage that writes one of a network's maps of whole images.
 
     Args:
         name: of the stage.
         images: what to make maps of.
-        settings: canvas, scales, mirror.
+        settings: canvas, scales, mirror; of a network that says itself how it is shown images, any.
         source: stage of the network.
         load: folder of that stage to the network.
         key: of the map.
@@ -85,7 +107,7 @@ def class_map_stage(name: str, images: ImageSet, settings: MapSettings, source: 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores | ImageFault]]:
         loaded = load(inputs[source])
         network = keras.Model(loaded.network.input, {key: loaded.network.output[key]})
-        for image, found in Seer(network, settings.view(loaded.colour)).scores(images, names):
+        for image, found in Seer(network, loaded.seen(settings)).scores(images, names):
             yield image, found if isinstance(found, ImageFault) else found[key]
 
     return infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)

@@ -14,8 +14,9 @@ class AttentionMemory:
     """Gathers the class maps of images at every visit of a training, by `refine.accumulation`.
 
     Images are known by name, not by place, so their order may change from epoch to
-    epoch. Maps of one image may be gathered by one process only. Of 10 582 images
-    with 15 555 classes at 28x37 positions it holds 16 MB of bytes.
+    epoch. Maps of one image may be gathered by one process only. It never holds more
+    than a map for each image and class: of 10 582 images with 15 555 classes at 28x37
+    positions 16 MB of bytes, four times that as float32, twice with the latest maps.
 
     Args:
         rule: how maps are joined, one of `refine.accumulation.RULES`.
@@ -23,6 +24,7 @@ class AttentionMemory:
         start: number of the first visit that counts, from 1: the release for Caffe passes over as many as there are
             images, less one.
         quantised: whether maps are kept as bytes, as published; otherwise as float32.
+        latest: whether the map of each class' latest visit that was taken is kept too, for itself, as bytes.
 
     Example:
 
@@ -35,15 +37,41 @@ class AttentionMemory:
     Reference: Jiang et al., OAA, ICCV 2019.
     """
 
-    def __init__(self, rule: str = "max", accept: str = "rank", start: int = 1, quantised: bool = True):
-        self.rule, self.accept, self.start, self.quantised = rule, accept, start, quantised
+    FILE = "attention.npz"
+    """Where a stage keeps it, beside its network."""
+
+    def __init__(self, rule: str = "max", accept: str = "rank", start: int = 1, quantised: bool = True,
+                 latest: bool = False):
+        self.rule, self.accept, self.start, self.quantised, self.latest = rule, accept, start, quantised, latest
         self.seen = 0
         self._maps: dict[tuple[str, int], np.ndarray] = {}
+        self._latest: dict[tuple[str, int], np.ndarray] = {}
         self._visits: dict[tuple[str, int], int] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> "AttentionMemory":
+        """Returns what a finished stage has gathered, under the settings of its file.
+
+        Args:
+            folder: of the stage.
+
+        Raises:
+            ImageFault: the file is missing or broken.
+        """
+        with reading(folder / cls.FILE), np.load(folder / cls.FILE, allow_pickle=False) as file:
+            rule, accept, start, quantised = file["settings"].tolist()
+        memory = cls(rule, accept, int(start), quantised == "True")
+        memory.load(folder / cls.FILE)
+        return memory
 
     def __len__(self) -> int:
         """Returns the number of maps."""
         return len(self._maps)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the maps take."""
+        return sum(each.nbytes for maps in (self._maps, self._latest) for each in maps.values())
 
     def visit(self, name: str, scores: np.ndarray, probabilities: np.ndarray, labels: Sequence[int],
               mirrored: bool = False, last: bool = False) -> tuple[int, ...]:
@@ -76,14 +104,20 @@ class AttentionMemory:
             if old is not None and old.shape != found.shape:
                 raise UserError(f"maps of {name!r} had {old.shape} positions, now {found.shape}: images must be shown "
                                 "at one size for their maps to be gathered")
-            self._maps[key] = accumulate(found[:, ::-1] if mirrored else found, old, self._visits.get(key, 0),
-                                         self.rule, self.quantised)
+            found = found[:, ::-1] if mirrored else found
+            self._maps[key] = accumulate(found, old, self._visits.get(key, 0), self.rule, self.quantised)
+            if self.latest:
+                self._latest[key] = accumulate(found, rule=self.rule)
             self._visits[key] = self._visits.get(key, 0) + 1
         return tuple(label for label in labels if label in taken)
 
     def get(self, name: str, label: int) -> np.ndarray | None:
         """Returns the map of an image and class, uint8 (or float32) `(row, column)`; None if none was ever taken."""
         return self._maps.get((name, label))
+
+    def get_latest(self, name: str, label: int) -> np.ndarray | None:
+        """Returns the map of the latest visit that was taken, uint8 `(row, column)`; None where none is kept."""
+        return self._latest.get((name, label))
 
     def save(self, path: Path) -> None:
         """Writes all maps to one file, aside and then renamed.
@@ -95,12 +129,13 @@ class AttentionMemory:
             UserError: the disk is full or the folder cannot be written.
         """
         keys = list(self._maps)
-        values = [self._maps[key].ravel() for key in keys]
+        values, latest = ([maps[key].ravel() for key in keys if key in maps] for maps in (self._maps, self._latest))
         kept = {"names": np.array([name for name, _ in keys], dtype=np.str_),
                 "labels": np.array([label for _, label in keys], np.int32),
                 "visits": np.array([self._visits[key] for key in keys], np.int32),
                 "sizes": np.array([self._maps[key].shape for key in keys], np.int32).reshape(-1, 2),
                 "values": np.concatenate(values) if values else np.zeros(0, np.uint8),
+                "latest": np.concatenate(latest) if latest else np.zeros(0, np.uint8),
                 "seen": np.array(self.seen), "settings": np.array(self._settings)}
         with aside(path, ".npz") as part:
             np.savez_compressed(part, **kept)
@@ -122,8 +157,9 @@ class AttentionMemory:
                             "this stage anew")
         ends = np.cumsum(kept["sizes"].prod(axis=1))
         keys = list(zip(kept["names"].tolist(), kept["labels"].tolist(), strict=True))
-        parts = np.split(kept["values"], ends[:-1]) if keys else []
-        self._maps = {key: part.reshape(size) for key, part, size in zip(keys, parts, kept["sizes"], strict=True)}
+        self._maps, self._latest = ({key: part.reshape(size) for key, part, size in
+                                     zip(keys, np.split(values, ends[:-1]), kept["sizes"], strict=True)}
+                                    if len(values) else {} for values in (kept["values"], kept["latest"]))
         self._visits = dict(zip(keys, kept["visits"].tolist(), strict=True))
         self.seen = int(kept["seen"])
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import keras
 import pydantic
+from keras.optimizers.schedules import LearningRateSchedule
 
 from tfwsss.artefacts.files import finished
 from tfwsss.backbones.facts import GREY
@@ -22,18 +23,12 @@ PANEL_THRESHOLD = 0.3
 """Share of a class map's maximum from which panels show it as object."""
 
 
-class FitSettings(Settings):
-    """Network, optimiser and augmentation of a trained stage.
+class OptimizerSettings(Settings):
+    """Network and optimiser of a trained stage.
 
     Args:
         backbone: see `settings.sections.BackboneSettings`.
         epochs, batch_size: of training; the batch is that of all devices together.
-        crop: side in pixels of what the network sees.
-        scales: factors, one drawn for each image. longer_side: smallest and largest length to which the longer
-            side is brought, in their place.
-        mirror: flip half of the images.
-        jitter: largest changes of brightness, contrast, saturation (shares) and hue (turns); empty for none.
-        scatter: small images lie anywhere in the crop, not at its upper left.
         optimizer: `sgd` with `momentum`, or `adam`.
         learning_rate: of the first step; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
         head_factor: times the learning rate, for the new layers. bias_factor: the same for biases and offsets.
@@ -43,12 +38,6 @@ class FitSettings(Settings):
     backbone: BackboneSettings = BackboneSettings()
     epochs: pydantic.PositiveInt = 15
     batch_size: pydantic.PositiveInt = 16
-    crop: pydantic.PositiveInt = 448
-    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
-    longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = None
-    mirror: bool = True
-    jitter: tuple[float, float, float, float] | tuple[()] = ()
-    scatter: bool = False
     optimizer: Literal["sgd", "adam"] = "sgd"
     momentum: float = pydantic.Field(0.9, ge=0.0, lt=1.0)
     learning_rate: pydantic.PositiveFloat = 1e-3
@@ -62,6 +51,26 @@ class FitSettings(Settings):
         """Images that a step sees, of all devices together."""
         return self.batch_size
 
+
+class FitSettings(OptimizerSettings):
+    """Network, optimiser and augmentation of a trained stage.
+
+    Args:
+        crop: side in pixels of what the network sees.
+        scales: factors, one drawn for each image. longer_side: smallest and largest length to which the longer
+            side is brought, in their place.
+        mirror: flip half of the images.
+        jitter: largest changes of brightness, contrast, saturation (shares) and hue (turns); empty for none.
+        scatter: small images lie anywhere in the crop, not at its upper left.
+    """
+
+    crop: pydantic.PositiveInt = 448
+    scales: tuple[pydantic.PositiveFloat, ...] = pydantic.Field((1.0,), min_length=1)
+    longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = None
+    mirror: bool = True
+    jitter: tuple[float, float, float, float] | tuple[()] = ()
+    scatter: bool = False
+
     def augmentation(self, pad_value: float | tuple[float, float, float] = GREY) -> Augmentation:
         """Returns how `batches.streams` changes training images.
 
@@ -72,8 +81,9 @@ class FitSettings(Settings):
                             self.scatter)
 
 
-def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads: tuple[str, ...],
-                   decayed: tuple[str, ...] = DECAYED) -> keras.optimizers.Optimizer:
+def make_optimizer(settings: OptimizerSettings, model: keras.Model, steps: int, heads: tuple[str, ...],
+                   decayed: tuple[str, ...] = DECAYED, rate: LearningRateSchedule | None = None,
+                   accumulated: int = 1, **sgd: bool) -> keras.optimizers.Optimizer:
     """Makes the optimiser that the settings describe.
 
     Args:
@@ -82,22 +92,26 @@ def make_optimizer(settings: FitSettings, model: keras.Model, steps: int, heads:
         steps: in an epoch.
         heads: names of the new layers.
         decayed: names of the variables that decay.
+        rate: schedule of the learning rate; None: polynomial decay, as the settings say.
+        accumulated: steps whose mean gradient makes one change; schedules count every step.
+        **sgd: of `optimizers.SGD` alone: `nesterov`, `rate_outside`.
 
     Returns:
-        `optimizers.SGD` or `optimizers.Adam` with polynomial decay.
+        `optimizers.SGD` or `optimizers.Adam`.
     """
-    rate = PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
+    rate = rate or PolyDecay(settings.learning_rate, settings.epochs, steps, every_step=settings.schedule == "step")
     factors = dict.fromkeys(heads, settings.head_factor)
     leaves = {variable.path.rpartition("/")[2] for variable in model.trainable_variables}
     if settings.bias_factor != 1:
         factors |= {leaf: settings.bias_factor for leaf in ("bias", "beta") if leaf in leaves}
+    common = {"coupled_decay": settings.weight_decay, "multipliers": factors, "decayed": decayed,
+              "gradient_accumulation_steps": accumulated if accumulated > 1 else None}
     if settings.optimizer == "adam":
-        return Adam(rate, coupled_decay=settings.weight_decay, multipliers=factors, decayed=decayed)
-    return SGD(rate, momentum=settings.momentum, coupled_decay=settings.weight_decay, multipliers=factors,
-               decayed=decayed)
+        return Adam(rate, **common)
+    return SGD(rate, momentum=settings.momentum, **common, **sgd)
 
 
-def fit_callbacks(name: str, context: Context, settings: FitSettings, run: Path, images: ImageSet,
+def fit_callbacks(name: str, context: Context, settings: OptimizerSettings, run: Path, images: ImageSet,
                   panel: Callable[[ImageSet, str], Panel] | None = None) -> list[keras.callbacks.Callback]:
     """Returns what shows a training: progress on the terminal, and TensorBoard with panels of fixed images.
 

@@ -56,7 +56,9 @@ class TensorBoardLogs(keras.callbacks.TensorBoard):
         self._rate.begin()
         if not self._begun:
             self._begun = True
-            self._global_train_batch = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+            optimizer = self.model.optimizer
+            self._global_train_batch = int(keras.ops.convert_to_numpy(optimizer.iterations)) * \
+                (optimizer.gradient_accumulation_steps or 1)
 
     def on_train_batch_end(self, batch, logs=None):
         """Writes the records of a step."""

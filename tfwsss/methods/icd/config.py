@@ -8,6 +8,7 @@ from tfwsss.settings.sections import BackboneSettings, CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
+from tfwsss.steps.saliency import SaliencySettings
 from tfwsss.training.fitting import FitSettings
 
 
@@ -85,8 +86,9 @@ class Config(SegmenterRounds):
         icd: network and training.
         cam, scores: how maps of whole images are made.
         cam_masks: the plain CAM beside which ICD is judged.
+        saliency: how saliency maps are made, where `data.saliency` is `make`.
         seeds: from scores to masks.
-        pseudo: the CRF that makes the pseudo labels; unused where `data.saliency` is given.
+        pseudo: the CRF that makes the pseudo labels; unused where `data.saliency` is set.
         cam_crf: also sharpen the plain CAM's masks by the CRF, to compare.
     """
 
@@ -97,6 +99,7 @@ class Config(SegmenterRounds):
     cam: MapSettings = MapSettings()
     scores: MapSettings = MapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
+    saliency: SaliencySettings = SaliencySettings()
     seeds: SeedSettings = SeedSettings()
     pseudo: CRFSettings = CRFSettings()
     cam_crf: bool = False

@@ -9,19 +9,19 @@ import keras
 import numpy as np
 
 from tfwsss.artefacts.models import load_model
-from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.decide.icd import decide_by_icd
 from tfwsss.inference.kept import KeptRule
 from tfwsss.inference.masker import Look, Masker
-from tfwsss.inference.stream import try_each
 from tfwsss.methods.icd.config import Config, SeedSettings
 from tfwsss.models.icd import ICD, scorer
 from tfwsss.runs.stage import Inputs
 from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.crf import crf_from_masks
+from tfwsss.steps.kept_masks import kept_masks
+from tfwsss.steps.saliency import SaliencyMaps
 
 KEYS = ("cam", "scores")
 """Maps that the rule reads."""
@@ -84,24 +84,19 @@ def rule(settings: SeedSettings) -> functools.partial:
     return functools.partial(decide_by_icd, settings.corners_aligned)
 
 
-def seeds(settings: SeedSettings, images: ImageSet, salient: bool, inputs: Inputs,
+def seeds(settings: SeedSettings, images: ImageSet, saliency: SaliencyMaps | None, inputs: Inputs,
           names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
     """Makes seeds of kept maps.
 
     Args:
         settings: of the seeds.
         images: the data set.
-        salient: whether its saliency maps tell the background.
-        inputs: the finished `scores` and `cam`.
+        saliency: the maps that tell the background; None: the scores tell it.
+        inputs: the finished `scores` and `cam`, and the maps where the run has made them.
         names: what to make.
 
     Returns:
-        Names and masks uint8 `(row, column)`, or faults.
+        Pairs of name and mask uint8 `(row, column)`, or a fault.
     """
-    decide = KeptRule(rule(settings), KEYS, saliency=salient)
-
-    def seed(name: str) -> np.ndarray:
-        kept = {key: read_scores(inputs[key], name) for key in KEYS}
-        return decide(kept, saliency=images.read_saliency(name) if salient else None, name=name)
-
-    return try_each(seed, names)
+    decide = KeptRule(rule(settings), KEYS, saliency=saliency is not None)
+    return kept_masks(decide, images, inputs, {key: key for key in KEYS}, names, saliency)

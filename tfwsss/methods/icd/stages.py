@@ -13,6 +13,7 @@ from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.crf import crf_stage
 from tfwsss.steps.rounds import segmenter_rounds
+from tfwsss.steps.saliency import saliency_maps, saliency_stages
 from tfwsss.training.fitting import finished_names
 
 
@@ -29,6 +30,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     images, pseudo, _ = splits
     compared = crf_stage("cam_crf", pseudo, source="cam_masks", settings=config.pseudo)
     return [
+        *saliency_stages(config.data, config.saliency, pseudo),
         *_region_stages(config, images.joined(pseudo)),              # superpixels are made of each image once
         train("icd", images, settings=config.icd, epochs=config.icd.epochs, needs=("regions",),
               build=functools.partial(training.build, config.icd), usable=finished_names("regions", "regions", images),
@@ -55,12 +57,10 @@ def _region_stages(config: Config, images: ImageSet) -> list[Stage]:
 
 
 def _seed_stages(config: Config, images: ImageSet) -> list[Stage]:
-    """Seeds, then the CRF; or, where saliency maps are given, seeds with saliency as background."""
-    saliency = config.data.saliency
+    """Seeds, then the CRF; or, where there are saliency maps, seeds with saliency as background."""
+    saliency = saliency_maps(config.data)
     make = functools.partial(infer, images=images, kind="masks", settings=config.seeds, needs=("scores", "cam"),
-                             predict=functools.partial(masker.seeds, config.seeds, images, saliency is not None))
+                             predict=functools.partial(masker.seeds, config.seeds, images, saliency))
     if saliency is not None:
-        stage = make("pseudo")
-        facts = {**stage.settings, "saliency": str(saliency)}                           # other maps, other seeds
-        return [dataclasses.replace(stage, settings=facts, section="seeds")]
+        return [dataclasses.replace(saliency.read_by(make("pseudo")), section="seeds")]
     return [make("seeds"), crf_stage("pseudo", images, source="seeds", settings=config.pseudo)]
