@@ -42,6 +42,9 @@ SHAPES = {
     "affinitynet, rounds": ("affinitynet", {"rounds": 2}, "classifier cam cam_masks marginals labels affinity walk "
                             "pseudo" + END + " segmenter_2 relabel_2"),
     "cian": ("cian", {}, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
+    "cian, saliency": ("cian", SALIENCY, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
+    "cian, saliency made": ("cian", MADE, "saliency classifier cam cam_masks seeds segmenter pseudo segmenter_2 "
+                            "pseudo_2"),
     "cian, one round": ("cian", {"rounds": 1}, "classifier cam cam_masks seeds segmenter pseudo"),
     "retrain": ("retrain", {}, "labels" + END),
 }
@@ -94,6 +97,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
                               "relabel": "segmenter pseudo"}),
     ("affinitynet, labels", {"affinity": "labels"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
+    ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
               "segmenter_2": "pseudo segmenter", "pseudo_2": "segmenter_2 pseudo"})])
 def test_what_stages_read(images, shape, needs):
@@ -147,6 +151,9 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("affinitynet, rounds", {"segmenter": {"continued": True}}, "segmenter segmenter_2"),
     ("affinitynet, rounds", {"relabel": {"certain": 0.5}}, "relabel relabel_2"),
     ("cian", {"segmenter": {"cross": False}}, "segmenter segmenter_2"), ("cian", {"seeds": {"low": 2.0}}, "seeds"),
+    ("cian", {"seeds": {"salient": 9}}, "seeds"), ("cian, saliency", {"seeds": {"salient": 9}}, "seeds"),
+    ("cian, saliency", {"data": {"saliency": "other"}}, "seeds"), ("cian, saliency", {"seeds": {"low": 2.0}}, ""),
+    ("cian, saliency made", {"saliency": {"cut": 0.0}}, "saliency"),
     ("cian", {"segmenter": {"continued": False}}, "segmenter segmenter_2"),
     ("cian", {"relabel": {"certain": 0.5}}, "pseudo pseudo_2"),
     ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
