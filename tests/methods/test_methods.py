@@ -42,6 +42,9 @@ SHAPES = {
     "affinitynet, rounds": ("affinitynet", {"rounds": 2}, "classifier cam cam_masks marginals labels affinity walk "
                             "pseudo" + END + " segmenter_2 relabel_2"),
     "cian": ("cian", {}, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
+    "cian, saliency": ("cian", SALIENCY, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
+    "cian, saliency made": ("cian", MADE, "saliency classifier cam cam_masks seeds segmenter pseudo segmenter_2 "
+                            "pseudo_2"),
     "cian, one round": ("cian", {"rounds": 1}, "classifier cam cam_masks seeds segmenter pseudo"),
     "oaa": ("oaa", {}, "oaa cam cam_masks accumulated oaa_plus maps labels pseudo" + END),
     "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
@@ -102,6 +105,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
     ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
+    ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
               "segmenter_2": "pseudo segmenter", "pseudo_2": "segmenter_2 pseudo"})])
 def test_what_stages_read(images, shape, needs):
@@ -155,6 +159,9 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("affinitynet, rounds", {"segmenter": {"continued": True}}, "segmenter segmenter_2"),
     ("affinitynet, rounds", {"relabel": {"certain": 0.5}}, "relabel relabel_2"),
     ("cian", {"segmenter": {"cross": False}}, "segmenter segmenter_2"), ("cian", {"seeds": {"low": 2.0}}, "seeds"),
+    ("cian", {"seeds": {"salient": 9}}, "seeds"), ("cian, saliency", {"seeds": {"salient": 9}}, "seeds"),
+    ("cian, saliency", {"data": {"saliency": "other"}}, "seeds"), ("cian, saliency", {"seeds": {"low": 2.0}}, ""),
+    ("cian, saliency made", {"saliency": {"cut": 0.0}}, "saliency"),
     ("cian", {"segmenter": {"continued": False}}, "segmenter segmenter_2"),
     ("cian", {"relabel": {"certain": 0.5}}, "pseudo pseudo_2"),
     ("oaa", {"oaa": {"drop": 0.5}}, "oaa"), ("oaa", {"oaa_plus": {"epochs": 3}}, "oaa_plus"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.files import odd_images
 from tests.support.fake_run import SIZE, image_set
 from tfwsss.artefacts.saliency import read_saliency, write_saliency
 from tfwsss.data.image_set import ImageSet
@@ -44,6 +45,17 @@ def test_the_stage_writes_what_the_rule_finds(images, tmp_path):
     for name in ("image 0", "image 3", "image 4"):
         expected = saliency(images.read_image(name), segments=50)
         np.testing.assert_array_equal(read_saliency(tmp_path / "out", name), expected)
+
+
+def test_unusual_images_are_images_like_others(tmp_path):
+    kinds = ("grey", "cmyk", "16 bits", "alpha", "exif 6", "1x1", "one row", "animated")
+    images = image_set(tmp_path / "data", len(kinds))
+    for name, kind in zip(images.names, kinds, strict=True):
+        images.images[name].write_bytes(odd_images()[kind][1])
+    stage, = saliency_stages(MADE, SaliencySettings(), images)
+    assert stage.work(Context(workers=1), {}, tmp_path / "out") == {}
+    for name, kind in zip(images.names, kinds, strict=True):
+        assert read_saliency(tmp_path / "out", name).shape == odd_images()[kind][2].shape[:2]
 
 
 def test_who_reads_made_maps_needs_the_stage(images):

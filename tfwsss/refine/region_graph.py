@@ -1,4 +1,4 @@
-"""Superpixels as a graph: their colours and places, which touch, and how far they reach along the image's border."""
+"""Superpixels as a graph: their colours and places, and which touch."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,13 @@ class RegionGraph(NamedTuple):
         places: float `(region, 2)`, mean row and column as shares of height and width.
         distances: float `(region, region)`, between mean colours in CIE Lab.
         links: bool `(region, region)`, which touch, corners included; none touches itself.
-        border: bool `(region,)`, which reach the image's border.
+        sides: bool `(4, region)`, which reach the image's first row, last row, first column, last column.
     """
 
     places: np.ndarray
     distances: np.ndarray
     links: np.ndarray
-    border: np.ndarray
+    sides: np.ndarray
 
 
 def region_graph(image: np.ndarray, regions: np.ndarray) -> RegionGraph:
@@ -45,19 +45,10 @@ def region_graph(image: np.ndarray, regions: np.ndarray) -> RegionGraph:
     sizes = np.bincount(regions.ravel())
     means = np.stack([np.bincount(regions.ravel(), plane.ravel()) / sizes for plane in planes], axis=-1)
     distances = np.sqrt(np.square(means[:, None, :3] - means[:, :3]).sum(-1))
-    border = np.zeros(len(sizes), bool)
-    border[np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])] = True
-    return RegionGraph(means[:, 3:], distances, _links(regions, len(sizes)), border)
-
-
-def _links(regions: np.ndarray, count: int) -> np.ndarray:
-    links = np.zeros((count, count), bool)
-    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :]),
-                       (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:])):
-        links[regions[one], regions[other]] = True
-    links |= links.T
-    np.fill_diagonal(links, False)
-    return links
+    sides = np.zeros((4, len(sizes)), bool)
+    for side, edge in zip(sides, (regions[0], regions[-1], regions[:, 0], regions[:, -1]), strict=True):
+        side[edge] = True
+    return RegionGraph(means[:, 3:], distances, _links(regions, len(sizes)), sides)
 
 
 def linked(graph: RegionGraph) -> np.ndarray:
@@ -74,88 +65,55 @@ def linked(graph: RegionGraph) -> np.ndarray:
     >>> linked(region_graph(np.zeros((1, 3, 3), np.uint8), np.array([[0, 1, 2]])))[0].tolist()
     [False, True, True]
     """
-    both = graph.links | np.logical_and.outer(graph.border, graph.border)
-    np.fill_diagonal(both, False)
-    return both
+    border = graph.sides.any(0)
+    return _without_itself(graph.links | np.logical_and.outer(border, border))
 
 
-def nearest(graph: RegionGraph) -> float:
-    """Returns the mean distance to the most alike of those linked; 0 of a lone superpixel.
-
-    Args:
-        graph: of the superpixels.
-
-    Example:
-
-    >>> nearest(region_graph(np.uint8([[[0] * 3, [255] * 3]]), np.array([[0, 1]])))
-    100.0
-    """
-    least = np.where(linked(graph), graph.distances, np.inf).min(1)
-    return float(least.mean()) if np.isfinite(least).all() else 0.0
-
-
-def farthest(graph: RegionGraph) -> float:
-    """Returns the mean of the largest hundredth of all distances.
-
-    Args:
-        graph: of the superpixels.
-
-    Example:
-
-    >>> farthest(region_graph(np.uint8([[[0] * 3, [255] * 3]]), np.array([[0, 1]])))
-    100.0
-    """
-    distances = np.sort(graph.distances, axis=None)
-    return float(distances[-max(1, distances.size // 100):].mean())
-
-
-def geodesic_distances(graph: RegionGraph) -> np.ndarray:
-    """Finds the least colour change on a way from each superpixel to each other.
-
-    A step between linked superpixels costs what its colour distance exceeds that of the `nearest`.
+def near(graph: RegionGraph) -> np.ndarray:
+    """Returns which superpixels are linked, or have a neighbour in common.
 
     Args:
         graph: of the superpixels.
 
     Returns:
-        float `(region, region)`.
+        bool `(region, region)`.
 
     Example:
 
-    >>> ramp = np.uint8([[[0] * 3, [60] * 3, [120] * 3, [120] * 3]])
-    >>> geodesic_distances(region_graph(ramp, np.arange(4)[None]))[0].round(1).tolist()
-    [0.0, 12.7, 25.1, 25.1]
+    >>> graph = RegionGraph(np.zeros((4, 2)), np.zeros((4, 4)), np.eye(4, k=1) + np.eye(4, k=-1) > 0, np.zeros((4, 4)))
+    >>> near(graph)[0].tolist()
+    [False, True, True, False]
     """
-    from scipy.sparse import csr_matrix  # here, because it takes 0.3 s to import
-    from scipy.sparse.csgraph import shortest_path
-
-    ends = np.nonzero(linked(graph))
-    steps = np.maximum(graph.distances[ends] - nearest(graph), 0)             # steps of 0 stay steps in a sparse matrix
-    return shortest_path(csr_matrix((steps, ends), graph.distances.shape), method="D", directed=False)
+    links = graph.links.astype(np.float32)
+    return _without_itself(linked(graph) | (links @ links > 0))
 
 
-def boundary_connectivity(graph: RegionGraph) -> np.ndarray:
-    """Measures how far what a superpixel belongs to reaches along the border, for its size.
-
-        near_ij = exp(-geodesic_ij^2 / (2 deviation^2))
-        connectivity_i = sum_{j on the border} near_ij / sqrt(sum_j near_ij)
-
-    An object that the border cuts has a short part of it, the background a long one.
+def stretched(values: np.ndarray) -> np.ndarray:
+    """Stretches numbers from 0 to 1; zeros where they are all the same.
 
     Args:
-        graph: of the superpixels.
+        values: `(region,)`.
 
     Returns:
-        float `(region,)`, not negative; over 1 for most of the background.
+        float array of the same shape.
 
     Example:
 
-    >>> graph = region_graph(np.zeros((3, 3, 3), np.uint8), np.arange(9).reshape(3, 3))
-    >>> boundary_connectivity(graph).round(3).tolist()[:2]
-    [2.667, 2.667]
-
-    Reference: Zhu et al., CVPR 2014, equations 1 to 3.
+    >>> stretched(np.array([2.0, 3.0, 6.0])).tolist(), stretched(np.array([7.0])).tolist()
+    ([0.0, 0.25, 1.0], [0.0])
     """
-    deviation = max(5.0, min(10.0, 3 * nearest(graph), farthest(graph) / 10))
-    near = np.exp(-np.square(geodesic_distances(graph)) / (2 * deviation**2))
-    return near[:, graph.border].sum(1) / np.sqrt(near.sum(1))
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low) if high > low else np.zeros(values.shape)
+
+
+def _links(regions: np.ndarray, count: int) -> np.ndarray:
+    links = np.zeros((count, count), bool)
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :]),
+                       (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:])):
+        links[regions[one], regions[other]] = True
+    return _without_itself(links | links.T)
+
+
+def _without_itself(links: np.ndarray) -> np.ndarray:
+    np.fill_diagonal(links, False)
+    return links

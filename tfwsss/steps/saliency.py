@@ -21,8 +21,10 @@ STAGE = "saliency"
 class SaliencySettings(Settings):
     """Saliency maps that the run makes itself: see `refine.saliency`; unused unless `data.saliency` is `make`."""
 
-    segments: pydantic.PositiveInt = 200
+    segments: pydantic.PositiveInt = 300
     compactness: pydantic.PositiveFloat = 20.0
+    longer_side: pydantic.PositiveInt = 400
+    cut: float = pydantic.Field(0.5, ge=0.0, le=1.0)
 
 
 @dataclasses.dataclass(frozen=True)

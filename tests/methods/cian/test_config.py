@@ -36,3 +36,9 @@ def test_what_was_trained_before_the_switch_of_the_pool_is_still_finished():
     """A setting added later, at its default, is none of the facts that a finished stage is compared by."""
     assert "downsample" not in CIANSettings().facts() and CIANSettings().downsample is True
     assert CIANSettings(downsample=False).facts() == {**CIANSettings().facts(), "downsample": False}
+
+
+def test_seeds_made_before_there_was_saliency_are_still_finished():
+    found = built().seeds
+    assert set(found.facts()) == {"low", "high", "crf"} and found.salient == 32
+    assert built(seeds={"salient": 9}).seeds.facts()["salient"] == 9

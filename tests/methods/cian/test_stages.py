@@ -36,6 +36,14 @@ def test_given_seeds_need_no_class_maps(images):
     assert {stage.split for stage in found.values() if stage.kind == "masks"} == {"training"}
 
 
+@pytest.mark.parametrize("saliency", ["maps of mine", "make"])
+def test_seeds_by_saliency_need_no_crf(images, saliency):
+    """Those that are given need no saliency either."""
+    stage = made(images, data={"saliency": saliency})["seeds"]
+    assert set(stage.settings) - {"saliency"} == {"salient", "images"} and "cam" not in stage.needs
+    assert "saliency" not in made(images, data={"saliency": saliency}, given={"seeds": "published"})
+
+
 @pytest.mark.parametrize(("continued", "second"), [(True, ("pseudo", "segmenter")), (False, ("pseudo",))])
 def test_a_later_round_learns_from_the_masks_of_the_one_before(images, continued, second):
     found = made(images, rounds=3, segmenter={"continued": continued})

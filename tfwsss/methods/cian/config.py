@@ -10,6 +10,8 @@ from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.confident_labels import LabelSettings
 from tfwsss.steps.rounds import RelabelSettings, SegmenterRounds
+from tfwsss.steps.saliency import SaliencySettings
+from tfwsss.steps.salient_seeds import SalientSeedSettings
 from tfwsss.steps.segment import SegmentSettings
 from tfwsss.training.fitting import FitSettings
 
@@ -55,6 +57,15 @@ class CIANSettings(FitSettings):
         return self.batch_size * self.group
 
 
+class SeedSettings(LabelSettings, SalientSeedSettings):
+    """From class maps to seeds: by two dense CRFs (`low`, `high`, `crf`), or by saliency maps (`salient`).
+
+    With `data.saliency` the masks of `cam_masks` count where they and the saliency agree; elsewhere is 255.
+    """
+
+    ADDED = ("salient",)
+
+
 _SEEN = {"scales": (1.0, 0.75, 1.25), "mirror": True, "average": "logits_and_maximum"}
 
 
@@ -62,12 +73,14 @@ class Config(SegmenterRounds):
     """Settings of CIAN; the defaults are the published ones (ResNet-101, VOC 2012).
 
     Published seeds come from class maps and saliency; `given.seeds` takes them.
-    Without them a classifier of our own makes class maps, and two dense CRFs seeds.
+    Without them a classifier of our own makes class maps, which become seeds by
+    `data.saliency`, or by two dense CRFs.
 
     Args:
         classifier: network and training, where seeds are not given.
         cam: how class maps of whole images are made.
         cam_masks: the plain class maps, beside which CIAN is judged.
+        saliency: how saliency maps are made, where `data.saliency` is `make`.
         seeds: from class maps to what CIAN learns from.
         rounds: the second and later ones learn from the masks of the one before.
         segmenter: CIAN's network and training.
@@ -79,7 +92,8 @@ class Config(SegmenterRounds):
     classifier: ClassifierSettings = ClassifierSettings()
     cam: MapSettings = MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
     cam_masks: ThresholdSettings = ThresholdSettings()
-    seeds: LabelSettings = LabelSettings()
+    saliency: SaliencySettings = SaliencySettings()
+    seeds: SeedSettings = SeedSettings()
     rounds: pydantic.PositiveInt = 2
     segmenter: CIANSettings = CIANSettings()
     relabel: RelabelSettings = RelabelSettings(**_SEEN, tagged=False, crf=CRFSettings(iterations=10))

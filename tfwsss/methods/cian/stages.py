@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.methods.cian.config import Config
 from tfwsss.methods.cian.training import cian_stage
@@ -11,6 +12,8 @@ from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
 from tfwsss.steps.confident_labels import label_stage
 from tfwsss.steps.rounds import segmenter_rounds
+from tfwsss.steps.saliency import saliency_maps, saliency_stages
+from tfwsss.steps.salient_seeds import SalientSeedSettings, salient_seed_stage
 
 
 def stages(config: Config, splits: Splits) -> list[Stage]:
@@ -26,12 +29,26 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     """
     images = splits.training
     first = [
+        *saliency_stages(config.data, config.saliency, images),
         classifier_stage("classifier", images, config.classifier),
         class_map_stage("cam", images, config.cam, "classifier", load_class_maps),
         cam_mask_stage("cam_masks", images, config.cam_masks, "cam"),
+<<<<<<< HEAD
         label_stage("seeds", images, config.seeds, config.cam_masks, config.cam, "masks"),
+=======
+        _seed_stage(config, images),
+>>>>>>> w-sal
     ]
     if "seeds" in config.given:
         first = first[-1:]                                    # nobody asks for class maps
     first = [dataclasses.replace(stage, split="training") for stage in first]
     return [*first, *segmenter_rounds(config, splits, "seeds", "training", train=cian_stage, relabelled="pseudo")]
+
+
+def _seed_stage(config: Config, images: ImageSet) -> Stage:
+    """Class maps confirmed by saliency, as published; without saliency maps what two dense CRFs agree upon."""
+    saliency = saliency_maps(config.data)
+    if saliency is None:
+        return seed_stage("seeds", images, config.seeds, config.cam_masks, config.cam)
+    settings = SalientSeedSettings(salient=config.seeds.salient)
+    return salient_seed_stage("seeds", images, settings, saliency, source="cam_masks")
