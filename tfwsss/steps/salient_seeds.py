@@ -8,6 +8,7 @@ import pydantic
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
+from tfwsss.inference.stream import try_each
 from tfwsss.palette import IGNORE
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
@@ -35,12 +36,11 @@ def salient_seed_stage(name: str, images: ImageSet, settings: SalientSeedSetting
         Stage of kind `masks`, 255 where mask and saliency disagree.
     """
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        for image in names:
-            try:
-                mask = read_mask(inputs[source], image)
-                seen = saliency.read(images, inputs, image, mask.shape) >= settings.salient
-                yield image, np.where(seen == (mask > 0), mask, IGNORE).astype(np.uint8)
-            except ImageFault as fault:
-                yield image, fault
+        def seed(image: str) -> np.ndarray:
+            mask = read_mask(inputs[source], image)
+            seen = saliency.read(images, inputs, image, mask.shape) >= settings.salient
+            return np.where(seen == (mask > 0), mask, IGNORE).astype(np.uint8)
+
+        return try_each(seed, names)
 
     return saliency.read_by(infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict))

@@ -33,11 +33,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         classifier_stage("classifier", images, config.classifier),
         class_map_stage("cam", images, config.cam, "classifier", load_class_maps),
         cam_mask_stage("cam_masks", images, config.cam_masks, "cam"),
-<<<<<<< HEAD
-        label_stage("seeds", images, config.seeds, config.cam_masks, config.cam, "masks"),
-=======
         _seed_stage(config, images),
->>>>>>> w-sal
     ]
     if "seeds" in config.given:
         first = first[-1:]                                    # nobody asks for class maps
@@ -49,6 +45,6 @@ def _seed_stage(config: Config, images: ImageSet) -> Stage:
     """Class maps confirmed by saliency, as published; without saliency maps what two dense CRFs agree upon."""
     saliency = saliency_maps(config.data)
     if saliency is None:
-        return seed_stage("seeds", images, config.seeds, config.cam_masks, config.cam)
+        return label_stage("seeds", images, config.seeds, config.cam_masks, config.cam, "masks")
     settings = SalientSeedSettings(salient=config.seeds.salient)
     return salient_seed_stage("seeds", images, settings, saliency, source="cam_masks")
