@@ -38,6 +38,9 @@ def shown_names(images: ImageSet, names: Sequence[str]) -> list[str]:
     Args:
         images: of a split.
         names: those of which there is something to show, in their order.
+
+    Returns:
+        At most `PICTURES` names.
     """
     return spread([name for name in names if name in images.masks] or names, PICTURES)
 

@@ -71,6 +71,9 @@ def co_attention_networks(model: MCIS, settings: CoAttentionSettings) -> CoAtten
     Args:
         model: trained; shares its weights with the result.
         settings: of the maps.
+
+    Returns:
+        What is seen of an image, and what compares it with others.
     """
     square = Squares(settings.side, batch_size=settings.batch_size, features=True)
     own = feature_network(model)

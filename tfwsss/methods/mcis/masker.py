@@ -38,6 +38,9 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
     Args:
         config: the run's settings.
         run: folder of the run.
+
+    Returns:
+        Network of raw class maps, which are its logits too.
     """
     return load_maps(config.given.get("mcis", run / "mcis"))
 
