@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -30,7 +31,7 @@ def run(trained, tmp_path) -> Path:
 
 
 @pytest.fixture
-def told(monkeypatch) -> list[str]:
+def told(monkeypatch) -> Iterator[list[str]]:
     """What predict says of the masks that it finds."""
     lines: list[str] = []
 
@@ -40,9 +41,11 @@ def told(monkeypatch) -> list[str]:
 
     monkeypatch.setattr("tfwsss.logs.open_log", lambda: None)
     log, handler = logging.getLogger("tfwsss"), Handler()
-    monkeypatch.setattr(log, "level", logging.INFO)
     monkeypatch.setattr(log, "handlers", [handler])
-    return lines
+    before = log.level
+    log.setLevel(logging.INFO)              # not by attribute: loggers remember which levels they have refused
+    yield lines
+    log.setLevel(before)
 
 
 def photograph(path: Path, rows: int, columns: int, seed: int = 0) -> Path:
