@@ -1,6 +1,7 @@
 """Two logical CPU devices for the whole session, and the one strategy over them."""
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -10,6 +11,8 @@ import pytest
 
 
 def pytest_sessionstart(session):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:      # as in a shell's background, which commands inherit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         import tensorflow as tf
     except ImportError:
