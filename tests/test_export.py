@@ -66,6 +66,7 @@ def test_the_command(call, run, tmp_path):
     assert card["cost"]["milliseconds"] == result["milliseconds"] and "CPU" in card["cost"]["device"]
 
 
+@pytest.mark.slow
 def test_options_change_how_it_looks(call, run, tmp_path, untried):
     """Scales, mirror and CRF by the command line, the next version and a chosen one; the network is asked so."""
     model, photo = tmp_path / "m", sample_image(40, 60)

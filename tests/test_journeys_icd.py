@@ -142,6 +142,7 @@ def test_without_masks(tmp_path):
     assert (tmp_path / "run" / "metrics.json").read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_masks(tmp_path):
     """Twice from nothing: the same pictures; another seed: others."""
     write(tmp_path / "config.yaml", draw_tiny_folder(tmp_path / "data"), icd={"epochs": 1}, tensorboard={"panels": 0})

@@ -120,7 +120,7 @@ def on_canvases(photos: list[Path], side: int) -> dict[str, np.ndarray]:
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-QUICK = ("icd", "retrain", "own sizes", "oaa")   # each way of looking: on a canvas, in windows, at its own or one size
+QUICK = ("icd", "retrain", "own sizes")     # ways of looking: on a canvas, in windows, at its own size
 EACH = pytest.mark.parametrize("key", [key if key in QUICK else pytest.param(key, marks=pytest.mark.slow)
                                        for key in RUNS])
 
