@@ -98,6 +98,7 @@ def test_merged_regions(base, tmp_path):
     assert len(merged) == len(fine) == 12 and max(merged) <= 5 < max(fine)
 
 
+@pytest.mark.slow
 def test_two_replicas(base, tmp_path):
     """Two logical devices in a fresh process share the batch that the config states."""
     answer = ended(start("--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "icd",

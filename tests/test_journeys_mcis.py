@@ -91,7 +91,8 @@ def test_saliency_of_a_folder(base, tmp_path):
         assert not np.isin(mask[~salient], (1, 2, 3)).any()
 
 
-@pytest.mark.parametrize(("references", "self_views"), [(0, True), (1, False), (5, True)])
+@pytest.mark.parametrize(("references", "self_views"), [
+    (0, True), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, False), (5, True)))])
 def test_numbers_of_references(base, tmp_path, references, self_views):
     """Other maps of the same network; only what depends on them is made again."""
     run = tmp_path / "run"
@@ -144,6 +145,7 @@ def test_an_export_makes_the_masks_of_predict(base, tmp_path, capsys, monkeypatc
     assert "made of fixed views of an image" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_voc_layout_with_two_lists(tmp_path):
     """References are of the list trained on, masks of the other."""
     write(tmp_path / "config.yaml", draw_tiny_voc(tmp_path / "VOC2012"), "mcis", mcis={"epochs": 1},
@@ -153,6 +155,7 @@ def test_voc_layout_with_two_lists(tmp_path):
     assert set(masks_of(tmp_path / "run" / "pseudo")) == {f"2026_{number:06d}" for number in range(8, 12)}
 
 
+@pytest.mark.slow
 def test_mixed_precision(base, tmp_path):
     answer = train("--method", "mcis", "--config", base / "config.yaml", "--run", tmp_path / "run",
                    "--set", "mixed_precision=true", "--set", "mcis.epochs=1")
