@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.support.journeys import JOURNEYS, LINE, losses, masks_of, result_of
+from tests.support.journeys import JOURNEYS, LINE, losses, masks_of, result_of, salient_objects
 from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, start, train
 from tests.support.tiny_run import write_config as write
 from tests.support.tiny_voc import draw_tiny_voc
@@ -47,11 +47,7 @@ def test_a_given_model(base, tmp_path):
 
 def test_saliency(base, tmp_path):
     """With saliency maps they are the background, and there is neither a seed stage nor a CRF."""
-    for name in ODD_NAMES:
-        mask = np.array(Image.open(base / "data" / "masks" / f"{name}.png"))
-        path = tmp_path / "saliency" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(path)
+    salient_objects(base, tmp_path / "saliency")
     given = ["--set", f"given.icd={base / 'run 1' / 'icd'}", "--set", f"data.saliency={tmp_path / 'saliency'}"]
     answer = train("--config", base / "config.yaml", "--run", tmp_path / "run", *given)
     assert answer.code == 0 and list(answer.result["miou"]) == ["cam", "cam_masks", "scores", "pseudo"]

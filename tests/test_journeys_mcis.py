@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.support.journeys import JOURNEYS, losses, masks_of, result_of
+from tests.support.journeys import JOURNEYS, losses, masks_of, result_of, salient_objects
 from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, times, train
 from tests.support.tiny_run import write_config as write
 from tests.support.tiny_voc import draw_tiny_voc
@@ -79,14 +79,12 @@ def test_without_saliency(base, tmp_path):
 
 def test_saliency_of_a_folder(base, tmp_path):
     """No object lies where nothing is salient."""
-    for name in ODD_NAMES:
-        mask = np.array(Image.open(base / "data" / "masks" / f"{name}.png"))
-        path = tmp_path / "salient" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(path)
+    salient_objects(base, tmp_path / "salient")
     answer = without_saliency(base, tmp_path / "run", "--set", f"data.saliency={tmp_path / 'salient'}")
     assert answer.code == 0 and list(answer.result["miou"]) == ["cam", "cam_masks", "maps", "pseudo"]
-    for name, mask in masks_of(tmp_path / "run" / "pseudo").items():
+    masks = masks_of(tmp_path / "run" / "pseudo")
+    assert set(masks) == set(ODD_NAMES) and any(np.isin(mask, (1, 2, 3)).any() for mask in masks.values())
+    for name, mask in masks.items():
         salient = np.array(Image.open(tmp_path / "salient" / f"{name}.png")) == 255
         assert not np.isin(mask[~salient], (1, 2, 3)).any()
 

@@ -19,6 +19,7 @@ from tests.support.tiny_run import (
     ended,
     grow,
     start,
+    stop_at_work,
     times,
     train,
     write_config,
@@ -35,13 +36,7 @@ FILES = {"saliency": "*.png", "regions": "*.png", "icd": "checkpoint/epoch-*.jso
 
 def stopped(process, run: Path, stage: str, sign: int, at_least: int = 1) -> dict[str, int]:
     """Ends a started command once a stage has some of its files; returns when the files there were written."""
-    def made() -> list[Path]:
-        return [path for path in (run / stage).glob(FILES[stage]) if not path.name.startswith(".")]
-
-    until(lambda: len(made()) >= at_least or process.poll() is not None, pause=0.01)
-    assert process.poll() is None, process.communicate()
-    (os.killpg if sign == signal.SIGKILL else os.kill)(process.pid, sign)
-    assert not (run / stage / "stage.json").exists(), f"{stage} was finished before it could be stopped"
+    stop_at_work(process, run / stage, FILES[stage], sign, at_least)
     return times(run, FILES)
 
 

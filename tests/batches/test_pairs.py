@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.data.test_pillow_resize import pillow
+from tests.support.pillow import pillow
 from tfwsss.batches.pairs import (
     draw_references,
     make_partner,

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.support.pillow import FILTERS, pillow
 from tfwsss.data.pillow_resize import resize_as_pillow
 
 RANDOM = np.random.default_rng(0)
@@ -14,15 +15,7 @@ NOISE = RANDOM.integers(0, 256, (31, 44, 3)).astype(np.uint8)
 EDGES = (NOISE > 127).astype(np.uint8) * 255                        # the cubic overshoots on both ends of the bytes
 SIZES = [(62, 88), (16, 22), (46, 66), (1, 1), (31, 90), (7, 44), (31, 44), (15, 132), (93, 11), (5, 6)]
 LARGE = [(256, 256), (192, 192), (512, 512), (64, 64), (1, 1), (3, 200), (375, 500), (100, 101), (187, 250), (37, 999)]
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "cubic": Image.Resampling.BICUBIC}
 BOTH = pytest.mark.parametrize("kernel", FILTERS)
-
-
-def pillow(image, size, kernel: str = "bilinear"):
-    """Columns first: releases from 13 on choose which axis comes first, those of the published programs do not."""
-    for step in ((size[1], image.shape[0]), size[::-1]):
-        image = np.array(Image.fromarray(image).resize(step, FILTERS[kernel]))
-    return image
 
 
 def in_a_graph(kernel: str, *shape):
@@ -41,7 +34,7 @@ def test_every_grey_level_is_that_of_pillow(image, size, kernel):
 
 @BOTH
 @pytest.mark.parametrize("source", [(375, 500), (100, 101), (500, 333), (1, 1), (2, 7), (256, 256)])
-def test_every_pixel_of_photographs_is_pillows(source, kernel):
+def test_every_pixel_of_large_images_is_pillows(source, kernel):
     image = np.random.default_rng(0).integers(0, 256, (*source, 3)).astype(np.uint8)
     for size in LARGE:
         np.testing.assert_array_equal(resize_as_pillow(image, size, kernel), pillow(image, size, kernel), str(size))

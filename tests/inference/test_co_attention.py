@@ -11,11 +11,11 @@ from tfwsss.inference.co_attention import CoAttentionMaps, CoAttentionNetworks
 from tfwsss.inference.decide.co_attention import merged_maps
 from tfwsss.inference.masker import Look
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Squares
+from tfwsss.inference.views import squares
 from tfwsss.models.mcis import MCIS, feature_network, pair_network, view_network
 
 LABELS = [(0,), (0, 1), (1,), (0, 2), (1,)]
-SQUARE = Squares(32, batch_size=2, features=True)
+SQUARE = squares(32, batch_size=2, features=True)
 
 
 @pytest.fixture(scope="module")

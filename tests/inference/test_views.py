@@ -24,5 +24,5 @@ def test_a_picture_has_neither_pixels_nor_saliency_unless_a_rule_looks_at_them()
 
 
 def test_the_frame_of_a_scale():
-    view = Resized(225, True, 16, True, (1.0, 0.5))
-    assert [view.frame(scale) for scale in view.scales] == [(225, True, 16, True), (112, True, 16, True)]
+    view = Resized(225, True, 16, "cubic", (1.0, 0.5))
+    assert [view.frame(scale) for scale in view.scales] == [(225, True, 16, "cubic"), (112, True, 16, "cubic")]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.fake_run import image_set
+from tests.support.shapes import KINDS, SHAPES
 from tfwsss import methods
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
@@ -15,45 +16,8 @@ from tfwsss.settings import reading
 from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 
-UNMERGED = {"regions": {"max_regions": 0}}
-SALIENCY = {"data": {"saliency": "maps"}}
-MADE = {"data": {"saliency": "make"}}
-CRF = {"cam_crf": True}
-GIVEN = {"given": {"labels": "masks of mine"}}
-KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
-         "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
-         "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
-         "relabel": "masks", "oaa": "model", "accumulated": "scores", "oaa_plus": "model", "maps": "scores",
-         "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
-END = " segmenter relabel"
-NO_END = {"rounds": 0}
-SHAPES = {
-    "icd": ("icd", {}, "superpixels regions icd cam cam_masks scores seeds pseudo" + END),
-    "icd, no end": ("icd", NO_END, "superpixels regions icd cam cam_masks scores seeds pseudo"),
-    "icd, unmerged": ("icd", UNMERGED, "regions icd cam cam_masks scores seeds pseudo" + END),
-    "icd, saliency": ("icd", SALIENCY, "superpixels regions icd cam cam_masks scores pseudo" + END),
-    "icd, saliency made": ("icd", MADE, "saliency superpixels regions icd cam cam_masks scores pseudo" + END),
-    "icd, cam_crf": ("icd", CRF, "superpixels regions icd cam cam_masks scores cam_crf seeds pseudo" + END),
-    "icd, all": ("icd", {**UNMERGED, **SALIENCY, **CRF}, "regions icd cam cam_masks scores cam_crf pseudo" + END),
-    "affinitynet": ("affinitynet", {}, "classifier cam cam_masks marginals labels affinity walk pseudo" + END),
-    "affinitynet, cam_crf": ("affinitynet", CRF, "classifier cam cam_masks cam_crf marginals labels affinity walk "
-                             "pseudo" + END),
-    "affinitynet, labels": ("affinitynet", GIVEN, "classifier cam cam_masks labels affinity walk pseudo" + END),
-    "affinitynet, rounds": ("affinitynet", {"rounds": 2}, "classifier cam cam_masks marginals labels affinity walk "
-                            "pseudo" + END + " segmenter_2 relabel_2"),
-    "cian": ("cian", {}, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
-    "cian, saliency": ("cian", SALIENCY, "classifier cam cam_masks seeds segmenter pseudo segmenter_2 pseudo_2"),
-    "cian, saliency made": ("cian", MADE, "saliency classifier cam cam_masks seeds segmenter pseudo segmenter_2 "
-                            "pseudo_2"),
-    "cian, one round": ("cian", {"rounds": 1}, "classifier cam cam_masks seeds segmenter pseudo"),
-    "oaa": ("oaa", {}, "oaa cam cam_masks accumulated oaa_plus maps labels pseudo" + END),
-    "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
-    "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
-    "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
-    "retrain": ("retrain", {}, "labels" + END),
-}
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
-FACTS = {"images", "versions", "saliency"}
+FACTS = {"images", "versions", "saliency", "training"}
 """What else than its section's settings a stage depends on."""
 
 
@@ -69,6 +33,10 @@ def built(method: str, values: dict) -> RunSettings:
 def stages(method: str, values: dict, images: ImageSet, other: ImageSet | None = None) -> dict[str, Stage]:
     found = methods.get(method).stages(built(method, values), Splits(images, other or images))
     return {stage.name: stage for stage in found}
+
+
+def test_every_method_is_here():
+    assert {method for method, _, _ in SHAPES.values()} == set(methods.METHODS)
 
 
 @EACH
@@ -100,6 +68,8 @@ def test_stages_come_after_those_they_need(images, method, values, names):
                               "walk": "cam cam_masks affinity", "pseudo": "walk", "segmenter": "pseudo",
                               "relabel": "segmenter pseudo"}),
     ("affinitynet, labels", {"affinity": "labels"}),
+    ("mcis", {"mcis": "", "cam": "mcis", "cam_masks": "cam", "maps": "mcis", "labels": "maps", "pseudo": "labels"}),
+    ("mcis, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
     ("oaa", {"oaa": "", "cam": "oaa", "accumulated": "oaa", "oaa_plus": "accumulated", "maps": "oaa_plus",
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
@@ -164,6 +134,10 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("cian, saliency made", {"saliency": {"cut": 0.0}}, "saliency"),
     ("cian", {"segmenter": {"continued": False}}, "segmenter segmenter_2"),
     ("cian", {"relabel": {"certain": 0.5}}, "pseudo pseudo_2"),
+    ("mcis", {"mcis": {"side": 128}}, "mcis"), ("mcis", {"maps": {"references": 1}}, "maps"),
+    ("mcis", {"labels": {"threshold": 0.2}}, "labels"), ("mcis", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("mcis", {"mixed_precision": True}, "mcis segmenter"), ("mcis", {"saliency": {"cut": 0.0}}, ""),
+    ("mcis, saliency made", {"saliency": {"cut": 0.0}}, "saliency"),
     ("oaa", {"oaa": {"drop": 0.5}}, "oaa"), ("oaa", {"oaa_plus": {"epochs": 3}}, "oaa_plus"),
     ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
     ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
@@ -198,13 +172,14 @@ def test_what_a_setting_makes_stale(images, shape, difference, expected):
 @pytest.mark.parametrize(("method", "of_both", "of_training", "of_pseudo"), [
     ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo segmenter relabel"),
     ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel"),
+    ("mcis", "", "mcis", "cam cam_masks maps labels pseudo segmenter relabel"),
     ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel")])
 def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
     """What both lists need is made of all their images, each once."""
     training, pseudo = images.subset(images.names[:3]), images.subset(images.names[2:])
     found = stages(method, {}, training, pseudo)
     for names, whole in ((of_both, images), (of_training, training), (of_pseudo, pseudo)):
-        assert {found[name].settings["images"] for name in names.split()} == {whole.fingerprint()}
+        assert {found[name].settings["images"] for name in names.split()} == ({whole.fingerprint()} if names else set())
     assert len(found) == len((of_both + " " + of_training + " " + of_pseudo).split())
 
 

@@ -51,9 +51,11 @@ def test_contents_count_and_times_do_not(folder, tmp_path):
 
 
 def test_files_are_read_once(folder, tmp_path, monkeypatch):
-    first, read = fingerprint_of_given(STAGE, folder, tmp_path / "run"), []
-    original = Path.open
+    original, read = Path.open, []
     monkeypatch.setattr(Path, "open", lambda path, *more, **named: read.append(path) or original(path, *more, **named))
+    first = fingerprint_of_given(STAGE, folder, tmp_path / "run")
+    assert len([path for path in read if folder in path.parents]) == 2
+    read.clear()
     assert fingerprint_of_given(STAGE, folder, tmp_path / "run") == first
     assert not [path for path in read if folder in path.parents]
 

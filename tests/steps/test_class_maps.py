@@ -10,7 +10,7 @@ from tests.support.whole_images import network
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Canvas, OwnSize, Squares
+from tfwsss.inference.views import Canvas, OwnSize, squares
 from tfwsss.runs.stage import Context
 from tfwsss.steps.class_maps import ClassMapNetwork, MapSettings, class_map_stage, strongest_panel
 from tfwsss.training.fitting import PANEL_THRESHOLD
@@ -28,7 +28,7 @@ def images(tmp_path):
     (MapSettings(canvas=99, scales=(1.0, 0.5), mirror=True, batch_size=7), Canvas(99, (1.0, 0.5), True, COLOUR, 7), 4),
     (MapSettings(canvas=None, scales=(0.5, 1.0, 2.0)), OwnSize((0.5, 1.0, 2.0)), 3),
     (MapSettings(canvas=None, mirror=True), OwnSize(mirror=True), 2),
-    (MapSettings(canvas=65, stretch=True, scales=(1.0, 0.5), batch_size=7), Squares(65, (1.0, 0.5), False, 7), 2)])
+    (MapSettings(canvas=65, stretch=True, scales=(1.0, 0.5), batch_size=7), squares(65, (1.0, 0.5), False, 7), 2)])
 def test_settings_say_how_images_are_seen(settings, view, views):
     assert settings.view(COLOUR) == view and settings.views == views
 

@@ -107,6 +107,16 @@ def masks_of(folder: Path) -> dict[str, np.ndarray]:
             for path in folder.rglob("*.png")}
 
 
+def salient_objects(base: Path, folder: Path) -> Path:
+    """Writes the true objects of a journey's images as saliency maps; returns the folder."""
+    for name in ODD_NAMES:
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask = np.array(Image.open(base / "data" / "masks" / f"{name}.png"))
+        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(path)
+    return folder
+
+
 def losses(run: Path, stage: str) -> list[float]:
     """Returns the loss of each epoch."""
     return [epoch["loss"] for epoch in json.loads((run / stage / "history.json").read_text())]

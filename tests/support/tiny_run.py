@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, until
 from tests.support.tiny_voc import CLASSES, SIDE, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES
 from tfwsss.palette import IGNORE, voc_palette
@@ -181,6 +182,17 @@ def start(*arguments, command: str = "tfwsss.train") -> subprocess.Popen:
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)          # the commands choose it
     return subprocess.Popen([sys.executable, "-m", command, *map(str, arguments)], env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def stop_at_work(process, stage: Path, pattern: str, sign: int = signal.SIGKILL, at_least: int = 1) -> None:
+    """Ends a started command once a stage has left so many of its files, and before it is finished."""
+    def made() -> list[Path]:
+        return [path for path in stage.glob(pattern) if not path.name.startswith(".")]
+
+    until(lambda: len(made()) >= at_least or process.poll() is not None, pause=0.01)
+    assert process.poll() is None, process.communicate()
+    (os.killpg if sign == signal.SIGKILL else os.kill)(process.pid, sign)
+    assert not (stage / "stage.json").exists(), f"{stage.name} was finished before it could be stopped"
 
 
 def ended(process: subprocess.Popen, seconds: float = PATIENCE) -> Answer:

@@ -1,4 +1,4 @@
-"""Whole images brought to one size each, and batches of them: what OAA learns from."""
+"""Whole images brought to one size each, as OAA and MCIS see them, and batches of them: what OAA learns from."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,6 +16,8 @@ from tfwsss.ops.resize_cubic import resize_cubic
 LONGEST = 3
 """The longer side is no more than so many of the shorter one: an image of one row fills no memory."""
 
+OPENCV = "opencv"
+
 _COINS, _COLOURS = 2, 8       # uniform numbers: mirror and drop; amounts and order of the changes of colours
 
 
@@ -27,13 +29,13 @@ class Frame(NamedTuple):
         square: whether they do, whatever their shape; only then batches hold several.
         stride: sides become a whole number of strides and one pixel, so that a network's first and last positions lie
             on the image's corners; None: sides as they come.
-        smooth: Pillow's cubic rule, which widens with the reduction and gives bytes; else OpenCV's.
+        rule: "opencv", its cubic one; or Pillow's "cubic" or "bilinear", which widen with the reduction and give bytes.
     """
 
     length: int
     square: bool = False
     stride: int | None = None
-    smooth: bool = False
+    rule: str = OPENCV
 
 
 def frame_size(size, frame: Frame):
@@ -78,8 +80,8 @@ def in_frame(image, frame: Frame):
     """
     image = tf.convert_to_tensor(image)
     size = frame_size(tf.shape(image)[-3:-1], frame)
-    if frame.smooth:
-        found = tf.cast(resize_as_pillow(image, size, "cubic"), tf.float32)
+    if frame.rule != OPENCV:
+        found = tf.cast(resize_as_pillow(image, size, frame.rule), tf.float32)
     else:
         found = resize_cubic(image if image.shape.rank == 4 else image[None], size[0], size[1])
         found = found if image.shape.rank == 4 else found[0]
@@ -126,7 +128,7 @@ def framed_batches(images: ImageSet, frame: Frame, *, batch_size: int, mirror: b
         mirrored, dropped = tf.logical_and(mirror, draws[0] < 0.5), draws[1] < drop
         image = in_frame(graph.decode_image(tf.io.read_file(files[index])), frame)
         if colours:
-            whole = image if frame.smooth else tf.clip_by_value(tf.round(image), 0.0, 255.0)
+            whole = image if frame.rule != OPENCV else tf.clip_by_value(tf.round(image), 0.0, 255.0)
             image = jitter(whole, draws[2:6], draws[6:10], colours)
         x = {"image": graph.mirror(image, mirrored), "index": index, "mirrored": tf.cast(mirrored, tf.int32),
              "dropped": tf.cast(dropped, tf.int32)}

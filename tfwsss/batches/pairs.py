@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfwsss.batches.frames import Frame, in_frame
 from tfwsss.batches.jitter import jitter
 from tfwsss.batches.streams import check, element_batches, element_draws
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.errors import UserError
 
 _CHOICE, _COLOURS = 2, 8       # uniform numbers: class and partner; amounts and order of the changes of one image
@@ -124,7 +124,7 @@ def square(image, side: int):
     Returns:
         float32 `(side, side, 3)`, whole numbers 0-255.
     """
-    return tf.ensure_shape(tf.cast(resize_as_pillow(image, (side, side)), tf.float32), (side, side, 3))
+    return in_frame(image, Frame(side, square=True, rule="bilinear"))
 
 
 def pair_batches(images: ImageSet, *, batch_size: int, side: int = 256, colours: Sequence[float] = (0.3, 0.3, 0.3, 0.1),

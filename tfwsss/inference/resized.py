@@ -11,9 +11,10 @@ from tfwsss.ops.resize import resize
 
 
 def see_resized(network: Callable, view: Resized, images) -> Mapping:
-    """Shows images to a network at the size at which it was trained, as OAA's programs do.
+    """Shows images to a network at the size at which it was trained, as the programs of OAA and MCIS do.
 
-    Maps of further scales are brought to the grid of the first.
+    Maps of further scales are brought to the grid of the first, and averaged. Features
+    are seen in one way and stay as they are.
 
     Args:
         network: float32 `(batch, row, column, 3)` to a dictionary of maps.
@@ -26,6 +27,8 @@ def see_resized(network: Callable, view: Resized, images) -> Mapping:
     passes: list[dict] = []
     for scale in view.scales:
         seen = in_frame(images, view.frame(scale))
+        if view.features:
+            return network(seen)
         found = mean_of_ways(network(both_ways(seen, view.mirror)), view.mirror)
         if passes:
             found = {key: resize(maps, *ops.shape(passes[0][key])[1:3], align_corners=view.stride is not None)

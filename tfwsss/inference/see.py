@@ -12,9 +12,8 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference import canvas, windows
 from tfwsss.inference.own_size import see_at_own_size
 from tfwsss.inference.resized import see_resized
-from tfwsss.inference.squares import see_in_squares
 from tfwsss.inference.stream import batches_by_size
-from tfwsss.inference.views import Canvas, OwnSize, Resized, Squares, View, Windows
+from tfwsss.inference.views import Canvas, OwnSize, Resized, View, Windows
 
 _PIXELS = 600 * 600
 """Of images at their own size: about so many at a time."""
@@ -37,7 +36,7 @@ def see(network: Callable, stride: int, view: View, images, num_ids: int) -> Map
         network: float32 `(batch, row, column, 3)`, 0-255, to a dictionary of maps `(batch, row', column', channel)`;
             under `Windows` to "logits" of all ids.
         stride: pixels between positions of the maps.
-        view: on a canvas, at their own size, at one size each, in squares, or in windows.
+        view: on a canvas, at their own size, at one size each, or in windows.
         images: uint8 `(batch, row, column, 3)`.
         num_ids: classes with background, channels of the logits under `Windows`; not read under others.
 
@@ -53,8 +52,6 @@ def see(network: Callable, stride: int, view: View, images, num_ids: int) -> Map
         return see_at_own_size(network, view, images)
     if isinstance(view, Resized):
         return see_resized(network, view, images)
-    if isinstance(view, Squares):
-        return see_in_squares(network, view, images)
     return windows.see_in_windows(network, num_ids, stride, view, images)
 
 
@@ -68,7 +65,7 @@ def covered(stride: int, view: View, size):
     """
     if isinstance(view, Canvas):
         return canvas.covered(size, canvas.canvas_side(stride, view))
-    whole = isinstance(view, OwnSize | Resized | Squares)
+    whole = isinstance(view, OwnSize | Resized)
     return (size[0], size[1]) if whole else windows.covered(size, stride)
 
 
@@ -104,7 +101,7 @@ def images_at_a_time(view: View, size: Sequence[int]) -> int:
     >>> images_at_a_time(Canvas(65, batch_size=8), (3000, 4000)), images_at_a_time(Windows(513), (600, 1000))
     (8, 1)
     """
-    if isinstance(view, Canvas | Resized | Squares):
+    if isinstance(view, Canvas | Resized):
         return view.batch_size
     most = view.batch_size * view.side**2 if isinstance(view, Windows) else _PIXELS
     return max(1, min(getattr(view, "batch_size", 4), most // (size[0] * size[1])))

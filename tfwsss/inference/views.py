@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from tfwsss.backbones.facts import GREY
-from tfwsss.batches.frames import Frame
+from tfwsss.batches.frames import OPENCV, Frame
 
 
 class Canvas(NamedTuple):
@@ -43,19 +43,21 @@ class Resized(NamedTuple):
         length: of the shorter side in pixels; of both where images become squares.
         square: whether they do.
         stride: sides become a whole number of strides and one pixel; None: sides as they come.
-        smooth: Pillow's cubic rule in place of OpenCV's.
+        rule: of resizing, "opencv", or Pillow's "cubic" or "bilinear".
         scales: factors of `length` at which the network sees each image; its maps are averaged.
         mirror: also see each image mirrored.
         batch_size: images at a time.
+        features: whether the maps are features that a rule compares: seen once, and kept as they are.
     """
 
     length: int
     square: bool = False
     stride: int | None = None
-    smooth: bool = False
+    rule: str = OPENCV
     scales: tuple[float, ...] = (1.0,)
     mirror: bool = False
     batch_size: int = 4
+    features: bool = False
 
     def frame(self, scale: float) -> Frame:
         """Returns the size to which images are brought.
@@ -63,7 +65,7 @@ class Resized(NamedTuple):
         Args:
             scale: one of `scales`.
         """
-        return Frame(max(1, round(self.length * scale)), self.square, self.stride, self.smooth)
+        return Frame(max(1, round(self.length * scale)), self.square, self.stride, self.rule)
 
 
 class Windows(NamedTuple):
@@ -87,25 +89,26 @@ class Windows(NamedTuple):
     batch_size: int = 4
 
 
-class Squares(NamedTuple):
-    """Images are stretched to squares, whatever their sides: the way of MCIS' program.
+def squares(side: int, scales: tuple[float, ...] = (1.0,), mirror: bool = False, batch_size: int = 4,
+            features: bool = False) -> Resized:
+    """Returns the view of MCIS' program: images are stretched to squares by Pillow's bilinear rule.
 
     Args:
-        edge: side of the square in pixels.
-        scales: factors at which the network sees each image; its maps are averaged.
-        mirror: also see each image mirrored.
+        side: of the square in pixels.
+        scales: as in `Resized`.
+        mirror: as in `Resized`.
         batch_size: squares at a time.
-        features: whether the maps are features that a rule compares: seen once, and kept as they are.
+        features: as in `Resized`.
+
+    Example:
+
+    >>> squares(256).frame(0.5).length
+    128
     """
-
-    edge: int
-    scales: tuple[float, ...] = (1.0,)
-    mirror: bool = False
-    batch_size: int = 4
-    features: bool = False
+    return Resized(side, True, None, "bilinear", scales, mirror, batch_size, features)
 
 
-View = Canvas | OwnSize | Resized | Squares | Windows
+View = Canvas | OwnSize | Resized | Windows
 
 
 class Picture(NamedTuple):

@@ -14,7 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
 from tfwsss.inference.see import Seer
-from tfwsss.inference.views import Canvas, OwnSize, Squares, View
+from tfwsss.inference.views import Canvas, OwnSize, Resized, View, squares
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.training.fitting import PANEL_THRESHOLD
@@ -52,7 +52,7 @@ class MapSettings(Settings):
         """How often the network sees an image; its maps are the mean."""
         return len(self.scales) * (2 if self.mirror else 1)
 
-    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize | Squares:
+    def view(self, colour: tuple[float, float, float]) -> Canvas | OwnSize | Resized:
         """Returns how a network is shown images.
 
         Args:
@@ -61,7 +61,7 @@ class MapSettings(Settings):
         if self.canvas is None:
             return OwnSize(self.scales, self.mirror)
         if self.stretch:
-            return Squares(self.canvas, self.scales, self.mirror, self.batch_size)
+            return squares(self.canvas, self.scales, self.mirror, self.batch_size)
         return Canvas(self.canvas, self.scales, self.mirror, colour, self.batch_size)
 
 

@@ -16,7 +16,7 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.co_attention import CoAttentionMaps, CoAttentionNetworks
 from tfwsss.inference.masker import Look
 from tfwsss.inference.see import stride_of
-from tfwsss.inference.views import Squares
+from tfwsss.inference.views import squares
 from tfwsss.logs import LOG
 from tfwsss.models.mcis import MCIS, feature_network, pair_network, view_network
 from tfwsss.runs.shown import PARTS, shown_names
@@ -75,10 +75,10 @@ def co_attention_networks(model: MCIS, settings: CoAttentionSettings) -> CoAtten
     Returns:
         What is seen of an image, and what compares it with others.
     """
-    square = Squares(settings.side, batch_size=settings.batch_size, features=True)
+    square = squares(settings.side, batch_size=settings.batch_size, features=True)
     own = feature_network(model)
     looks = [Look(view_network(model, settings.self_views), square)]
-    looks += [Look(feature_network(model, view), square._replace(edge=edge))
+    looks += [Look(feature_network(model, view), square._replace(length=edge))
               for view, edge in settings.edges(stride_of(own)).items()]
     return CoAttentionNetworks(tuple(looks), Look(own, square), pair_network(model))
 

@@ -109,12 +109,14 @@ def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: st
     return saliency.read_by(stage) if saliency else stage
 
 
-def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.partial:
+def proxy_label_rule(settings: ProxyLabelSettings, run: Path,
+                     saliency: SaliencyMaps | None = None) -> functools.partial:
     """Returns the rule as a finished run applies it to photographs, which have no saliency map.
 
     Args:
         settings: of the rule.
         run: folder of the run; the threshold that it chose is read where none is set.
+        saliency: of the run's own images: it says which stage has chosen.
 
     Returns:
         Maps, Picture and classes to a Decision.
@@ -122,8 +124,8 @@ def proxy_label_rule(settings: ProxyLabelSettings, run: Path) -> functools.parti
     Raises:
         UserError: no threshold is set, and none was kept.
     """
-    kept = run / ("labels" if (run / "labels").is_dir() else "pseudo")
-    return _rule(settings, threshold_of(settings, kept, "labels"))
+    chosen_by = "labels" if settings.told_by(saliency) == "crf" else "pseudo"
+    return _rule(settings, threshold_of(settings, run / chosen_by, "labels"))
 
 
 def _rule(settings: ProxyLabelSettings, threshold: float) -> functools.partial:

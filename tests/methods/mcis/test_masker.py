@@ -75,11 +75,16 @@ def test_without_tags_the_plain_class_maps_say_what_is_shown(tmp_path):
     images = image_set(tmp_path / "data")
     run = untrained_run(tmp_path / "run", "mcis", pseudo={"iterations": 0})
     found, plain = made(run), module.class_maps(load_run(run).config, run)
-    for name, each in found.masks(images, images.names, tagged=False):
+    masks, shown = dict(found.masks(images, images.names, tagged=False)), set()
+    assert set(masks) == set(images.names)
+    for name, each in masks.items():
         maps = found.see(images.read_image(name)[None])["cam"].numpy()[0]
         logits = maps.mean((0, 1))
         allowed = {int(label) + 1 for label in np.flatnonzero(logits >= min(logits.max() - 0.05, 0.05))}
-        assert set(np.unique(each.mask)) - {0, 255} <= allowed
+        objects = set(np.unique(each.mask)) - {0, 255}
+        assert objects <= allowed
+        shown |= objects
+    assert shown
     assert plain.logits == "cam" and list(plain.network.output) == ["cam"]
 
 
@@ -108,5 +113,5 @@ def test_files_that_are_no_network_of_ours(tmp_path):
 def test_masks_of_untagged_images_of_the_run_are_background_or_open(tmp_path):
     images = image_set(tmp_path / "data")
     none = dataclasses.replace(images, labels=dict.fromkeys(images.names, ()))
-    found = made(untrained_run(tmp_path / "run", "mcis")).masks(none, none.names, tagged=True)
-    assert all(set(np.unique(each.mask)) <= {0, 255} for _, each in found)
+    found = dict(made(untrained_run(tmp_path / "run", "mcis")).masks(none, none.names, tagged=True))
+    assert len(found) == 5 and all(set(np.unique(each.mask)) <= {0, 255} for each in found.values())

@@ -16,17 +16,17 @@ def test_the_defaults_are_those_of_the_program_for_caffe():
         assert (each.weight_decay, each.bias_factor, each.head_factor, each.decay_all) == (2e-4, 2.0, 1.0, False)
         assert (each.mirror, each.jitter, each.nesterov, each.rate_outside) == (True, (), False, False)
         assert abs(each.epochs * 10_582 / 5 - 30_000) < 10_582 / 5 and each.decay_epochs == (9,)    # of 20 000 steps
-    assert settings.oaa.frame == (224, False, None, False) and settings.plus
+    assert settings.oaa.frame == (224, False, None, "opencv") and settings.plus
     assert (settings.labels.limits.conflict, settings.labels.limits.strong) == (0.9, 0.8)
 
 
-@pytest.mark.parametrize(("values", "form", "rule", "accept", "smooth"), [
-    ({}, "oaa", "max", "rank", False), ({"program": "torch"}, "mcis", "plain_max", "top", True),
-    ({"program": "torch", "accept": "probable"}, "mcis", "plain_max", "probable", True),
-    ({"rule": "harmonic"}, "oaa", "harmonic", "rank", False)])
-def test_one_switch_says_whose_rules_hold(values, form, rule, accept, smooth):
+@pytest.mark.parametrize(("values", "form", "rule", "accept", "resizing"), [
+    ({}, "oaa", "max", "rank", "opencv"), ({"program": "torch"}, "mcis", "plain_max", "top", "cubic"),
+    ({"program": "torch", "accept": "probable"}, "mcis", "plain_max", "probable", "cubic"),
+    ({"rule": "harmonic"}, "oaa", "harmonic", "rank", "opencv")])
+def test_one_switch_says_whose_rules_hold(values, form, rule, accept, resizing):
     found = built(oaa=values).oaa
-    assert (found.form, found.joined_by, found.accepted_by, found.frame.smooth) == (form, rule, accept, smooth)
+    assert (found.form, found.joined_by, found.accepted_by, found.frame.rule) == (form, rule, accept, resizing)
 
 
 @pytest.mark.parametrize(("backbone", "stride"), [
@@ -43,7 +43,7 @@ def test_positions_lie_on_the_corners_but_of_vgg16(backbone, stride):
 def test_networks_are_shown_images_at_the_size_of_the_training():
     settings = built(oaa={"backbone": {"name": "small"}, "side": 97, "square": True}, plus=False,
                      cam={"scales": [1.0, 0.5], "mirror": True, "batch_size": 7})
-    assert settings.cam.resized(settings.oaa) == (97, True, 4, False, (1.0, 0.5), True, 7)
+    assert settings.cam.resized(settings.oaa) == (97, True, 4, "opencv", (1.0, 0.5), True, 7, False)
 
 
 def test_the_built_in_set_has_settings_of_its_own():

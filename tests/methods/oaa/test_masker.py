@@ -52,7 +52,9 @@ def load_plain(monkeypatch, likely: list[float]) -> list:
 
 
 def masks(config, images, tagged) -> dict[str, np.ndarray]:
-    return {name: found.mask for name, found in module.masker(config, Path("run")).masks(images, images.names, tagged)}
+    found = {name: each.mask for name, each in module.masker(config, Path("run")).masks(images, images.names, tagged)}
+    assert set(found) == set(images.names)
+    return found
 
 
 @pytest.mark.parametrize("plus", [True, False])
@@ -85,7 +87,7 @@ def test_how_images_are_shown(monkeypatch):
     load_plain(monkeypatch, [1.0, 1.0, 1.0])
     config = built(maps={"scales": [1.0, 2.0], "mirror": True}, cam={"scales": [0.5]}, pseudo={"iterations": 7})
     made = module.masker(config, Path("run"))
-    assert made.view == Resized(33, True, 4, False, (1.0, 2.0), True, 4)
+    assert made.view == Resized(33, True, 4, "opencv", (1.0, 2.0), True, 4)
     assert [look.view.scales for look in made.further] == [(1.0,)] and made.crf.parameters["iterations"] == 7
     assert module.class_maps(config, Path("run")).view.scales == (0.5,)
     alone = module.masker(built(plus=False, maps={"mirror": True}, labels={"background": "threshold"}), Path("run"))

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.support.fake_run import image_set
 from tests.support.tiny_run import OAA as TINY
@@ -137,9 +138,20 @@ def test_a_training_that_was_cut_off_gathers_what_an_unbroken_one_does(images, t
 def test_two_replicas_hide_what_was_found(images, strategy):
     """Each the images that it sees, by one memory."""
     settings = {"square": True, "batch_size": 4, "epochs": 3, "accept": "probable", "drop": 1.0}
+    hidden = []
     with strategy.scope():
-        memory = fit(build(images, **settings), images, **settings)
+        model = build(images, **settings)
+        veil = model.veil
+
+        def watched(x):
+            seen = veil(x)
+            tf.numpy_function(lambda one, other: hidden.append(bool((one != other).any())), [seen, x["image"]], [])
+            return seen
+
+        model.veil = watched
+        memory = fit(model, images, **settings)
     assert memory.seen == 12 and len(memory) > 2 and memory.latest
+    assert len(hidden) == 6 and any(hidden)                             # three steps, on each of two devices
 
 
 def test_two_replicas_gather_what_one_does(images, strategy):

@@ -14,6 +14,7 @@ from tfwsss.models.mcis import MCIS, class_map_network
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.co_attention_maps import co_attention_networks, read_kept
 from tfwsss.steps.proxy_labels import proxy_label_crf, proxy_label_rule
+from tfwsss.steps.saliency import saliency_maps
 
 
 def load_maps(folder: Path) -> ClassMapNetwork:
@@ -64,7 +65,7 @@ def masker(config: Config, run: Path) -> Masker:
         kept = reference_set(features)
         carried = {"references of each class": features.shape[1], "MiB of features": round(features.nbytes / 2**20, 1)}
     rule = functools.partial(decide_by_co_attention, networks.pairs, kept, config.maps.corners_aligned,
-                             proxy_label_rule(config.labels, run))
+                             proxy_label_rule(config.labels, run, saliency_maps(config.data)))
     first, *further = networks.looks
     others = (networks.pairs,) if kept is None else (networks.pairs, kept)
     return Masker(first.network, 1 + first.network.output["cam"].shape[-1], first.view,

@@ -12,13 +12,13 @@ from tfwsss.backbones.build import build_backbone
 from tfwsss.batches.pairs import pair_batches
 from tfwsss.batches.streams import steps_per_epoch
 from tfwsss.data.image_set import ImageSet
-from tfwsss.inference.kept import strongest
 from tfwsss.methods.mcis.config import Config, MCISSettings
 from tfwsss.models.mcis import HEADS, MCIS
 from tfwsss.runs import devices
 from tfwsss.runs.stage import Context, Inputs
+from tfwsss.steps.class_maps import strongest_panel
 from tfwsss.steps.co_attention_maps import co_attention_maps
-from tfwsss.training.fitting import PANEL_THRESHOLD, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import fit_callbacks, make_optimizer
 from tfwsss.training.schedules import StepDecay
 from tfwsss.training.tensorboard import Panel
 
@@ -99,9 +99,8 @@ def callbacks(config: Config, context: Context, run: Path, model: MCIS,
         shown = {"CAM": alone, **{f"by reference {place}": found for place, found in apart.items()}, "merged": merged}
         strengths, masks = {}, {}
         for title, found in shown.items():
-            ids, strength = strongest(Scores(np.int32(labels), found, image.shape[:2]))
-            strengths[title] = strength
-            masks[f"{title} mask"] = np.where(strength > PANEL_THRESHOLD, ids, np.uint8(0))
+            (strengths[title],), (masks[f"{title} mask"],) = (
+                each.values() for each in strongest_panel(Scores(np.int32(labels), found, image.shape[:2])))
         return strengths, {title: mask for title, mask in masks.items() if title in ("CAM mask", "merged mask")}
 
     return fit_callbacks("mcis", context, config.mcis, run, images, panel)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pydantic
 
 from tfwsss.backbones.facts import BackboneFacts, facts_of
-from tfwsss.batches.frames import Frame
+from tfwsss.batches.frames import OPENCV, Frame
 from tfwsss.inference.views import Resized
 from tfwsss.refine.accumulation import ACCEPTS, RULES
 from tfwsss.settings.sections import CRFSettings, Settings
@@ -90,7 +90,7 @@ class OAASettings(AttentionFitSettings):
     def frame(self) -> Frame:
         """To what size images are brought."""
         return Frame(self.side, self.square, self.backbone.stride if self.facts_of_network.corners else None,
-                     self.program == "torch")
+                     "cubic" if self.program == "torch" else OPENCV)
 
 
 class OAAPlusSettings(AttentionFitSettings):

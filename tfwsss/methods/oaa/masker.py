@@ -27,6 +27,7 @@ from tfwsss.runs.stage import Inputs
 from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.proxy_labels import proxy_label_crf, proxy_label_rule
+from tfwsss.steps.saliency import saliency_maps
 from tfwsss.training.attention_memory import AttentionMemory
 
 LOGITS = "position_logits"
@@ -74,7 +75,8 @@ def masker(config: Config, run: Path) -> Masker:
         config: the run's settings.
         run: folder of the run.
     """
-    decide = functools.partial(_decide, proxy_label_rule(config.label_rule, run), config.oaa.program == "torch")
+    rule = proxy_label_rule(config.label_rule, run, saliency_maps(config.data))
+    decide = functools.partial(_decide, rule, config.oaa.program == "torch")
     crf, first = proxy_label_crf(config.labels, config.pseudo), class_maps(config, run)
     if not config.plus:
         first = first._replace(view=config.maps.resized(config.oaa))
