@@ -53,6 +53,10 @@ JOURNEYS = {
                    ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
                    {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
                    {"oaa": {"epochs": 3}}),
+    "seam": Journey(("seam", "cam", "cam_masks", "maps", "map_masks", "marginals", "labels", "affinity", "walk",
+                     "pseudo"),
+                    ("cam", "cam_masks", "maps", "map_masks", "labels", "walk", "pseudo"), {"seam": 2, "affinity": 2}, (),
+                    "maps", {"rounds": 0}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
                        ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
                        "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
@@ -61,7 +65,7 @@ JOURNEYS = {
 """AffinityNet's, MCIS' and OAA's are made on two replicas: logical devices of a fresh process, which share a batch."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
-                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|segmenter(_2)?): "
+                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "
                   r"epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
 """All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 

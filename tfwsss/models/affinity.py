@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-from tfwsss.backbones.facts import FACTS, facts_of
 from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.models.on_backbone import OnBackbone
-
-_PROBE = 64     # pixels of the square image by which the taps' sizes are compared
+from tfwsss.models.taps import mixing, narrowing, own_taps, tapped
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
@@ -65,14 +63,14 @@ class AffinityNet(OnBackbone):
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
         # === Layers ===
-        taps = tuple(taps) or _own_taps(backbone)
-        gain = keras.initializers.VarianceScaling(16.0, "fan_avg", "uniform")                # Glorot's, 4 times as wide
-        embed = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")
+        taps = tuple(taps) or own_taps(backbone, "AffinityNet")
+        embed = mixing(sum(widths))
         activation = layers.Activation("elu", dtype="float32", name="f9_elu")
         pairs = PairwiseAffinity(radius, border, name="affinity")
         # === Functional model ===
         narrow = [_narrowed(x, width, f"8_{number}", group_norm)
-                  for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
+                  for number, (x, width) in enumerate(
+                      zip(tapped(backbone, taps, "AffinityNet"), widths, strict=True), start=3)]
         x = activation(embed(layers.Concatenate(name="f8")(narrow)))
         outputs = {"embedding": x, "affinity": pairs(x)}
         # === Config ===
@@ -96,15 +94,6 @@ class AffinityNet(OnBackbone):
         return self._reduce(total, total)
 
 
-def _own_taps(backbone: keras.Model) -> tuple[str, ...]:
-    """Returns the taps that are known for a backbone."""
-    taps = facts_of(backbone.name).taps
-    if not taps:
-        raise UserError(f"AffinityNet: no taps are known for backbone {backbone.name!r}, only for {', '.join(FACTS)}; "
-                        "name three of its layers as taps, all of one size")
-    return taps
-
-
 def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> None:
     """Refuses a mask that does not lie on the network's grid; sizes may be unknown while a graph is made."""
     if any(None not in (one, other) and one != other for one, other in zip(mask[1:], affinity[1:3], strict=False)) \
@@ -114,25 +103,9 @@ def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> N
                         "size by batches.shrink.reduce_ids")
 
 
-def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:
-    """Returns the outputs of the taps, all of one size."""
-    missing = [tap for tap in taps if tap not in (layer.name for layer in backbone.layers)]
-    if missing:
-        raise UserError(f"AffinityNet: backbone {backbone.name!r} has no layer {missing[0]!r}; "
-                        f"its last layers are {', '.join(layer.name for layer in backbone.layers[-6:])}")
-    found = [backbone.get_layer(tap).output for tap in taps]
-    shapes = keras.Model(backbone.input, found).compute_output_shape((1, _PROBE, _PROBE, 3))
-    sizes = [tuple(shape[1:3]) for shape in shapes]
-    if len(set(sizes)) > 1:
-        raise UserError(f"AffinityNet: taps {', '.join(taps)} of backbone {backbone.name!r} have the sizes {sizes} for "
-                        f"an image of {_PROBE} pixels; expected one size: choose later taps or a smaller output_stride")
-    return found
-
-
 def _narrowed(x, width: int, suffix: str, group_norm: bool):
     """Adds a 1x1 convolution, normalisation of groups of 8 channels if wanted, and ELU."""
-    initial = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
-    x = layers.Conv2D(width, 1, use_bias=False, kernel_initializer=initial, name=f"f{suffix}")(x)
+    x = narrowing(width, f"f{suffix}")(x)
     if group_norm:
         x = layers.GroupNormalization(max(1, width // 8), epsilon=1e-5, dtype="float32", name=f"gn{suffix}")(x)
     return layers.ELU(name=f"f{suffix}_elu")(x)
