@@ -12,6 +12,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.journeys import JOURNEYS, losses, masks_of
+from tests.support.oracles.upsample import upsample
 from tests.support.tiny_run import ODD_NAMES, call, contents, times, train
 from tests.support.tiny_run import write_config as write
 from tests.support.tiny_voc import draw_tiny_voc
@@ -38,11 +39,12 @@ def test_which_defaults_count(base):
 
 
 def test_refined_maps_are_kept_beside_the_plain_ones(base):
-    """Of the classes that an image shows, up to 1."""
+    """Of the classes that an image shows, up to 1 on its pixels."""
     for name in ODD_NAMES:
         refined, cam = (read_scores(base / "run 1" / stage, name) for stage in ("maps", "cam"))
         assert (refined.classes == cam.classes).all() and refined.covers == cam.covers
-        assert refined.scores.max() <= 1 and not np.array_equal(refined.scores, cam.scores)
+        largest = upsample(refined.scores, refined.size, refined.covers).max(axis=(1, 2))
+        np.testing.assert_allclose(largest, 1, atol=2e-3)
 
 
 def copied(base: Path, tmp_path: Path) -> Path:
@@ -91,7 +93,7 @@ def test_given_labels(base, tmp_path):
     assert not (tmp_path / "run" / "marginals").exists()
 
 
-@pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), ("sheep", {0, 3}), ("", {0})])
+@pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), ("sheep", {0, 3})])
 def test_predict_one_photograph(base, tmp_path, tags, ids):
     """With an image's own tags the mask is its pseudo label."""
     photo = base / "data" / "images" / "9.jpg"

@@ -30,8 +30,6 @@ RUNS: dict[str, tuple] = {
     "retrain": ("retrain", {}),
     "own sizes": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF,
                                   "cam": {"canvas": None, "scales": [1.0, 0.5], "mirror": True}}),
-    "seam, own sizes": ("seam", {"walk": {"alpha": 4.0}, "pseudo": CRF,
-                                 "maps": {"canvas": None, "scales": [1.0, 0.5], "mirror": True}}),
     "class maps": ("affinitynet", {"cam_masks": {"threshold": 0.3}}, "cam_masks"),
     "icd as published, no CRF": ("icd", {"seeds": {"corners_aligned": False}, "pseudo": {"iterations": 0},
                                          "scores": {"scales": [1.0, 0.5, 1.5], "mirror": True}}),
@@ -40,7 +38,7 @@ RUNS: dict[str, tuple] = {
 TAGS = {"cat,sheep": (1, 0, 1), "": (0, 0, 0)}
 BROKEN = (b"", b"no image at all", b"\xff\xd8\xff\xe0" + bytes(40), b"\x89PNG\r\n\x1a\n" + bytes(40))
 WORDS = ("tags are one row of 0 and 1", "more than the limit of", "image, height and width differ in number")
-SIDES = {"own sizes": 513, "seam, own sizes": 513, "oaa": 513, "oaa, images of their own shapes": 513}
+SIDES = {"own sizes": 513, "oaa": 513, "oaa, images of their own shapes": 513}
 """In pixels, of what `batch` takes; 65 where nothing is said."""
 
 

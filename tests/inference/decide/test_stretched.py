@@ -63,12 +63,13 @@ def test_a_rule_decides_on_stretched_maps_of_the_classes_that_count():
 
     def rule(maps, picture, classes):
         asked.update(maps=maps["cam"], classes=classes, picture=picture)
-        return Decision(None, "ids")
+        return Decision(np.float32([-0.5, 0.5]), "ids")
 
     maps = np.random.default_rng(2).random((4, 6, 5)).astype(np.float32)
     picture = Picture((4, 6), (4, 6))
     found = decide_by_stretched(rule, 2, True, "refined", {"refined": maps, "other": None}, picture, np.int32([3, 0]))
-    assert found.ids == "ids" and asked["picture"] is picture and np.asarray(asked["classes"]).tolist() == [0, 1]
+    assert found.ids == "ids" and np.asarray(found.scores).tolist() == [0, 0.5]
+    assert asked["picture"] is picture and np.asarray(asked["classes"]).tolist() == [0, 1]
     np.testing.assert_array_equal(asked["maps"], stretched_maps(2, True, maps, picture, np.int32([3, 0])))
 
 

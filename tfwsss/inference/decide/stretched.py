@@ -54,7 +54,8 @@ def decide_by_stretched(rule: Callable, views: int, own_size: bool, key: str, ma
         classes: int32 `(kept class,)`.
 
     Returns:
-        The rule's Decision.
+        The rule's Decision, its scores at least 0: lowest values of stretched maps lie below.
     """
     planes = stretched_maps(views, own_size, maps[key], picture, classes)
-    return rule({"cam": planes}, picture, ops.arange(ops.shape(classes)[0], dtype="int32"))
+    decision = rule({"cam": planes}, picture, ops.arange(ops.shape(classes)[0], dtype="int32"))
+    return decision._replace(scores=ops.relu(decision.scores))
