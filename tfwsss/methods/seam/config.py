@@ -128,7 +128,7 @@ DEMO: dict[str, Any] = {
     "maps": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5]},
     "labels": {"high": 128.0, "crf": {"position_deviation": 20.0}},
     "affinity": {**_DEMO_FIT, "epochs": 8, "crop": 96, "widths": [16, 32, 64]},
-    "walk": {"alpha": None},
+    "walk": {"alpha": 32.0},
     "pseudo": {"iterations": 10, "position_deviation": 20.0},
     "segmenter": SMALL_SEGMENTER,
 }
