@@ -17,7 +17,7 @@ from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, runner, scoring
 from tfwsss.runs.stage import Context, Stage
-from tfwsss.settings import reading
+from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
@@ -90,6 +90,22 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
     base = own.demo if isinstance(data, Mapping) and data.get("kind", "demo") == "demo" else {}
     origin = " and ".join(filter(None, [str(file) if file else "", "--set" if sets else ""])) or "defaults"
     return reading.build(own.config, reading.merge(base, chosen) | {"method": method}, origin)
+
+
+def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str] = (), form: str = "text") -> str:
+    """Returns every key that can be set, with its type and range, its value, and what it means.
+
+    Args:
+        method: its name; None: the file's, or else ICD.
+        file: YAML, or None: values are those of the built-in data set where no other data is named.
+        sets: texts `section.key=value`.
+        form: `text`, or `markdown`: tables.
+
+    Raises:
+        UserError: as `read_settings`.
+    """
+    keys = list(reference.keys_of(read_settings(method, file, sets)))
+    return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
 
 
 def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
