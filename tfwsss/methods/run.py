@@ -9,13 +9,14 @@ from typing import Any
 
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import write_atomically
+from tfwsss.backbones.initial import fetch_imagenet
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, runner, scoring
+from tfwsss.runs import devices, doubts, preflight, runner, scoring
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
@@ -55,8 +56,9 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
-        _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
+        doubtful = _check(stages, folder, settings, splits, redo, until)
+        _write_config(folder, settings, splits, doubtful)
         _forget(folder, stages, redo)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
                                      until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
@@ -127,7 +129,19 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     return Splits(training, further, usable(val) if val else None), faults
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
+def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, redo: Sequence[str],
+           until: str | None) -> list[str]:
+    """Looks for weights, and returns what is doubtful, before any time is spent."""
+    again = {stage.name for stage in runner.depending(stages, set(redo))}
+    pending = preflight.pending(stages, folder, settings.given, until, again)
+    preflight.check_weights(pending, fetch_imagenet)
+    doubtful = preflight.doubts(pending, splits)
+    for line in doubtful:
+        LOG.warning(line)
+    return doubtful
+
+
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -136,7 +150,8 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
             continue
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
               "classes": list(splits.training.classes),
-              "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
+              "images": {name: len(images.names) for name, images in splits._asdict().items() if images},
+              "doubts": list(doubtful)}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
@@ -154,9 +169,13 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
 
 
 def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
-    """Scores a finished stage where there are masks to score by."""
+    """Scores a finished stage where there are masks to score by; else says what is doubtful about it."""
     metrics, images = _metrics(folder), getattr(splits, stage.split)
-    if stage.kind not in scoring.KINDS or not images.masks or stage.name in metrics:
+    if stage.name in metrics:
+        return
+    if stage.kind not in scoring.KINDS or not images.masks:
+        for line in doubts.of_stage(stage.kind, output, images):
+            LOG.warning("%s: %s", stage.name, line)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score
