@@ -1,4 +1,5 @@
-"""Recorded: `a2gnn_gated_crf.npz` and `a2gnn_gated_crf_hand.npz`, whole copies of the shared files of A2GNN."""
+"""Recorded: `a2gnn_gated_crf.npz`, `a2gnn_gated_crf_hand.npz` and `a2gnn_affinity_regulariser.npz`, whole copies of the
+shared files of A2GNN."""
 
 import numpy as np
 import pytest
@@ -61,3 +62,22 @@ def test_released_kernels_as_recorded():
 def test_windows_and_deviations_of_nothing_are_refused(radius, gaussian):
     with pytest.raises(ValueError, match="radius of at least 1 and deviations above 0"):
         window_kernel(np.zeros((1, 2, 2, 3), "float32"), radius, [gaussian])
+
+
+def test_kernels_of_all_pairs_as_the_affinity_networks_loss_recorded_them():
+    data = recorded("a2gnn_affinity_regulariser")
+    images, radius = channels_last(data["rgb"]), int(data["radius"])
+    kernel, half = window_kernel(images, radius), len(half_window(radius))
+    found = np.zeros((2, 49, 5, 6))
+    for image, row, column in np.ndindex(2, 5, 6):
+        beyond = dense(images[image], radius, [])[1][row, column]
+        found[image, beyond, row, column] = np.asarray(kernel.outside)[image, row, column] / max(beyond.sum(), 1)
+        for k in np.flatnonzero(~beyond):
+            dy, dx = window(radius)[k]
+            first = (row, column) if k > half else (row + dy, column + dx)
+            if k != half:
+                found[image, k, row, column] = kernel.pairs[image, abs(k - half) - 1][first]
+    mask = data["mask"].reshape(found.shape)
+    distance = data["distance"].reshape(found.shape)
+    np.testing.assert_allclose((found * mask * distance).sum() / mask.sum(), data["loss"], rtol=1e-5)
+    np.testing.assert_allclose(found * mask / mask.sum(), data["grad"].reshape(found.shape), rtol=1e-4, atol=1e-9)

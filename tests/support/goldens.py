@@ -30,6 +30,7 @@ from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.losses.segmentation import SegmentationLoss
+from tfwsss.losses.window_affinity import WindowAffinityLoss
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
@@ -109,6 +110,7 @@ GOLDENS = {
     "HybridLoss": Golden(lambda: HybridLoss(0.001), (np.clip(OTHER, 0, 1), SIGNED)),
     "AffinityLoss": Golden(lambda: AffinityLoss(2, "full"), (MASKS, AFFINITY), over_batch=True),
     "GatedCRFLoss": Golden(lambda: GatedCRFLoss(2, [(0.5, 6.0, 1.0), (0.5, 3.0, None)]), (OTHER, PROBABILITIES)),
+    "WindowAffinityLoss": Golden(lambda: WindowAffinityLoss(2), (MASKS, SIGNED), over_batch=True),
     "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
     "SegmentationLoss": Golden(lambda: SegmentationLoss("batch"), (MASKS, SIGNED), over_batch=True),
     "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
