@@ -168,3 +168,17 @@ def test_parts_of_a_stage_are_columns_beside_it(run):
     assert all(list(row.pictures)[1:3] == ["cam", "cam, by reference 1"] for row in rows)
     assert [row.name for row in rows if row.pictures["cam, by reference 1"]] == ["image 1"]
     assert set(facts["scored"]) == before and "cam, by reference 1" not in facts["scored"]
+
+
+def test_labels_are_told_once_for_lists_that_are_the_same(run):
+    assert gather(run)["labels"] == {}                                          # a run of before
+    counts = {"supervision": {"box": 3, "image": 1},
+              "classes": {"cat": {"images": 4, "boxes": 5}, "жук": {"points": 2}}}
+    for pseudo, splits in ((counts, ["training"]), ({**counts, "supervision": {"mask": 4}}, ["training", "pseudo"])):
+        record = {**CONFIG, "labels": {"training": counts, "pseudo": pseudo}}
+        (run / "config.json").write_text(json.dumps(record))
+        found = gather(run)["labels"]
+        assert list(found) == splits
+        assert found["training"]["supervision"] == {"boxes": 3, "tags only": 1}
+        assert found["training"]["kinds"] == ["images", "boxes", "points"]
+        assert found["training"]["classes"] == counts["classes"]

@@ -10,7 +10,9 @@ import numpy as np
 
 from tfwsss.artefacts.files import finished
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import WORDS
 from tfwsss.errors import UserError
+from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import journal
@@ -59,7 +61,7 @@ def gather(run: Path) -> dict[str, Any]:
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
-            "saliency": _saliency(config, stages), "faults": _faults(run, stages, metrics),
+            "saliency": _saliency(config, stages), "labels": _labels(record), "faults": _faults(run, stages, metrics),
             "warnings": _warnings(scored, shown, images, names), "threshold_chart": _threshold_chart(scored),
             "histories": _histories(run, stages), "reviews": _reviews(run, stages),
             **_pictures(shown, images, names)}
@@ -99,7 +101,8 @@ def _images(run: Path, splits: Iterable[str]) -> tuple[dict[str, ImageSet], list
     images, trouble = {}, {}
     for split in splits:
         try:
-            images[split] = images_of_run(run, split)
+            with told_before():
+                images[split] = images_of_run(run, split)
         except (UserError, OSError) as error:
             trouble[str(error)] = split
     return images, list(trouble)
@@ -213,6 +216,17 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             agreement = float(np.mean([record["agreement"] for record in followed])) if followed else None
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
                                     "disagreeing": followed[:DISAGREEING]}
+    return found
+
+
+def _labels(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns, by split, images by what they are supervised by, and by class the labels of each kind; equals once."""
+    found: dict[str, dict[str, Any]] = {}
+    for split, counts in record.get("labels", {}).items():
+        kinds = list(dict.fromkeys(key for of in counts["classes"].values() for key in of))
+        shown = {"supervision": {WORDS[kind]: count for kind, count in counts["supervision"].items()},
+                 "kinds": kinds, "classes": counts["classes"]}
+        found |= {} if shown in found.values() else {split: shown}
     return found
 
 
