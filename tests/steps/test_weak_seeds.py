@@ -3,13 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 from PIL import Image
-from tfwsss.data.weak_labels import Box, Point, Scribble
 
 from tests.support.fake_run import image_set
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.weak_labels import Box, Point, Scribble
 from tfwsss.errors import ImageFault
 from tfwsss.refine.box_seeds import box_objects, box_seeds
 from tfwsss.refine.sparse_seeds import draw_points, draw_scribbles, segments_of, sparse_seeds, spread
