@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.label_counts import WORDS, count_labels, in_words
+from tfwsss.data.label_counts import WORDS, count_labels, in_tables, in_words
 from tfwsss.data.weak_labels import SUPERVISION, Box, Point, Scribble
 from tfwsss.palette import voc_palette
 
@@ -28,3 +28,13 @@ def test_tags_only():
     images = ImageSet(("a",), Path("pets"), ("background", "cat"), voc_palette(), images={"a": Path("x")},
                       labels={"a": (0,)}, masks={"a": Path("m")})
     assert in_words(count_labels(images)) == "1 images by tags only; images: cat 1"
+
+
+def test_tables_of_lists_that_differ():
+    counts = {"supervision": {"box": 3, "image": 1},
+              "classes": {"cat": {"boxes": 5}, "background": {"points": 2}, "dog": {"images": 4}}}
+    table = {"supervision": {"boxes": 3, "tags only": 1}, "kinds": ["images", "boxes", "points"],
+             "classes": counts["classes"]}
+    assert in_tables({}) == {} and in_tables({"training": counts, "pseudo": dict(counts)}) == {"training": table}
+    other = {**counts, "supervision": {"mask": 4}}
+    assert list(in_tables({"training": counts, "pseudo": other})) == ["training", "pseudo"]

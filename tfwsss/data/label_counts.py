@@ -1,6 +1,7 @@
 """Counts what the images of a set are supervised by, and how many labels of each kind their classes have."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tfwsss.data.image_set import ImageSet
@@ -50,3 +51,22 @@ def in_words(counts: dict[str, Any]) -> str:
         found = [f"{name} {of[key]}" for name, of in counts["classes"].items() if key in of]
         parts += [f"{key}: {', '.join(found)}"] if found else []
     return "; ".join(parts)
+
+
+def in_tables(splits: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Returns counts for a table: images by words, and by class the labels of each kind.
+
+    Args:
+        splits: use of images -> what `count_labels` returns.
+
+    Returns:
+        Use of images -> "supervision", words -> images; "kinds", the columns; "classes", name -> kind -> count. Of
+        uses with equal counts the first only.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for split, counts in splits.items():
+        table = {"supervision": {WORDS[kind]: count for kind, count in counts["supervision"].items()},
+                 "kinds": [key for key in ("images", *FIELDS) if any(key in of for of in counts["classes"].values())],
+                 "classes": counts["classes"]}
+        found |= {} if table in found.values() else {split: table}
+    return found
