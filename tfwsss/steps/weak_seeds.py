@@ -36,9 +36,12 @@ class WeakSeedSettings(Settings):
             scribble knows its own pixels and leads superpixels; a box only bounds an object, whose pixels have to be
             guessed; a click knows one pixel; tags know none. Else one kind, and the tags of images that lack it.
         superpixels_alone: kinds whose seeds are their superpixels, without what class maps are sure of.
-        low, high: powers of the strong and the weak background. crf: of both; its `certainty` is not read.
-        power, dropped, background, certain: which labels are sure, see `refine.confident_seeds`.
-        rounds, least_object: of GrabCut in boxes, see `refine.grabcut`.
+        low, high: powers of the background's score of the two CRFs, strong and weak background.
+        crf: of both; its `certainty` is not read.
+        power: of the background's score in `refine.confident_seeds`. dropped: share of the values of a class' map
+            that are not sure. background: from which score background is sure. certain: from which marginal of the
+            CRFs a label is certain.
+        rounds: of GrabCut in boxes. least_object: share of a box that must be object, else the whole box is.
         box_fallback: objects that class maps nowhere confirm are taken whole. box_background: pixels outside of all
             boxes are background.
         segments: superpixels of an image of 500 x 375 pixels; others have more or fewer. compactness: of SLIC.
