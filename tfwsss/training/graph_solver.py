@@ -1,0 +1,160 @@
+"""Trains a graph network anew for every image, several images at once, and gives the classes that it finds."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfwsss.logs import LOG
+from tfwsss.models.graph_network import GraphWeights, graph_network
+from tfwsss.ops.graph_attention import attention_scores
+from tfwsss.ops.place_dropout import place_dropout
+from tfwsss.ops.resize import resize
+from tfwsss.training.functional_adam import adam_step
+from tfwsss.training.graph_group import group_signature, side_by_side
+from tfwsss.training.graph_losses import PARTS, GraphLosses
+from tfwsss.training.graph_problem import GraphProblem, Prepared, prepare
+from tfwsss.training.graph_settings import GraphSettings
+
+VERSION = 1
+"""Raised whenever the probabilities change, so that finished runs are known to be stale."""
+
+
+class Solved(NamedTuple):
+    """What became of one image.
+
+    Args:
+        name: of the image.
+        probabilities: float32 `(Row, Column, id)` at the image's own size, of sum 1.
+        losses: float32 `(epoch, part)`, parts as `graph_losses.PARTS`, before each step.
+    """
+
+    name: str
+    probabilities: np.ndarray
+    losses: np.ndarray
+
+
+class GraphSolver:
+    """Trains a graph network on each image, from its seeds alone, and classifies all pixels.
+
+    Images whose grids have the same size, rounded up to 8 positions, are trained side by side, each with weights,
+    moments, dropout and losses of its own: an image's result hangs neither on those beside it nor on the order.
+
+    Cost, in multiply-adds of an epoch: `2 position channel width` for the embedding, `6 position (8 + 2 radius)^2 width`
+    for each layer of attention.
+
+    Args:
+        settings: of network and training.
+        num_ids: classes with background.
+        stride: pixels between positions.
+        seed: start of all random choices; with an image's name it gives its weights and dropout.
+    """
+
+    def __init__(self, settings: GraphSettings, num_ids: int, stride: int, seed: int = 0):
+        self.settings, self.num_ids, self.stride, self.seed = settings, num_ids, stride, seed
+        self._trained = functools.cache(self._compiled)                      # by the offsets of a window
+
+    def solve(self, problems: Iterable[GraphProblem]) -> Iterator[Solved]:
+        """Trains and classifies images.
+
+        Args:
+            problems: taken as long as those that wait for others of their shape fit into the memory.
+
+        Yields:
+            `Solved`, in the order in which groups are full.
+
+        Raises:
+            ImageFault: a problem whose arrays do not fit each other.
+        """
+        waiting: dict[tuple, list[Prepared]] = {}
+        for problem in problems:
+            one = self.prepare(problem)
+            shape = (*one.shape, one.affinity.shape[-1])
+            waiting.setdefault(shape, []).append(one)
+            held = sum(len(group) * self.most_bytes(shape) for shape, group in waiting.items())
+            if held + self.most_bytes(shape) > self.settings.memory * 2**20:
+                fullest = max(waiting, key=lambda shape: len(waiting[shape]) * self.most_bytes(shape))
+                yield from self.solve_group(waiting.pop(fullest))
+        for group in waiting.values():
+            yield from self.solve_group(group)
+
+    def prepare(self, problem: GraphProblem) -> Prepared:
+        """Makes everything of an image that does not change while its network learns.
+
+        Args:
+            problem: the image.
+        """
+        own = self.settings
+        return prepare(problem, self.num_ids, self.stride, own.width, own.layers, own.pad_label, self.seed)
+
+    def most_bytes(self, shape: Sequence[int]) -> int:
+        """Estimates the memory of an image in training.
+
+        Args:
+            shape: rows, columns, channels of `Prepared.shape`, and offsets of its window.
+        """
+        rows, columns, channels, offsets = shape
+        tiles = (8 + 2 * (int(offsets**0.5) // 2)) ** 2
+        position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // 64)
+        pixels = 24 * self.stride**2 + 3 * self.stride**2 * self.num_ids
+        return 4 * (rows * columns * (position + pixels) + 5 * channels * self.settings.width)
+
+    def solve_group(self, group: Sequence[Prepared]) -> Iterator[Solved]:
+        """Trains and classifies images of one shape at once.
+
+        Args:
+            group: one or more images.
+
+        Yields:
+            `Solved`, in their order.
+        """
+        LOG.debug("graph networks of %d images of %s", len(group), group[0].shape)
+        trained = self._trained(group[0].affinity.shape[-1])
+        logits, losses = trained(side_by_side(group))
+        for place, one in enumerate(group):
+            rows, columns = one.grid
+            found = _probabilities()(logits[place, :rows, :columns], np.int32(one.size))
+            yield Solved(one.name, found.numpy(), losses[:, place].numpy())
+
+    def _compiled(self, offsets: int) -> Callable:
+        own = self.settings
+        signature = [group_signature(offsets, own.width, own.layers, self.num_ids)]
+        return tf.function(self._train, input_signature=signature, autograph=False)
+
+    def _train(self, group):
+        """Trains the networks of a group; returns logits and the losses of each epoch and image."""
+        own, features = self.settings, group["features"]
+        batch, rows, columns, _ = tf.unstack(tf.shape(features))
+        scores = attention_scores(group["affinity"], group["inside"], own.affinity_factor)
+        losses = GraphLosses(group, own, self.stride)
+        weights = GraphWeights(group["embedding"], group["sharpness"], group["output"])
+        zeros = GraphWeights(*map(tf.zeros_like, weights))
+        epochs = sum(own.epochs)
+        noted = tf.TensorArray(tf.float32, epochs, element_shape=(None, len(PARTS)))
+
+        def epoch(step, weights, first, second, kept, noted):
+            factors = place_dropout(group["keys"], step, rows, columns, own.width, own.dropout) if own.dropout else None
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                logits, hidden = graph_network(weights, features, scores, factors)
+                parts, kept = losses(logits, hidden, kept)                   # (batch, part)
+                total = tf.reduce_sum(parts * losses.weights(step >= own.epochs[0]))
+            gradients = tape.gradient(total, weights)
+            moved = adam_step(weights, gradients, first, second, step + 1, own.learning_rate, own.decay)
+            return (step + 1, *(GraphWeights(*values) for values in moved), kept, noted.write(step, parts))
+
+        state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
+        state = tf.while_loop(lambda step, *_: step < epochs, epoch, state, parallel_iterations=1)
+        return graph_network(state[1], features, scores)[0], state[-1].stack()
+
+
+@functools.cache
+def _probabilities() -> Callable:
+    """Returns the function, compiled once, that makes a map of logits into probabilities of a size."""
+    def work(logits, size):
+        return tf.nn.softmax(resize(logits[None], size[0], size[1])[0])
+
+    return tf.function(work, autograph=False, input_signature=[tf.TensorSpec((None, None, None)),
+                                                               tf.TensorSpec((2,), tf.int32)])
