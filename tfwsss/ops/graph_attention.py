@@ -4,8 +4,8 @@ import math
 
 from keras import ops
 
-from tfwsss.ops.offsets import neighbours, window
-from tfwsss.ops.tiles import around_tiles, from_tiles, spread_windows, to_tiles
+from tfwsss.ops.offsets import half_window, neighbours
+from tfwsss.ops.tiles import around_tiles, from_tiles, radius_of, spread_windows, to_tiles, whole_windows
 
 SIDE = 8
 """Of the tiles: on a processor larger ones multiply more zeros, smaller ones copy more neighbours."""
@@ -25,8 +25,8 @@ def attention_scores(affinity, inside=None, factor: float = 10.0):
     Memory: `(8 + 2 radius)²` numbers a position.
 
     Args:
-        affinity: float, `(batch, row, column, (2 radius + 1)²)`, offsets as `window(radius)`, radius at most 8; what it
-            says of neighbours outside the map does not count.
+        affinity: float, `(batch, row, column, offset)`, offsets as `half_window(radius)`, radius at most 8: one of each
+            opposite pair; what it says of neighbours outside the map does not count.
         inside: `(batch, row, column)`, true or 1 on the map, false or 0 where the grid is only filled up; None: all.
         factor: float. Of the affinity.
 
@@ -35,20 +35,18 @@ def attention_scores(affinity, inside=None, factor: float = 10.0):
 
     Example:
 
-    >>> scores = attention_scores(ops.ones((1, 1, 2, 9)))
+    >>> scores = attention_scores(ops.ones((1, 1, 2, 4)))
     >>> tuple(scores.shape), float(ops.max(scores)), int(ops.sum(scores[0, 0, 0] == 10.0))
     ((1, 1, 64, 100), 10.0, 2)
 
     Reference: Zhang et al., A2GNN, TPAMI 2021 (factor of the released code).
     """
     affinity = ops.cast(affinity, "float32")
-    batch, rows, columns, count = ops.shape(affinity)
-    offsets = window(math.isqrt(count) // 2)
-    inside = ops.ones((batch, rows, columns)) if inside is None else ops.cast(inside, "float32")
-    own = ops.convert_to_tensor([float(offset == (0, 0)) for offset in offsets])
-    joined = ops.maximum(inside[..., None] * neighbours(inside, offsets), own)
-    given, near = (spread_windows(values, SIDE, math.isqrt(count) // 2)
-                   for values in (factor * ops.where(own > 0, 1.0, affinity), joined))
+    radius = radius_of(affinity.shape[-1])
+    inside = ops.ones(ops.shape(affinity)[:3]) if inside is None else ops.cast(inside, "float32")
+    joined = inside[..., None] * neighbours(inside, half_window(radius))
+    given, near = (spread_windows(whole_windows(half, radius, centre), SIDE, radius)
+                   for half, centre in ((factor * affinity, factor), (joined, 1.0)))
     return ops.where(near > 0, given, _NOT_JOINED)
 
 
@@ -76,7 +74,7 @@ def graph_attention(features, sharpness, scores, not_negative: bool = False):
     Example:
 
     >>> features = ops.convert_to_tensor([[[[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]]]])
-    >>> affinity = ops.pad(ops.convert_to_tensor([[[[0, 1, 0.9], [0.9, 1, 0.5], [0.5, 1, 0]]]]), [(0, 0)] * 3 + [(3, 3)])
+    >>> affinity = ops.pad(ops.convert_to_tensor([[[[0.9], [0.5], [0.0]]]]), ((0, 0), (0, 0), (0, 0), (0, 3)))
     >>> out = graph_attention(features, ops.convert_to_tensor([0.5]), attention_scores(affinity))
     >>> out[0, 0, 1].numpy().astype(float).round(6).tolist()
     [0.995603, 0.764319]

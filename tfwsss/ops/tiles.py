@@ -1,7 +1,11 @@
 """A grid cut into square tiles, each with the positions round it: near pairs as products of small matrices."""
 
+import math
+
 import numpy as np
 from keras import ops
+
+from tfwsss.ops.offsets import half_window
 
 
 def to_tiles(values, side: int):
@@ -110,6 +114,54 @@ def spread_windows(windows, side: int, radius: int):
     flat = ops.reshape(ops.pad(tiles, ((0, 0), (0, 0), (0, 0), (0, 1))), (batch, count, inside * (offsets + 1)))
     spread = ops.take(flat, ops.convert_to_tensor(_window_table(side, radius), "int32"), axis=2)
     return ops.reshape(spread, (batch, count, inside, wide * wide))
+
+
+def whole_windows(half, radius: int, centre: float = 0.0):
+    """Completes values of pairs, of which one of two opposite ones is given, to every position's whole window.
+
+        output[i, d] = half[i, d],   output[i, -d] = half[i - d, d],   output[i, 0] = centre
+
+    Args:
+        half: float, `(batch, row, column, 2 radius (radius + 1))`, offsets as `half_window(radius)`.
+        radius: int. Of the window.
+        centre: float. Of each position with itself.
+
+    Returns:
+        `(batch, row, column, (2 radius + 1)²)`, offsets as `window(radius)`; 0 where an opposite pair begins outside
+        the map.
+
+    Example:
+
+    >>> half = ops.reshape(ops.array([5.0, 0, 0, 0, 7.0, 0, 0, 0]), (1, 1, 2, 4))
+    >>> whole_windows(half, 1, centre=1.0)[0, 0, 1, 3:6].numpy().tolist()
+    [5.0, 1.0, 7.0]
+    """
+    _, rows, columns, _ = ops.shape(half)
+    framed = ops.pad(half, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
+    back = [framed[:, radius - dy : radius - dy + rows, radius - dx : radius - dx + columns, k]
+            for k, (dy, dx) in enumerate(half_window(radius))]
+    own = ops.full_like(half[..., :1], centre)
+    return ops.concatenate([ops.stack(back[::-1], axis=-1), own, half], axis=-1)
+
+
+def radius_of(pairs: int) -> int:
+    """Returns the radius of the window of which a number of pairs is one half.
+
+    Args:
+        pairs: of a position, `2 radius (radius + 1)`.
+
+    Raises:
+        ValueError: no window has this number.
+
+    Example:
+
+    >>> [radius_of(pairs) for pairs in (4, 12, 24, 40)]
+    [1, 2, 3, 4]
+    """
+    radius = (math.isqrt(2 * pairs + 1) - 1) // 2
+    if radius < 1 or 2 * radius * (radius + 1) != pairs:
+        raise ValueError(f"received {pairs} offsets, expected 2 r (r + 1) of half a window: 4, 12, 24, 40, ...")
+    return radius
 
 
 def _window_table(side: int, radius: int) -> np.ndarray:

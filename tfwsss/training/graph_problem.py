@@ -22,7 +22,8 @@ class GraphProblem(NamedTuple):
     Args:
         name: of the image, from which its random numbers follow.
         features: float, at least 0, `(row, column, channel)`: maps of a network at every position.
-        affinity: float32 `(row, column, (2 radius + 1)^2)`, in (0, 1], offsets as `ops.offsets.window(radius)`.
+        affinity: float32 `(row, column, offset)`, in (0, 1], offsets as `ops.offsets.half_window(radius)`: one of each
+            opposite pair.
         seeds: integers `(Row, Column)`: ids of pixels, 255 unknown.
         colours: float32 `(row, column, 3)`: the normalised image at every position.
         boxes: `(box, 4)` numbers left, top, right, bottom in pixels, both ends inside; fractions are cut off.

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from tfwsss.logs import LOG
 from tfwsss.models.graph_network import GraphWeights, graph_network
-from tfwsss.ops.graph_attention import attention_scores
+from tfwsss.ops.graph_attention import SIDE, attention_scores
 from tfwsss.ops.place_dropout import place_dropout
 from tfwsss.ops.resize import resize
+from tfwsss.ops.tiles import radius_of
 from tfwsss.training.functional_adam import adam_step
 from tfwsss.training.graph_group import group_signature, side_by_side
 from tfwsss.training.graph_losses import PARTS, GraphLosses
@@ -96,8 +97,8 @@ class GraphSolver:
             shape: rows, columns, channels of `Prepared.shape`, and offsets of its window.
         """
         rows, columns, channels, offsets = shape
-        tiles = (8 + 2 * (int(offsets**0.5) // 2)) ** 2
-        position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // 64)
+        tiles = (SIDE + 2 * radius_of(offsets)) ** 2
+        position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // SIDE**2)
         pixels = 24 * self.stride**2 + 3 * self.stride**2 * self.num_ids
         return 4 * (rows * columns * (position + pixels) + 5 * channels * self.settings.width)
 
