@@ -62,6 +62,7 @@ def multi_point_loss(logits, hidden, boxes, labels, sizes, stride: int) -> Multi
 
     Reference: Zhang et al., A2GNN, TPAMI 2021 (the released code's form).
     """
+    logits, hidden = ops.cast(logits, "float32"), ops.cast(hidden, "float32")
     batch, rows, columns, num_ids = ops.shape(logits)
     channels = num_ids + ops.shape(hidden)[-1]
     own = ops.one_hot(labels, num_ids)                                       # (batch, box, id)
