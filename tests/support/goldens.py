@@ -38,6 +38,7 @@ from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
 from tfwsss.models.oaa import OAA
 from tfwsss.models.segmenter import Segmenter
+from tfwsss.models.window_affinity import WindowAffinityNet
 from tfwsss.training import optimizers, schedules
 
 
@@ -86,6 +87,10 @@ def affinity_net() -> AffinityNet:
     return AffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2, border="full")
 
 
+def window_affinity_net() -> WindowAffinityNet:
+    return WindowAffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2)
+
+
 def cian() -> CIAN:
     model = CIAN(small(width=0.1), num_ids=3, filters=4)
     model.get_layer("affinity").bn_out.gamma.assign(np.ones(10))    # 0 at first: nothing would be added
@@ -120,6 +125,7 @@ GOLDENS = {
     "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
+    "WindowAffinityNet": Golden(window_affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
     "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
     "StepDecay": Golden(lambda: schedules.StepDecay(0.1, (1, 3), 5)),
