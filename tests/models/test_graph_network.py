@@ -5,7 +5,7 @@ import pytest
 from tests.support.arrays import gradient
 from tests.support.oracles import dense_graph
 from tests.support.shared import shared_file
-from tfwsss.models.graph_network import GraphWeights, graph_features, graph_network, initial_weights
+from tfwsss.models.graph_network import GraphWeights, classify_nodes, graph_features, initial_weights
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.graph_attention import attention_scores
 from tfwsss.ops.offsets import half_window
@@ -38,7 +38,7 @@ def test_the_whole_network_as_recorded():
     np.testing.assert_allclose(graph_features(data["features_raw"].reshape(features.shape)), features, rtol=1e-5)
 
     def outputs():
-        return graph_network(GraphWeights(*(weight.value for weight in weights)), features, scores)
+        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), features, scores)
 
     for found, name in zip(outputs(), ("logits", "hidden"), strict=True):
         np.testing.assert_allclose(np.asarray(found).reshape(20, -1), data[name], rtol=1e-5, atol=1e-6)
@@ -65,7 +65,7 @@ def test_graph_and_network_by_formula():
     scores = attention_scores(affinity)
 
     def outputs():
-        return graph_network(GraphWeights(*(weight.value for weight in weights)), graph_features(maps), scores)
+        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), graph_features(maps), scores)
 
     logits, hidden = (np.asarray(value).reshape(6, -1) for value in outputs())
     np.testing.assert_allclose(logits, [
@@ -84,7 +84,7 @@ def test_images_side_by_side_have_weights_and_dropout_of_their_own():
     maps, kept = random.random((2, 6, 5, 7)).astype("float32"), 2.0 * random.integers(0, 2, (2, 6, 5, 8))
     affinity = random.random((2, 6, 5, len(half_window(2)))).astype("float32")
     drawn = [initial_weights(random, 7, 8, 4) for _ in range(2)]
-    logits, hidden = graph_network(GraphWeights(*map(np.stack, zip(*drawn, strict=True))), graph_features(maps),
+    logits, hidden = classify_nodes(GraphWeights(*map(np.stack, zip(*drawn, strict=True))), graph_features(maps),
                                    attention_scores(affinity), kept.astype("float32"))
     assert np.asarray(hidden).min() >= 0
     for place, weights in enumerate(drawn):

@@ -78,7 +78,7 @@ def graph_features(maps, inside=None):
     return scaled if inside is None else scaled * ops.cast(inside, "float32")[..., None]
 
 
-def graph_network(weights: GraphWeights, features, scores, kept=None):
+def classify_nodes(weights: GraphWeights, features, scores, kept=None):
     """Classifies the positions of maps, each image by its own weights.
 
         x = ReLU(features embedding) kept;   x = attention(x), layer by layer;   logits = x output
@@ -96,7 +96,7 @@ def graph_network(weights: GraphWeights, features, scores, kept=None):
 
     >>> from tfwsss.ops.graph_attention import attention_scores
     >>> weights = GraphWeights(ops.ones((1, 4, 2)), ops.zeros((1, 3)), ops.ones((1, 2, 3)))
-    >>> logits, hidden = graph_network(weights, ops.ones((1, 2, 2, 4)), attention_scores(ops.ones((1, 2, 2, 4))))
+    >>> logits, hidden = classify_nodes(weights, ops.ones((1, 2, 2, 4)), attention_scores(ops.ones((1, 2, 2, 4))))
     >>> tuple(logits.shape), round(float(logits[0, 0, 0, 0]), 4), tuple(hidden.shape)
     ((1, 2, 2, 3), 8.0, (1, 2, 2, 2))
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.logs import LOG
-from tfwsss.models.graph_network import GraphWeights, graph_network
+from tfwsss.models.graph_network import GraphWeights, classify_nodes
 from tfwsss.ops.graph_attention import SIDE, attention_scores
 from tfwsss.ops.place_dropout import place_dropout
 from tfwsss.ops.resize import resize
@@ -139,7 +139,7 @@ class GraphSolver:
             factors = place_dropout(group["keys"], step, rows, columns, own.width, own.dropout) if own.dropout else None
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                logits, hidden = graph_network(weights, features, scores, factors)
+                logits, hidden = classify_nodes(weights, features, scores, factors)
                 parts, kept = losses(logits, hidden, kept)                   # (batch, part)
                 total = tf.reduce_sum(parts * losses.weights(step >= own.epochs[0]))
             gradients = tape.gradient(total, weights)
@@ -148,7 +148,7 @@ class GraphSolver:
 
         state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
         state = tf.while_loop(lambda step, *_: step < epochs, epoch, state, parallel_iterations=1)
-        return graph_network(state[1], features, scores)[0], state[-1].stack()
+        return classify_nodes(state[1], features, scores)[0], state[-1].stack()
 
 
 @functools.cache
