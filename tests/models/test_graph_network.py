@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.support.arrays import gradient
+from tests.support.graphs import dense_of, half_of
 from tests.support.oracles import dense_graph
 from tests.support.shared import shared_file
 from tfwsss.models.graph_network import GraphWeights, classify_nodes, graph_features, initial_weights
@@ -18,16 +19,6 @@ def weights_of(data, prefix):
     sharpness = np.concatenate([data[f"{prefix}attentionlayers.{place}.beta"] for place in range(3)])
     return GraphWeights(data[f"{prefix}embeddinglayer.weight"][None], sharpness[None],
                         data[f"{prefix}outputlayer.weight"][None])
-
-
-def half_of(matrix, rows, columns, radius):
-    """Affinities of half windows of a dense matrix."""
-    half = np.zeros((1, rows, columns, len(half_window(radius))), "float32")
-    for _, y, x, k in np.ndindex(*half.shape):
-        dy, dx = half_window(radius)[k]
-        if y + dy < rows and 0 <= x + dx < columns:
-            half[0, y, x, k] = matrix[y * columns + x, (y + dy) * columns + x + dx]
-    return half
 
 
 def test_the_whole_network_as_recorded():
@@ -88,18 +79,12 @@ def test_images_side_by_side_have_weights_and_dropout_of_their_own():
                                    attention_scores(affinity), kept.astype("float32"))
     assert np.asarray(hidden).min() >= 0
     for place, weights in enumerate(drawn):
-        whole = np.asarray(dense_graph_of(affinity[place]))
+        whole = dense_of(affinity[place])
         features = maps[place].reshape(30, 7) / maps[place].reshape(30, 7).sum(axis=1, keepdims=True)
         expected = dense_graph.network([np.float64(weight) for weight in weights], np.float64(features), *whole,
                                        kept[place].reshape(30, 8))
         np.testing.assert_allclose(np.asarray(logits)[place].reshape(30, -1), expected[0], atol=1e-6)
         np.testing.assert_allclose(np.asarray(hidden)[place].reshape(30, -1), expected[1], atol=1e-6)
-
-
-def dense_graph_of(affinity):
-    from tfwsss.ops.tiles import whole_windows
-
-    return dense_graph.dense_graph(np.asarray(whole_windows(affinity[None], 2))[0])
 
 
 def test_weights_are_drawn_uniformly_within_glorots_limits():

@@ -4,10 +4,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support.arrays import gradient, recorded
-from tests.support.oracles.dense_graph import attention, dense_graph
+from tests.support.graphs import dense_of, half_of
+from tests.support.oracles.dense_graph import attention
 from tfwsss.ops.graph_attention import attention_scores, graph_attention
 from tfwsss.ops.offsets import half_window, window
-from tfwsss.ops.tiles import from_tiles, whole_windows
+from tfwsss.ops.tiles import from_tiles
 
 RANDOM = np.random.default_rng(0)
 
@@ -22,9 +23,7 @@ def problem(rows, columns, radius, channels=5, batch=1, lowest=0.0):
 
 def dense(features, affinity, sharpness, upstream):
     """One image by the oracle: output, gradients of the features and of the factor."""
-    radius = int((len(affinity[0, 0]) / 2) ** 0.5)
-    whole = np.asarray(whole_windows(affinity[None], radius))[0]
-    matrix, joined = dense_graph(whole)
+    matrix, joined = dense_of(affinity)
     x, beta = tf.constant(features.reshape(-1, features.shape[-1]), tf.float64), tf.constant(sharpness, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch([x, beta])
@@ -89,21 +88,11 @@ def test_of_equal_affinities_and_without_likeness_a_layer_is_the_mean_of_a_windo
 def test_scores_are_the_affinities_of_both_ways_within_windows():
     _, affinity, _, _ = problem(9, 10, 2)
     scores = np.asarray(attention_scores(affinity, factor=3.0))
-    matrix, joined = dense_graph(np.asarray(whole_windows(affinity, 2))[0])
+    matrix, joined = dense_of(affinity[0])
     assert scores.shape == (1, 4, 64, 144)
     kept = np.where(scores > -1, np.exp(scores), 0).sum(axis=-1)
     expected = np.where(joined > 0, np.exp(3 * matrix), 0).sum(axis=1).reshape(1, 9, 10, 1)
     np.testing.assert_allclose(from_tiles(kept[..., None], 9, 10, 8), expected, rtol=1e-5)
-
-
-def half_of(matrix, rows, columns, radius):
-    """Affinities of half windows of a dense matrix."""
-    half = np.zeros((1, rows, columns, len(half_window(radius))), "float32")
-    for _, y, x, k in np.ndindex(*half.shape):
-        dy, dx = half_window(radius)[k]
-        if y + dy < rows and 0 <= x + dx < columns:
-            half[0, y, x, k] = matrix[y * columns + x, (y + dy) * columns + x + dx]
-    return half
 
 
 @pytest.mark.parametrize("kind", ["nonneg", "signed"])

@@ -5,10 +5,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfwsss.losses.gated_crf import GatedCRFLoss
 from tfwsss.losses.multi_point import multi_point_loss
+from tfwsss.losses.tiled_crf import tiled_gated_crf, tiled_kernel
 from tfwsss.ops.pixel_corners import pixel_corners
 from tfwsss.ops.sparse_product import sparse_product, sparse_rows
+from tfwsss.ops.window_kernel import window_kernel
 from tfwsss.training.graph_settings import GraphSettings
 
 PARTS = ("background", "foreground", "points", "crf")
@@ -19,7 +20,7 @@ class GraphLosses:
     """The loss of every image of a group, in parts; whatever does not change while networks learn is made once.
 
         background, foreground: means of the cross entropy over the pixels of the padded image that have such a label
-        points: of boxes, see `losses.multi_point`;   crf: see `losses.gated_crf`
+        points: of boxes, see `losses.multi_point`;   crf: see `losses.tiled_crf`
         total = background + foreground + points + weight crf, the last one in the second phase
 
     The logits of pixels are read from four positions each; no enlarged map is made. A part without pixels, or
@@ -39,10 +40,10 @@ class GraphLosses:
         row, column, shares = pixel_corners(group["pixels"][:, 0], group["pixels"][:, 1], size, stride)
         start = (group["images"] * rows * columns)[:, None]
         self._rows = sparse_rows(start + row * columns + column, shares, batch * rows * columns)
-        self._crf = None
+        self._kernel = None
         if settings.crf_weight and settings.epochs[1]:
-            self._crf = GatedCRFLoss(settings.crf_radius, normaliser="image")
-            self._kernel = self._crf.kernel(group["colours"], group["inside"])
+            kernel = window_kernel(group["colours"], settings.crf_radius, inside=group["inside"])
+            self._kernel = tiled_kernel(kernel)
 
     def all_kept(self):
         """Returns that every seed counts: float32 `(pixel,)`, ones."""
@@ -74,8 +75,8 @@ class GraphLosses:
             points = found.loss
             if self._settings.consistency_threshold > 0:                     # no cosine is below 0
                 now = kept * self._consistent(tf.stop_gradient(hidden), found.prototypes)
-        if self._crf:
-            crf = self._crf.of_kernel(self._kernel, tf.nn.softmax(logits))
+        if self._kernel:
+            crf = tiled_gated_crf(self._kernel, tf.nn.softmax(logits))
         seeds = self._seed_costs(logits, now)
         kept = now if self._settings.consistency_in_place else kept
         return tf.stack([seeds[:, 0], seeds[:, 1], points, crf], axis=1), kept

@@ -28,6 +28,7 @@ class GraphSettings(Settings):
             and the mean of the box's points is below this; 0, as published, never takes any, since features are not
             negative.
         consistency_in_place: a seed that was taken away once does not return.
+        draw: start of all random choices; with an image's name it gives its first weights and its dropout.
         memory: MiB for the images that are trained at once; at least one is. Does not change the result.
     """
 
@@ -44,6 +45,7 @@ class GraphSettings(Settings):
     pad_label: Literal[0, 255] = 0
     consistency_threshold: float = pydantic.Field(0.0, ge=-1, le=1)
     consistency_in_place: bool = True
+    draw: pydantic.NonNegativeInt = 0
     memory: pydantic.PositiveInt = 2048
 
     def facts(self) -> dict[str, Any]:

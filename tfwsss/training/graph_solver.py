@@ -50,47 +50,50 @@ class GraphSolver:
         settings: of network and training.
         num_ids: classes with background.
         stride: pixels between positions.
-        seed: start of all random choices; with an image's name it gives its weights and dropout.
     """
 
-    def __init__(self, settings: GraphSettings, num_ids: int, stride: int, seed: int = 0):
-        self.settings, self.num_ids, self.stride, self.seed = settings, num_ids, stride, seed
-        self._trained = functools.cache(self._compiled)                      # by the offsets of a window
-
-    def solve(self, problems: Iterable[GraphProblem]) -> Iterator[Solved]:
-        """Trains and classifies images.
-
-        Args:
-            problems: taken as long as those that wait for others of their shape fit into the memory.
-
-        Yields:
-            `Solved`, in the order in which groups are full.
-
-        Raises:
-            ImageFault: a problem whose arrays do not fit each other.
-        """
-        waiting: dict[tuple, list[Prepared]] = {}
-        for problem in problems:
-            one = self.prepare(problem)
-            shape = (*one.shape, one.affinity.shape[-1])
-            waiting.setdefault(shape, []).append(one)
-            held = sum(len(group) * self.most_bytes(shape) for shape, group in waiting.items())
-            if held + self.most_bytes(shape) > self.settings.memory * 2**20:
-                fullest = max(waiting, key=lambda shape: len(waiting[shape]) * self.most_bytes(shape))
-                yield from self.solve_group(waiting.pop(fullest))
-        for group in waiting.values():
-            yield from self.solve_group(group)
+    def __init__(self, settings: GraphSettings, num_ids: int, stride: int):
+        self.settings, self.num_ids, self.stride = settings, num_ids, stride
 
     def prepare(self, problem: GraphProblem) -> Prepared:
         """Makes everything of an image that does not change while its network learns.
 
         Args:
             problem: the image.
+
+        Returns:
+            What `solve` takes.
+
+        Raises:
+            ImageFault: arrays that do not fit each other, ids that are no classes, features below 0.
         """
         own = self.settings
-        return prepare(problem, self.num_ids, self.stride, own.width, own.layers, own.pad_label, self.seed)
+        return prepare(problem, self.num_ids, self.stride, own.width, own.layers, own.pad_label, own.draw)
 
-    def most_bytes(self, shape: Sequence[int]) -> int:
+    def solve(self, images: Iterable[Prepared]) -> Iterator[Solved]:
+        """Trains and classifies images.
+
+        Args:
+            images: of `prepare`; taken as long as those that wait for others of their shape fit into the memory.
+
+        Yields:
+            `Solved`, group by group.
+        """
+        waiting: dict[tuple, list[Prepared]] = {}
+
+        def held(shape: tuple) -> int:
+            return len(waiting[shape]) * self.bytes_of(shape)
+
+        for one in images:
+            shape = (*one.shape, one.affinity.shape[-1])
+            waiting.setdefault(shape, []).append(one)
+            if sum(map(held, waiting)) + self.bytes_of(shape) > self.settings.memory * 2**20:
+                fullest = max(waiting, key=held)
+                yield from self.solve_group(waiting.pop(fullest))
+        for group in waiting.values():
+            yield from self.solve_group(group)
+
+    def bytes_of(self, shape: Sequence[int]) -> int:
         """Estimates the memory of an image in training.
 
         Args:
@@ -112,43 +115,45 @@ class GraphSolver:
             `Solved`, in their order.
         """
         LOG.debug("graph networks of %d images of %s", len(group), group[0].shape)
-        trained = self._trained(group[0].affinity.shape[-1])
-        logits, losses = trained(side_by_side(group))
+        settings = self.settings.model_copy(update={"memory": 1})            # which changes nothing
+        train = _compiled(settings, self.num_ids, self.stride, group[0].affinity.shape[-1])
+        logits, losses = train(side_by_side(group))
         for place, one in enumerate(group):
             rows, columns = one.grid
             found = _probabilities()(logits[place, :rows, :columns], np.int32(one.size))
             yield Solved(one.name, found.numpy(), losses[:, place].numpy())
 
-    def _compiled(self, offsets: int) -> Callable:
-        own = self.settings
-        signature = [group_signature(offsets, own.width, own.layers, self.num_ids)]
-        return tf.function(self._train, input_signature=signature, autograph=False)
 
-    def _train(self, group):
-        """Trains the networks of a group; returns logits and the losses of each epoch and image."""
-        own, features = self.settings, group["features"]
-        batch, rows, columns, _ = tf.unstack(tf.shape(features))
-        scores = attention_scores(group["affinity"], group["inside"], own.affinity_factor)
-        losses = GraphLosses(group, own, self.stride)
-        weights = GraphWeights(group["embedding"], group["sharpness"], group["output"])
-        zeros = GraphWeights(*map(tf.zeros_like, weights))
-        epochs = sum(own.epochs)
-        noted = tf.TensorArray(tf.float32, epochs, element_shape=(None, len(PARTS)))
+@functools.lru_cache(maxsize=16)
+def _compiled(settings: GraphSettings, num_ids: int, stride: int, pairs: int) -> Callable:
+    """Returns the function, compiled once for groups of any size, that trains graph networks."""
+    return tf.function(functools.partial(_train, settings, stride), autograph=False,
+                       input_signature=[group_signature(pairs, settings.width, settings.layers, num_ids)])
 
-        def epoch(step, weights, first, second, kept, noted):
-            factors = place_dropout(group["keys"], step, rows, columns, own.width, own.dropout) if own.dropout else None
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                logits, hidden = classify_nodes(weights, features, scores, factors)
-                parts, kept = losses(logits, hidden, kept)                   # (batch, part)
-                total = tf.reduce_sum(parts * losses.weights(step >= own.epochs[0]))
-            gradients = tape.gradient(total, weights)
-            moved = adam_step(weights, gradients, first, second, step + 1, own.learning_rate, own.decay)
-            return (step + 1, *(GraphWeights(*values) for values in moved), kept, noted.write(step, parts))
 
-        state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
-        state = tf.while_loop(lambda step, *_: step < epochs, epoch, state, parallel_iterations=1)
-        return classify_nodes(state[1], features, scores)[0], state[-1].stack()
+def _train(own: GraphSettings, stride: int, group):
+    """Trains the networks of a group; returns logits and the losses of each epoch and image."""
+    features = group["features"]
+    rows, columns = tf.unstack(tf.shape(features)[1:3])
+    scores = attention_scores(group["affinity"], group["inside"], own.affinity_factor)
+    losses = GraphLosses(group, own, stride)
+    weights = GraphWeights(group["embedding"], group["sharpness"], group["output"])
+    zeros = GraphWeights(*map(tf.zeros_like, weights))
+    noted = tf.TensorArray(tf.float32, sum(own.epochs), element_shape=(None, len(PARTS)))
+
+    def epoch(step, weights, first, second, kept, noted):
+        factors = place_dropout(group["keys"], step, rows, columns, own.width, own.dropout) if own.dropout else None
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            parts, kept = losses(*classify_nodes(weights, features, scores, factors), kept)      # (batch, part)
+            total = tf.reduce_sum(parts * losses.weights(step >= own.epochs[0]))
+        gradients = tape.gradient(total, weights)
+        moved = adam_step(weights, gradients, first, second, step + 1, own.learning_rate, own.decay)
+        return (step + 1, *(GraphWeights(*values) for values in moved), kept, noted.write(step, parts))
+
+    state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
+    state = tf.while_loop(lambda step, *_: step < sum(own.epochs), epoch, state, parallel_iterations=1)
+    return classify_nodes(state[1], features, scores)[0], state[-1].stack()
 
 
 @functools.cache
