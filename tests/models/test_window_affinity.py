@@ -4,12 +4,14 @@ import pytest
 from keras import ops
 
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
+from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.losses.window_affinity import WindowAffinityLoss, gated_distance
+from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.window_affinity import WindowAffinityNet, graph_network
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.offsets import half_window, pair_mask
@@ -87,6 +89,15 @@ def test_saved_and_loaded(tmp_path):
     assert (again.radius, again.crf_weight, again.taps) == (2, 1.0, ("relu5", "relu6", "relu6"))
     for key, value in graph_network(again, 4)(x["image"]).items():
         np.testing.assert_array_equal(value, graph_network(model, 4)(x["image"])[key])
+
+
+def test_starts_from_affinitynets_features_as_the_released_program_does(tmp_path):
+    trained, (x, _) = AffinityNet(small(width=0.2), widths=(8, 8, 16)), batch()
+    trained.save(tmp_path / "model.keras")
+    model = tiny()
+    assert np.abs(np.subtract(model(x)["embedding"], trained(x)["embedding"])).max() > 0.01
+    assert load_initial(model, tmp_path / "model.keras") == ()
+    np.testing.assert_array_equal(model(x)["embedding"], trained(x)["embedding"])
 
 
 @pytest.mark.parametrize("key", ["mask", "inside"])
