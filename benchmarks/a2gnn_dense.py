@@ -1,4 +1,4 @@
-"""A2GNN's graph network as released, in PyTorch, for `a2gnn.py`: all pairs of nodes, maps enlarged, windows unfolded."""
+"""A2GNN's graph network as released, in PyTorch, for `a2gnn.py`: all pairs of nodes, enlarged maps, unfolded windows."""
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class DenseTorch:
             ((6 / (channels + 256)) ** 0.5, (channels, 256)), ((6 / 277) ** 0.5, (256, CLASSES)))]
 
     def forward(self, embedding, betas, output):
+        """Returns logits and hidden features of all nodes."""
         torch = self.torch
         x = torch.nn.functional.dropout(torch.relu(self.features @ embedding), 0.5)
         for beta in betas:
@@ -45,6 +46,7 @@ class DenseTorch:
         return x @ output, x
 
     def crf(self, logits):
+        """Returns the gated CRF loss."""
         unfold, size, span = self.torch.nn.functional.unfold, self.grid, 11
         y, x = self.torch.meshgrid(*map(self.torch.arange, size), indexing="ij")
         looks = self.torch.cat([self.torch.stack([x, y])[None] / 6.0, self.colours / 0.1], 1)
@@ -56,6 +58,7 @@ class DenseTorch:
         return (kernel.sum() - (kernel * (near * y[:, :, None]).sum(1)).sum()) / (size[0] * size[1])
 
     def points(self, large, hidden):
+        """Returns the multi-point loss of enlarged maps, and checks the seeds."""
         torch, costs, unlike, count, pairs = self.torch, 0.0, 0.0, 0, 0
         for (left, top, right, bottom), label in zip(self.boxes, self.labels, strict=True):
             part = large[0, label, top:bottom + 1, left:right + 1].detach()
@@ -74,6 +77,7 @@ class DenseTorch:
         return costs / count + unlike / pairs
 
     def run(self, first: int, second: int):
+        """Trains for some epochs without and with the gated CRF loss."""
         torch, boxes = self.torch, self.kind == "boxes"
         embedding, output = (torch.from_numpy(value.copy()).requires_grad_() for value in self.start)
         betas = [torch.rand(1).requires_grad_() for _ in range(3)]

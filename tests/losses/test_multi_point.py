@@ -52,7 +52,8 @@ def test_two_boxes_by_formula(hidden, expected):
 
 
 def test_the_oracle_takes_seeds_away_as_specified():
-    value, seeds = dense_graph.multi_point(LOGITS.astype(float), SIGNED.astype(float), np.full((6, 8), 12), BOXES, LABELS)
+    maps = LOGITS.astype(float), SIGNED.astype(float)
+    value, seeds = dense_graph.multi_point(*maps, np.full((6, 8), 12), BOXES, LABELS)
     np.testing.assert_allclose(float(value), 3.465224, atol=1e-6)
     np.testing.assert_array_equal(np.argwhere(seeds == 255), [(2, 4), (2, 5), (3, 3), (3, 4), (4, 2), (4, 3)])
 

@@ -100,7 +100,8 @@ def test_a_layer_as_recorded(kind):
     """Recorded: `a2gnn_attention_layer.npz`; node 5 is zero."""
     data = recorded("a2gnn_attention_layer")
     features = data[f"{kind}_x"].reshape(1, 3, 4, 6)
-    found = ours(features, half_of(data["adj"], 3, 4, 1), data["beta"], data[f"{kind}_cotangent"].reshape(features.shape))
+    upstream = data[f"{kind}_cotangent"].reshape(features.shape)
+    found = ours(features, half_of(data["adj"], 3, 4, 1), data["beta"], upstream)
     np.testing.assert_allclose(found[0].reshape(12, 6), data[f"{kind}_out"], rtol=1e-5, atol=1e-6)
     expected = data[f"{kind}_grad_x"]
     np.testing.assert_allclose(found[1].reshape(12, 6), expected, rtol=1e-4, atol=1e-4)

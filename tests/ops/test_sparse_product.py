@@ -12,7 +12,8 @@ def test_products_and_gradients_are_those_of_the_dense_matrix():
     places[0], shares[3] = 2, 0
     dense = np.zeros((9, 7), "float32")
     np.add.at(dense, (np.arange(9)[:, None], places), shares)
-    values, upstream = keras.Variable(random.normal(size=(7, 3)).astype("float32")), random.normal(size=(9, 3)).astype("float32")
+    values = keras.Variable(random.normal(size=(7, 3)).astype("float32"))
+    upstream = random.normal(size=(9, 3)).astype("float32")
     matrix = sparse_rows(places, shares, 7)
     np.testing.assert_allclose(sparse_product(matrix, values.value), dense @ np.asarray(values), atol=1e-6)
     found = gradient(lambda: keras.ops.sum(sparse_product(matrix, values.value) * upstream), [values])[0]

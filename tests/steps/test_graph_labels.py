@@ -1,5 +1,7 @@
 """The stage of graph networks: files, faults, resume; the networks themselves are in `tests.training`."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from tests.support.fake_run import image_set, write_maps
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.backbones.small import small
+from tfwsss.data.weak_labels import Box
 from tfwsss.inference.graph_nodes import NodeReader
 from tfwsss.inference.graph_walk import GraphWalk, mix_with_walk
 from tfwsss.inference.sharpen import sharpen_arrays
@@ -35,7 +38,9 @@ def read() -> NodeReader:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """Five of 24x32 pixels, one or two of three classes each."""
-    return image_set(tmp_path_factory.mktemp("data"))
+    images = image_set(tmp_path_factory.mktemp("data"))
+    boxes = {name: (Box(2, 5, 5, 18, 14), Box(1, 20, 2, 32, 24)) for name in images.names if name != "image 2"}
+    return dataclasses.replace(images, boxes=boxes)
 
 
 @pytest.fixture
@@ -50,10 +55,6 @@ def inputs(images, tmp_path):
     return {name: tmp_path / name for name in ("seeds", "cam", "affinity", "labels")}
 
 
-def boxes(name):
-    return (np.array([[5, 5, 18, 14]]), np.array([2])) if name != "image 2" else (np.zeros((0, 4)), np.zeros(0, int))
-
-
 def stage_of(images, read, settings, **changed):
     given = {"seeds": "seeds", "affinity": "affinity", "load": lambda folder: read, **changed}
     return graph_label_stage("labels", images, settings, **given)
@@ -63,8 +64,9 @@ def expected(images, inputs, read, settings, name):
     """One image by itself: probabilities and the walk."""
     image = images.read_image(name)
     nodes, solver = read(image), GraphSolver(settings.graph, 4, read.stride)
-    given = GraphProblem(name, nodes.features, nodes.affinity, read_mask(inputs["seeds"], name), nodes.colours,
-                         *(boxes(name) if settings.graph.boxes else ()))
+    given = GraphProblem(name, nodes.features, nodes.affinity, read_mask(inputs["seeds"], name), nodes.colours)
+    if settings.graph.boxes and name != "image 2":
+        given = given._replace(boxes=np.array([(5, 5, 18, 14), (20, 2, 32, 24)]), labels=np.array([2, 1]))
     found = next(solver.solve([solver.prepare(given)])).probabilities
     if settings.walk:
         walk = GraphWalk(**settings.walk.model_dump())
@@ -72,7 +74,7 @@ def expected(images, inputs, read, settings, name):
     return found
 
 
-@pytest.mark.parametrize(("settings", "given"), [(TAGS, {"maps": "cam"}), (BOXES, {"boxes": boxes})],
+@pytest.mark.parametrize(("settings", "given"), [(TAGS, {"maps": "cam"}), (BOXES, {})],
                          ids=["tags", "boxes"])
 def test_a_stage_makes_masks_and_tells_what_cannot_be_used(images, inputs, read, settings, given):
     """Seeds of one image are torn, of another too small; the others have the masks that each has alone."""
@@ -91,7 +93,7 @@ def test_a_stage_makes_masks_and_tells_what_cannot_be_used(images, inputs, read,
 
 
 def test_a_stage_goes_on_where_it_was_killed_and_writes_the_same(images, inputs, read):
-    whole = stage_of(images, read, BOXES, boxes=boxes)
+    whole = stage_of(images, read, BOXES)
     assert whole.work(Context(), inputs, inputs["labels"]) == {}
     first = {name: read_mask(inputs["labels"], name) for name in images.names}
     for name in ("image 4", "image 1"):
@@ -104,7 +106,7 @@ def test_a_stage_goes_on_where_it_was_killed_and_writes_the_same(images, inputs,
 
 
 def test_scores_are_the_probabilities_before_the_crf(images, inputs, read):
-    stage = stage_of(images, read, BOXES, boxes=boxes, kind="scores")
+    stage = stage_of(images, read, BOXES, kind="scores")
     assert stage.kind == "scores" and stage.work(Context(), inputs, inputs["labels"]) == {}
     found = read_scores(inputs["labels"], "image 0")
     assert found.classes.tolist() == [0, 1, 2] and found.size == (24, 32)

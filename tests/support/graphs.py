@@ -32,7 +32,8 @@ def problem(size: tuple[int, int], stride: int, num_ids: int, name: str = "x", b
     features[..., [2, 7]] = 0
     affinity = np.exp(-random.random((rows, columns, len(half_window(radius))))).astype("float32")
     seeds = np.where(random.random(size) < 0.3, random.integers(0, num_ids, size), 255)
-    given = GraphProblem(name, features, affinity, seeds, random.normal(size=(rows, columns, 3)).astype("float32") * 0.1)
+    colours = 0.1 * random.normal(size=(rows, columns, 3)).astype("float32")
+    given = GraphProblem(name, features, affinity, seeds, colours)
     if not boxes:
         return given
     found = np.array([[0, 0, size[1] - 1, size[0] // 2], [size[1] // 3, 1, size[1] // 2 + 1, size[0] - 1]])
@@ -50,6 +51,7 @@ def dense_solver(settings, given: GraphProblem, prepared, num_ids: int, stride: 
     boxes = [(left, top, min(right, columns * stride - 1), min(bottom, rows * stride - 1))
              for left, top, right, bottom in given.boxes] if settings.boxes else ()
     features = given.features.reshape(-1, channels).astype(float)
-    return DenseSolver(features / features.sum(axis=1, keepdims=True), *dense_of(given.affinity), (rows, columns), seeds,
+    features /= features.sum(axis=1, keepdims=True)
+    return DenseSolver(features, *dense_of(given.affinity), (rows, columns), seeds,
                        [embedding, *prepared.weights[1:]], rate=settings.learning_rate, colours=given.colours,
                        boxes=boxes, labels=given.labels, threshold=settings.consistency_threshold)

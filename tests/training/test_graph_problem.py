@@ -42,7 +42,8 @@ def test_pixels_with_a_label_stand_in_their_order_and_padding_counts_where_it_ha
 
 
 def test_boxes_are_cut_off_to_whole_pixels_and_clipped():
-    boxes, labels = clipped_boxes([[1.9, 0, 9, 3], [7, 0, 9, 3], [-3, -2.5, 0.4, 0], [4, 2, 3, 2]], [2, 5, 1, 3], (3, 6))
+    given = [[1.9, 0, 9, 3], [7, 0, 9, 3], [-3, -2.5, 0.4, 0], [4, 2, 3, 2]]
+    boxes, labels = clipped_boxes(given, [2, 5, 1, 3], (3, 6))
     np.testing.assert_array_equal(boxes, [[1, 0, 5, 2], [0, 0, 0, 0]])
     np.testing.assert_array_equal(labels, [2, 1])
     boxes, labels = clipped_boxes(np.zeros((0, 4)), [], (3, 6))

@@ -37,7 +37,8 @@ class NodeReader:
 
     def __init__(self, network: keras.Model, colour: tuple[float, float, float]):
         self.stride, self._network, self._colour = stride_of(network), network, colour
-        self._work = tf.function(self._read, autograph=False, input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)])
+        self._work = tf.function(self._read, autograph=False,
+                                 input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)])
 
     def __call__(self, image: np.ndarray) -> Nodes:
         """Reads an image.

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from tfwsss.ops.box_points import BoxPoints, box_sides, strongest_points
+from tfwsss.ops.box_points import BoxPoints, strongest_points
 from tfwsss.ops.pixel_corners import pixel_corners
 from tfwsss.ops.sparse_product import sparse_product, sparse_rows
 

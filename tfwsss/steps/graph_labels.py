@@ -10,6 +10,7 @@ import pydantic
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.weak_labels import Box
 from tfwsss.errors import ImageFault
 from tfwsss.inference.graph_nodes import NodeReader
 from tfwsss.inference.graph_walk import GraphWalk, mix_with_walk
@@ -24,9 +25,6 @@ from tfwsss.training.graph_solver import VERSION, GraphSolver, Solved
 PUBLISHED_CRF = CRFSettings(gaussian_deviation=2.0, gaussian_weight=3.0, position_deviation=50.0, colour_deviation=5.0,
                             bilateral_weight=10.0)
 """The dense CRF of A2GNN's pseudo labels."""
-
-Boxes = Callable[[str], tuple[np.ndarray, np.ndarray]]
-"""Name of an image to its boxes, `(box, 4)` left, top, right, bottom in pixels, both ends inside, and their mask ids."""
 
 
 class GraphWalkSettings(Settings):
@@ -85,16 +83,17 @@ class GraphLabels:
         self._walk = None if settings.walk is None else GraphWalk(**settings.walk.model_dump())
 
     def probabilities(self, names: Sequence[str], image: Callable[[str], np.ndarray],
-                      seeds: Callable[[str], np.ndarray], maps: Callable[[str], Scores] | None = None,
-                      boxes: Boxes | None = None) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray] | ImageFault]]:
+                      seeds: Callable[[str], np.ndarray], boxes: Callable[[str], Sequence[Box]],
+                      maps: Callable[[str], Scores] | None = None,
+                      ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray] | ImageFault]]:
         """Trains and classifies images.
 
         Args:
             names: of images.
             image: name to uint8 `(row, column, 3)`.
             seeds: name to ids `(row, column)`, 255 unknown.
+            boxes: name to boxes; read where settings say so.
             maps: name to class maps, where they walk along the graph.
-            boxes: name to boxes; None: there are none.
 
         Yields:
             Name, and float32 `(row, column, id)` with the image, or a fault; not in the order of the names.
@@ -108,9 +107,9 @@ class GraphLabels:
                     own = image(name)
                     walking = maps(name) if self._walk and maps else None
                     nodes = self._read(own)
-                    given = boxes(name) if boxes and self._settings.graph.boxes else ()
+                    given = np.reshape(boxes(name) if self._settings.graph.boxes else (), (-1, 5))
                     one = self._solver.prepare(GraphProblem(name, nodes.features, nodes.affinity, seeds(name),
-                                                            nodes.colours, *given))
+                                                            nodes.colours, given[:, 1:], given[:, 0].astype(int)))
                 except ImageFault as fault:
                     faults[name] = fault
                     continue
@@ -139,7 +138,7 @@ class GraphLabels:
 
 
 def graph_label_stage(name: str, images: ImageSet, settings: GraphLabelSettings, *, seeds: str, affinity: str,
-                      load: Callable[[Path], NodeReader], maps: str | None = None, boxes: Boxes | None = None,
+                      load: Callable[[Path], NodeReader], maps: str | None = None,
                       kind: Literal["masks", "scores"] = "masks") -> Stage:
     """Makes the stage that trains a graph network on each image and makes its pseudo label.
 
@@ -153,7 +152,6 @@ def graph_label_stage(name: str, images: ImageSet, settings: GraphLabelSettings,
         affinity: stage of the network that makes the graph.
         load: reads that network from its folder.
         maps: stage of the class maps that walk along the graph; needed where `settings.walk` is not None.
-        boxes: of the images; None: there are none.
         kind: `masks`, sharpened by the CRF, or `scores`, the probabilities before it, of all classes.
 
     Returns:
@@ -168,7 +166,8 @@ def graph_label_stage(name: str, images: ImageSet, settings: GraphLabelSettings,
 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | Scores | ImageFault]]:
         labels = GraphLabels(settings, num_ids, load(inputs[affinity]))
-        reads = {"image": images.read_image, "seeds": lambda image: read_mask(inputs[seeds], image), "boxes": boxes,
+        reads = {"image": images.read_image, "seeds": lambda image: read_mask(inputs[seeds], image),
+                 "boxes": lambda image: images.boxes.get(image, ()),
                  "maps": (lambda image: read_scores(inputs[walking], image)) if walking else None}
         for image, found in labels.probabilities(names, **reads):
             if isinstance(found, ImageFault):

@@ -34,7 +34,8 @@ def adam_step(weights: Sequence, gradients: Sequence, first: Sequence, second: S
 
     >>> one = [ops.convert_to_tensor([1.0])]
     >>> zero = [ops.zeros(1)]
-    >>> [round(float(values[0][0]), 6) for values in adam_step(one, [ops.convert_to_tensor([1e-3])], zero, zero, 1, 0.1)]
+    >>> found = adam_step(one, [ops.convert_to_tensor([1e-3])], zero, zero, 1, 0.1)
+    >>> [round(float(values[0][0]), 6) for values in found]
     [0.900001, 0.0001, 0.0]
 
     Reference: Kingma and Ba, Adam, ICLR 2015; `torch.optim.Adam`.

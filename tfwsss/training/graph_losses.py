@@ -85,7 +85,8 @@ class GraphLosses:
         """Returns the mean cost of background and foreground, `(batch, 2)`."""
         values = sparse_product(self._rows, tf.reshape(logits, (-1, logits.shape[-1])))
         costs = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._group["ids"], logits=values)
-        sums, counts = (tf.math.unsorted_segment_sum(each, self._kind, 2 * self._batch) for each in (kept * costs, kept))
+        sums, counts = (tf.math.unsorted_segment_sum(each, self._kind, 2 * self._batch)
+                        for each in (kept * costs, kept))
         return tf.reshape(sums / tf.maximum(counts, 1.0), (-1, 2))
 
     def _consistent(self, hidden, prototypes):

@@ -1,6 +1,5 @@
 """What the graph network of one image is given, and several of them side by side on one grid."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np

@@ -43,8 +43,8 @@ class GraphSolver:
     Images whose grids have the same size, rounded up to 8 positions, are trained side by side, each with weights,
     moments, dropout and losses of its own: an image's result hangs neither on those beside it nor on the order.
 
-    Cost, in multiply-adds of an epoch: `2 position channel width` for the embedding, `6 position (8 + 2 radius)^2 width`
-    for each layer of attention.
+    Cost, in multiply-adds of an epoch: `2 position channel width` for the embedding and
+    `6 position (8 + 2 radius)^2 width` for each layer of attention.
 
     Args:
         settings: of network and training.

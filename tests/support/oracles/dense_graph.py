@@ -1,4 +1,4 @@
-"""A2GNN's graph network as released: all pairs of nodes, everything enlarged to the padded image; float64 unless told."""
+"""A2GNN's graph network as released: all pairs of nodes, everything enlarged to the padded image; in float64."""
 
 import numpy as np
 import tensorflow as tf
