@@ -15,7 +15,7 @@ from tfwsss.training.graph_solver import GraphSolver
 SMALL = {"width": 8, "epochs": (3, 4)}
 TAGS = GraphSettings(**SMALL)
 BOXES = FOR_BOXES.model_copy(update={**SMALL, "crf_weight": 0.1})
-STRIDE, NUM_IDS = 4, 5
+STRIDE, NUM_IDS = 4, 4
 
 
 def weights_of(data):
