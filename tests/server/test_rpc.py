@@ -39,7 +39,7 @@ def ended(method, request) -> tuple[grpc.StatusCode, str]:
 def predictor(saved):
     library = Library(lambda path: object())             # a model without anything that is used of it
     library.refresh([ModelConfig("cat", saved)])
-    return Predictor(library, Workers(1, 1), Metrics(), Limits(1000, 1000, 10))
+    return Predictor(library, Workers(1, 1), Metrics(), Limits(1000, 1000, 1000, 10))
 
 
 def test_defects(predictor):
