@@ -2,17 +2,14 @@
 
 import asyncio
 import dataclasses
-import io
-import math
-import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
+from tfwsss.server.image_size import stated_size
 from tfwsss.server.library import Lease, Library, Wanted
 from tfwsss.server.metrics import Metrics
 from tfwsss.server.refusal import Code, Refusal, invalid
@@ -20,9 +17,6 @@ from tfwsss.server.servable import Signature, check_inputs
 from tfwsss.server.workers import Workers
 
 Result = TypeVar("Result")
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_SIZE = struct.Struct(">16xII")
-_MAGIC = {b"\xff\xd8": "JPEG", b"GI": "GIF", b"BM": "BMP", b"RI": "WEBP"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +122,7 @@ def refuse_large(name: str, contents: bytes, limits: Limits) -> None:
     Raises:
         Refusal: it is too large.
     """
-    rows, columns = _size(contents)
+    rows, columns = stated_size(contents)
     pixels, side = rows * columns, max(rows, columns)
     if pixels > limits.pixels:
         raise invalid(f"input {name!r} is an image of {pixels:,.0f} pixels, more than {limits.pixels:,}; "
@@ -136,19 +130,3 @@ def refuse_large(name: str, contents: bytes, limits: Limits) -> None:
     if side > limits.side:
         raise invalid(f"input {name!r} is an image with a side of {side:,} pixels, more than {limits.side:,}; "
                       "cut it in pieces")
-
-
-def _size(contents: bytes) -> tuple[float, float]:
-    """Returns rows and columns that an image's header states, 0 if it is none."""
-    if contents.startswith(_PNG) and len(contents) >= _PNG_SIZE.size:        # Pillow wants more than the header
-        columns, rows = _PNG_SIZE.unpack_from(contents)
-        return rows, columns
-    if contents[:2] not in _MAGIC:
-        return 0, 0
-    try:
-        with Image.open(io.BytesIO(contents), formats=(_MAGIC[contents[:2]],)) as image:
-            return image.height, image.width
-    except Image.DecompressionBombError:
-        return math.inf, math.inf
-    except Exception:            # Pillow's readers raise many things on damaged files; the model tells what is wrong
-        return 0, 0

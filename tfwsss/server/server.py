@@ -7,12 +7,10 @@ import logging
 import os
 import signal
 import socket
-import warnings
 from pathlib import Path
 
 import grpc
 from aiohttp import web
-from PIL import Image
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfwsss import logs
@@ -72,7 +70,6 @@ def serve(settings: Settings) -> None:
     """
     logs.open_log()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)       # broken requests; our handlers tell faults
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # the limit of pixels says the same
     asyncio.run(_serve(settings))
 
 
@@ -87,7 +84,7 @@ async def _serve(settings: Settings) -> None:
     rpc, grpc_port = _rpc(settings, predictor, poller)
     await asyncio.to_thread(poller.start)
     app, site = application(predictor)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace, handler_cancellation=True)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     await rpc.start()
