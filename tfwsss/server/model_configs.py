@@ -9,6 +9,13 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfwsss.errors import UserError
 
+MAX_MODELS = 1000
+"""A list of more models is refused."""
+
+MAX_VERSION = 2**63 - 1
+"""Version numbers are int64 in every message."""
+
+_MAX_DIGITS = len(str(MAX_VERSION))
 _FORM = 'model_config_list { config { name: "..." base_path: "..." } }'
 
 
@@ -49,10 +56,15 @@ def numbers(folder: Path) -> list[int]:
     """
     try:
         return sorted(int(path.name) for path in folder.iterdir()
-                      if path.name.isdecimal() and str(int(path.name)) == path.name
-                      and (path / "saved_model.pb").is_file())
+                      if _is_number(path.name) and (path / "saved_model.pb").is_file())
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_number(name: str) -> bool:
+    """Says whether a folder's name is a version number: digits as they are written, without zeros before them."""
+    return (name.isascii() and name.isdecimal() and len(name) <= _MAX_DIGITS and (name == "0" or name[0] != "0")
+            and int(name) <= MAX_VERSION)
 
 
 def discover(models: Path) -> list[ModelConfig]:
@@ -113,11 +125,15 @@ def from_message(message: model_server_config_pb2.ModelServerConfig, models: Pat
     """
     if message.WhichOneof("config") != "model_config_list" or not message.model_config_list.config:
         raise UserError(f"{origin} names no model; expected {_FORM}")
-    configs = [_config(entry, models, origin) for entry in message.model_config_list.config]
-    names = [config.name for config in configs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"{origin} names model {twice[0]!r} twice; drop one of them")
-    return configs
+    entries = message.model_config_list.config
+    if len(entries) > MAX_MODELS:
+        raise UserError(f"{origin} names {len(entries):,} models, more than {MAX_MODELS:,}; start several servers")
+    configs: dict[str, ModelConfig] = {}
+    for entry in entries:
+        if entry.name in configs:
+            raise UserError(f"{origin} names model {entry.name!r} twice; drop one of them")
+        configs[entry.name] = _config(entry, models, origin)
+    return list(configs.values())
 
 
 def _config(entry: model_server_config_pb2.ModelConfig, models: Path, origin: str) -> ModelConfig:
