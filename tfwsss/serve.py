@@ -14,7 +14,7 @@ from pathlib import Path
 from tfwsss import cli
 from tfwsss.errors import UserError
 
-_NEEDED = ("aiohttp", "grpc", "tensorflow_serving")
+_NEEDED = ("aiohttp", "grpc", "orjson", "tensorflow_serving")
 _MEBIBYTE = 2**20
 
 

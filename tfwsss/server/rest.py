@@ -10,7 +10,8 @@ from google.protobuf import json_format
 
 from tfwsss.logs import LOG
 from tfwsss.server import replies
-from tfwsss.server.json_form import read_request, write_answer
+from tfwsss.server.json_answer import write_answer
+from tfwsss.server.json_form import read_request
 from tfwsss.server.library import Lease, Wanted
 from tfwsss.server.model_configs import MAX_VERSION
 from tfwsss.server.refusal import HTTP, Code, Refusal, invalid

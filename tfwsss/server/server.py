@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import os
@@ -70,6 +71,8 @@ def serve(settings: Settings) -> None:
     """
     logs.open_log()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)       # broken requests; our handlers tell faults
+    gc.collect()
+    gc.freeze()                                    # a look at all that is loaded takes half a second, nobody else works
     asyncio.run(_serve(settings))
 
 
