@@ -1,6 +1,8 @@
 """Which models are served: those found in a folder, or those of a `models.config` as TensorFlow Serving reads it."""
 
 import dataclasses
+import itertools
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,7 @@ MAX_MODELS = 1000
 MAX_VERSION = 2**63 - 1
 """Version numbers are int64 in every message."""
 
+_MOST_FILES = 10_000        # of a version that are looked at
 _MAX_DIGITS = len(str(MAX_VERSION))
 _FORM = 'model_config_list { config { name: "..." base_path: "..." } }'
 
@@ -65,6 +68,25 @@ def _is_number(name: str) -> bool:
     """Says whether a folder's name is a version number: digits as they are written, without zeros before them."""
     return (name.isascii() and name.isdecimal() and len(name) <= _MAX_DIGITS and (name == "0" or name[0] != "0")
             and int(name) <= MAX_VERSION)
+
+
+def held_by(folder: Path) -> tuple:
+    """Returns what tells whether a version's folder has changed: all files in it, with their sizes and times.
+
+    Args:
+        folder: of a version; it may be there in part, or not at all.
+
+    Returns:
+        Path, size, time and number of each file; empty where there is no `saved_model.pb`.
+    """
+    found = []
+    try:
+        for path in itertools.islice(folder.rglob("*"), _MOST_FILES):
+            status = path.stat()
+            found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ino))
+    except OSError:                                       # it changes while it is looked at
+        found.append(time.monotonic_ns())
+    return tuple(sorted(found, key=str)) if (folder / "saved_model.pb").is_file() else ()
 
 
 def discover(models: Path) -> list[ModelConfig]:

@@ -121,10 +121,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     Args:
         library: the models.
         models: folder that holds all that may be asked for by a reload.
-        reload: takes the new list of models, and returns when they are loaded.
+        reload: takes the new list of models, and returns when they are loaded, the names of those that are not.
     """
 
-    def __init__(self, library: Library, models: Path, reload: Callable[[list[ModelConfig]], None]):
+    def __init__(self, library: Library, models: Path, reload: Callable[[list[ModelConfig]], list[str]]):
         self._library, self._models, self._reload = library, models.resolve(), reload
 
     async def GetModelStatus(self, request: get_model_status_pb2.GetModelStatusRequest,
@@ -142,9 +142,9 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     async def _configure(self, request: model_management_pb2.ReloadConfigRequest):
         configs = await asyncio.to_thread(self._asked_for, request)
-        await asyncio.to_thread(self._reload, configs)
-        if not self._library.ready():
-            raise Refusal(Code.FAILED_PRECONDITION, "a model has no version that loads; GetModelStatus tells more")
+        if missing := await asyncio.to_thread(self._reload, configs):
+            raise Refusal(Code.FAILED_PRECONDITION, f"model {missing[0]!r} has no version that loads; what was served "
+                          "before goes on, and GetModelStatus tells more")
         return model_management_pb2.ReloadConfigResponse()
 
     def _asked_for(self, request: model_management_pb2.ReloadConfigRequest) -> list[ModelConfig]:
