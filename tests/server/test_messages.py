@@ -73,6 +73,11 @@ def test_shapes_of_very_many_axes():
     assert len(caught.value.message) < 300
 
 
+def test_very_many_inputs():
+    with pytest.raises(Refusal, match="1,001 inputs, more than 1000"):
+        arrays_of({str(place): TensorProto() for place in range(1001)}, 1000)
+
+
 @pytest.mark.parametrize("message", [TensorProto(), TensorProto(dtype=99), TensorProto(dtype=1, tensor_content=b"abc")])
 def test_no_array(message):
     with pytest.raises(Refusal, match="input 'x' is no array"):

@@ -12,8 +12,8 @@ from tfwsss.server.refusal import invalid
 
 Result = TypeVar("Result")
 
-MAX_VALUES = 4_000_000
-"""Numbers, texts and lists in a body; more are refused before they are parsed."""
+MAX_VALUES = 2_000_000
+"""Numbers, texts, names and lists in a body; more are refused before they are parsed."""
 
 _MANY = 10_000         # from here on one body is parsed at a time
 _ALONE = threading.Lock()
@@ -41,7 +41,7 @@ def with_parsed(body: bytes, use: Callable[[Any], Result]) -> Result:
     >>> with_parsed(b'{"inputs": [1, NaN]}', str)
     "{'inputs': [1, nan]}"
     """
-    count = sum(map(body.count, (b",", b"[", b"{")))       # at least as many as there are values, but one
+    count = sum(map(body.count, (b",", b":", b"[", b"{")))       # at least as many as there are values, but one
     if count > MAX_VALUES:
         raise invalid(f"the body holds about {count:,} values, more than {MAX_VALUES:,}; send the bytes of a "
                       "photograph, {\"b64\": ...} for an input such as image_bytes, or ask by gRPC")

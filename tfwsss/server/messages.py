@@ -15,6 +15,9 @@ MAX_VALUES = 2_000_000
 MAX_AXES = 32
 """NumPy has no more than 64, and no model as many."""
 
+MAX_INPUTS = 1000
+"""No model takes as many."""
+
 _SHOWN = 8             # axes in messages
 _PER_TEXT = 32         # bytes that each text of an array takes beside its letters
 
@@ -32,17 +35,19 @@ def arrays_of(tensors: Mapping[str, tensor_pb2.TensorProto], max_bytes: int) -> 
     Raises:
         Refusal: a message is no array, or too large a one.
     """
+    if len(tensors) > MAX_INPUTS:
+        raise invalid(f"the request has {len(tensors):,} inputs, more than {MAX_INPUTS}")
     return {name: _array(name, tensor, max_bytes) for name, tensor in tensors.items()}
 
 
 def _array(name: str, tensor: tensor_pb2.TensorProto, max_bytes: int) -> np.ndarray:
-    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    sizes = [dim.size for dim in tensor.tensor_shape.dim[:MAX_AXES + 1]]
     try:
         dtype = np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype)
         if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
             raise ValueError(f"its shape {sizes[:_SHOWN]} is not complete")
         if len(sizes) > MAX_AXES:
-            raise ValueError(f"its shape has {len(sizes):,} axes, more than {MAX_AXES}")
+            raise ValueError(f"its shape has {len(tensor.tensor_shape.dim):,} axes, more than {MAX_AXES}")
         _refuse_long_lists(tensor)
         if _bytes_made(tensor, math.prod(sizes), dtype) > max_bytes:
             raise ValueError(f"its shape {sizes} makes more than {max_bytes:,} bytes")

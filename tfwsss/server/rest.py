@@ -10,6 +10,7 @@ from google.protobuf import json_format
 
 from tfwsss.logs import LOG
 from tfwsss.server import replies
+from tfwsss.server.content_coding import unpacked
 from tfwsss.server.json_answer import write_answer
 from tfwsss.server.json_form import read_request
 from tfwsss.server.library import Lease, Wanted
@@ -117,6 +118,14 @@ class REST:
         return web.Response(body=answer, content_type="application/json")
 
     async def _body(self, request: web.Request) -> bytes:
+        body = await self._received(request)
+        if coding := request.headers.get("Content-Encoding"):
+            body = await asyncio.to_thread(unpacked, body, coding, self._predictor.limits.body)
+            if body is None:
+                raise _too_large(self._predictor.limits.body)
+        return body
+
+    async def _received(self, request: web.Request) -> bytes:
         limits = self._predictor.limits
         if (request.content_length or 0) > limits.body:
             raise _too_large(limits.body)

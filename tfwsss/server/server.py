@@ -18,6 +18,7 @@ from tfwsss import logs
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.server.library import Library
+from tfwsss.server.memory import keep_small
 from tfwsss.server.metrics import Metrics
 from tfwsss.server.model_configs import discover, read_config
 from tfwsss.server.poller import Poller
@@ -87,14 +88,17 @@ async def _serve(settings: Settings) -> None:
     rpc, grpc_port = _rpc(settings, predictor, poller)
     await asyncio.to_thread(poller.start)
     app, site = application(predictor)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace, handler_cancellation=True)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace, handler_cancellation=True,
+                           auto_decompress=False)              # which a small body would keep busy for long
     await runner.setup()
     await web.SockSite(runner, listener).start()
     await rpc.start()
     rest_port = listener.getsockname()[1]
     print(json.dumps({"rest": f"http://{settings.host}:{rest_port}", "grpc": f"{settings.host}:{grpc_port}",
                       "models": library.models()}), flush=True)
+    tidying = asyncio.create_task(keep_small(workers))
     await stop.wait()
+    tidying.cancel()
     LOG.info("stopping: no new requests; those that run may end within %g s", settings.grace)
     site.stopping = True
     await asyncio.gather(rpc.stop(settings.grace), runner.cleanup(), asyncio.to_thread(poller.stop, settings.grace))
