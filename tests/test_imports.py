@@ -34,7 +34,7 @@ ROOMS = {
     "annotations":     "numpy PIL",
     "reports":         "numpy PIL jinja2 matplotlib",
     "saved_model":     "numpy keras tensorflow tensorflow_serving",
-    "server":          "numpy PIL tensorflow tensorflow_serving grpc aiohttp google",
+    "server":          "numpy tensorflow tensorflow_serving grpc aiohttp google orjson",
     "weights/formats": "numpy",
     "weights":         "numpy keras safetensors",
     "scale":           "numpy",
