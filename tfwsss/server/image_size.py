@@ -61,7 +61,7 @@ def _webp(contents: bytes) -> tuple[int, int]:
     if kind == b"VP8X":
         columns, rows = (int.from_bytes(contents[at:at + 3], "little") + 1 for at in (24, 27))
     elif kind == b"VP8L":
-        (both,) = struct.unpack_from("<I", contents, 21)
+        (both,) = struct.unpack_from("<I", contents, len(b"RIFFsizeWEBPVP8Lsize/"))
         columns, rows = (both & 0x3FFF) + 1, (both >> 14 & 0x3FFF) + 1
     elif kind == b"VP8 ":
         columns, rows = (side & 0x3FFF for side in struct.unpack_from("<HH", contents, 26))

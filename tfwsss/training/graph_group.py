@@ -46,7 +46,11 @@ def _tiles_signature(radius: int) -> tuple[tf.TensorSpec, Tiling]:
 
 
 def numbers_signature() -> dict[str, tf.TensorSpec]:
-    """Says what `graph_settings.numbers_of` gives: name to specification."""
+    """Says what `graph_settings.numbers_of` gives.
+
+    Returns:
+        Name to specification.
+    """
     return {**{name: tf.TensorSpec(()) for name in NUMBERS}, "epochs": tf.TensorSpec((2,), tf.int32)}
 
 
