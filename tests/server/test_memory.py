@@ -37,6 +37,7 @@ def test_it_is_given_back_once_all_requests_have_ended(monkeypatch):
         task = asyncio.create_task(memory.keep_small(workers))
         await asyncio.sleep(0.1)
         long = asyncio.create_task(workers.run(go.wait, PATIENCE, lambda: None))
+        await until(lambda: workers.running)                                # before another ends
         await workers.run(lambda: None, PATIENCE, lambda: None)
         await asyncio.sleep(0.1)
         assert given == []
