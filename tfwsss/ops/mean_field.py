@@ -79,6 +79,12 @@ def checked(unary, image, present):
     Raises:
         UserError: NaN in `unary`, NaN or infinity in `image`, or an image without a class.
         tf.errors.InvalidArgumentError: the same, inside a graph.
+
+    Example:
+    >>> checked(tf.constant([[[[float("nan")]]]]), tf.zeros([1, 1, 1, 3]), None)
+    Traceback (most recent call last):
+    ...
+    tfwsss.errors.UserError: dense CRF: unary holds NaN; expected -log probabilities
     """
     faults = [(tf.reduce_any(tf.math.is_nan(unary)), NO_COSTS),
               (tf.logical_not(tf.reduce_all(tf.math.is_finite(image))), NO_COLOURS)]
