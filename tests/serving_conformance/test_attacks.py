@@ -173,7 +173,7 @@ MESSAGES = {
     "a number that repeats": lambda: {"image_bytes": numbers(FLOAT, 2**40, float_val=[1.0])},
     "axes": lambda: {"image_bytes": axes(300_000)},
     "inputs": lambda: dict.fromkeys(map(str, range(300_000)), text_of(b"")),
-    "names of outputs": lambda: {"filtered": ["mask_bytes"] * 3_000_000, "image_bytes": text_of(photo())},
+    "names of outputs": lambda: {"filtered": ["mask_bytes"] * 2_000_000, "image_bytes": text_of(photo())},
     "a name of an output": lambda: {"filtered": ["\u00e9" * 5_000_000], "image_bytes": text_of(photo())},
     "a name of a model": lambda: {"name": "\u00e9" * 5_000_000, "image_bytes": text_of(photo())},
     "a name of a signature": lambda: {"signature": "\u00e9" * 5_000_000, "image_bytes": text_of(photo())},
