@@ -23,8 +23,8 @@ from tfwsss.training.graph_problem import GraphProblem
 from tfwsss.training.graph_settings import FOR_BOXES, GraphSettings
 from tfwsss.training.graph_solver import GraphSolver
 
-SMALL = {"width": 8, "epochs": (4, 3)}
-CRF = PUBLISHED_CRF.model_copy(update={"iterations": 2, "colour_deviation": 20.0})
+SMALL = {"width": 8, "epochs": (30, 3), "learning_rate": 0.1}
+CRF = PUBLISHED_CRF.model_copy(update={"iterations": 1, "gaussian_weight": 0.5, "bilateral_weight": 0.5})
 TAGS = GraphLabelSettings(graph=GraphSettings(**SMALL), walk=GraphWalkSettings(steps=9), crf=CRF)
 BOXES = GraphLabelSettings(graph=FOR_BOXES.model_copy(update=SMALL), crf=CRF)
 
@@ -85,11 +85,13 @@ def test_a_stage_makes_masks_and_tells_what_cannot_be_used(images, inputs, read,
     assert (stage.name, stage.kind, stage.needs) == ("labels", "masks", needs)
     faults = stage.work(Context(), inputs, inputs["labels"])
     assert set(faults) == {"image 1", "image 3"} and "expected 1 x 1 positions" in faults["image 3"]
+    seen = set()
     for name in ("image 0", "image 2", "image 4"):
         scores = expected(images, inputs, read, settings, name)
         mask = sharpen_arrays(crf_from_scores(CRF), scores, scores.argmax(axis=-1), images.read_image(name), 4)
         assert np.mean(read_mask(inputs["labels"], name) != mask) < 0.01         # rounding decides here and there
-        assert len(np.unique(mask)) > 1
+        seen |= set(np.unique(mask))
+    assert len(seen) > 2
 
 
 def test_a_stage_goes_on_where_it_was_killed_and_writes_the_same(images, inputs, read):
@@ -137,7 +139,7 @@ def test_facts_of_a_stage(images, read):
     """Memory is none; versions of what it rests on would be told; a walk needs maps, and without one none are read."""
     facts = stage_of(images, read, BOXES, maps="cam")
     assert facts.needs == ("seeds", "affinity") and "memory" not in facts.settings["graph"]
-    assert facts.settings["crf"]["gaussian_deviation"] == 2.0 and facts.settings["graph"]["epochs"] == [4, 3]
+    assert facts.settings["crf"]["gaussian_deviation"] == 2.0 and facts.settings["graph"]["epochs"] == [30, 3]
     with pytest.raises(ValueError, match="a walk and no stage of class maps"):
         stage_of(images, read, TAGS)
     assert PUBLISHED_CRF == CRFSettings(gaussian_deviation=2, gaussian_weight=3, position_deviation=50,

@@ -11,7 +11,6 @@ MAX_SEGMENTS = 2000
 _MARKER = re.compile(rb"\xff[^\xff\0]")                 # whatever lies before it fills up, or is junk
 _BARE = {0x01, *range(0xD0, 0xD9)}                     # segments without a length
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}    # segments that state the size
-_LOSSLESS_AT = 21      # byte of a lossless WebP where its sides begin
 _ENDS = {0xD9, 0xDA}
 
 
@@ -62,7 +61,7 @@ def _webp(contents: bytes) -> tuple[int, int]:
     if kind == b"VP8X":
         columns, rows = (int.from_bytes(contents[at:at + 3], "little") + 1 for at in (24, 27))
     elif kind == b"VP8L":
-        (both,) = struct.unpack_from("<I", contents, _LOSSLESS_AT)
+        (both,) = struct.unpack_from("<I", contents, len(b"RIFFsizeWEBPVP8Lsize/"))
         columns, rows = (both & 0x3FFF) + 1, (both >> 14 & 0x3FFF) + 1
     elif kind == b"VP8 ":
         columns, rows = (side & 0x3FFF for side in struct.unpack_from("<HH", contents, 26))

@@ -46,7 +46,11 @@ def _tiles_signature(radius: int) -> tuple[tf.TensorSpec, Tiling]:
 
 
 def numbers_signature() -> dict[str, tf.TensorSpec]:
-    """Says what `graph_settings.numbers_of` gives: name to specification."""
+    """Says what `graph_settings.numbers_of` gives.
+
+    Returns:
+        Name to specification.
+    """
     return {**{name: tf.TensorSpec(()) for name in NUMBERS}, "epochs": tf.TensorSpec((2,), tf.int32)}
 
 
@@ -63,6 +67,7 @@ def laid_out(group: Sequence[Prepared], settings: GraphSettings) -> dict[str, An
     found = side_by_side(group)
     affinity, colours, inside = (found.pop(name) for name in ("affinity", "colours", "inside"))
     kernel = window_kernel(colours, settings.crf_radius, inside=inside)
+    found["features"] = tf.constant(found["features"])                       # let go of the array: it is large
     return {**found, "graph": tiled_graph(affinity, inside, settings.affinity_factor), "kernel": tiled_kernel(kernel)}
 
 

@@ -103,7 +103,7 @@ class GraphSolver:
         tiles = (SIDE + 2 * radius_of(offsets)) ** 2
         position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // SIDE**2)
         pixels = 24 * self.stride**2 + 3 * self.stride**2 * self.num_ids
-        return 4 * (rows * columns * (position + pixels) + 5 * channels * self.settings.width)
+        return 4 * (rows * columns * (2 * channels + position + pixels) + 5 * channels * self.settings.width)
 
     def solve_group(self, group: Sequence[Prepared]) -> Iterator[Solved]:
         """Trains and classifies images of one shape at once.
@@ -116,11 +116,12 @@ class GraphSolver:
         """
         LOG.debug("graph networks of %d images of %s", len(group), group[0].shape)
         form = Form.of(self.settings, self.num_ids, self.stride, group[0].affinity.shape[-1])
-        logits, losses = _compiled(form)(laid_out(group, self.settings), numbers_of(self.settings))
-        for place, one in enumerate(group):
-            rows, columns = one.grid
-            found = _probabilities()(logits[place, :rows, :columns], np.int32(one.size))
-            yield Solved(one.name, found.numpy(), losses[:, place].numpy())
+        kept, arrays = [(one.name, one.grid, one.size) for one in group], laid_out(group, self.settings)
+        del group                                                            # its features are copied, and large
+        logits, losses = _compiled(form)(arrays, numbers_of(self.settings))
+        for place, (name, (rows, columns), size) in enumerate(kept):
+            found = _probabilities()(logits[place, :rows, :columns], np.int32(size))
+            yield Solved(name, found.numpy(), losses[:, place].numpy())
 
 
 @functools.lru_cache(maxsize=16)
@@ -137,21 +138,22 @@ def _train(form: Form, group, numbers):
     losses = GraphLosses(group, form, numbers)
     weights = GraphWeights(group["embedding"], group["sharpness"], group["output"])
     zeros = GraphWeights(*map(tf.zeros_like, weights))
-    noted = tf.TensorArray(tf.float32, last, element_shape=(None, len(PARTS)))
+    noted = tf.zeros((last, tf.shape(features)[0], len(PARTS)))
 
     def epoch(step, weights, first, second, kept, noted):
         factors = place_dropout(group["keys"], step, rows, columns, form.width, form.dropout) if form.dropout else None
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            parts, kept = losses(*classify_nodes(weights, features, group["graph"], factors), kept)      # (batch, part)
+            parts, kept = losses(*classify_nodes(weights, features, group["graph"], factors), kept)
             total = tf.reduce_sum(parts * losses.weights(step))
         moved = adam_step(weights, tape.gradient(total, weights), first, second, step + 1, numbers["learning_rate"],
                           numbers["decay"])
-        return (step + 1, *(GraphWeights(*values) for values in moved), kept, noted.write(step, parts))
+        return (step + 1, *(GraphWeights(*values) for values in moved), kept,
+                tf.tensor_scatter_nd_update(noted, [[step]], parts[None]))
 
     state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
     state = tf.while_loop(lambda step, *_: step < last, epoch, state, parallel_iterations=1)
-    return classify_nodes(state[1], features, group["graph"])[0], state[-1].stack()
+    return classify_nodes(state[1], features, group["graph"])[0], state[-1]
 
 
 @functools.cache
