@@ -50,6 +50,9 @@ def test_every_map_as_recorded(released):
     for found, key in zip(maps, keys, strict=True):
         np.testing.assert_allclose(found, channels_last(data[key]), **close, err_msg=key)
     read = model.get_layer("co_attention").read(*features, *features)
+    spread = np.ptp(np.asarray(features[1][..., :16]), axis=(1, 2), keepdims=True)
+    step = 2 * np.spacing(np.float32(345)) * spread      # what one float32 step of a similarity moves of what is read
+    assert np.all(np.abs(read[0][..., :16] - channels_last(data["att1_first16"])) < 1e-4 + step)
     for place in (0, 1):
         np.testing.assert_allclose(model.get_layer("co_attention").gate(read[place]),
                                    channels_last(data[f"gate_logit{place + 1}"]), **close)

@@ -17,8 +17,10 @@ def test_taps_that_are_known_are_those_of_the_facts():
 
 def test_taps_are_the_outputs_of_those_layers():
     backbone = small(width=0.1)
-    assert [tensor is backbone.get_layer(name).output
-            for name, tensor in zip(("relu5", "relu4"), tapped(backbone, ("relu5", "relu4"), "Reader"), strict=True)]
+    named = ("relu5", "relu4")
+    assert all(tensor is backbone.get_layer(name).output
+               for name, tensor in zip(named, tapped(backbone, named, "Reader"), strict=True))
+    assert [tap.shape[-1] for tap in tapped(backbone, own_taps(backbone, "Reader"), "Reader")] == [6, 10, 10]
     with pytest.raises(UserError, match="Reader: backbone 'small' has no layer 'relu9'"):
         tapped(backbone, ("relu9",), "Reader")
     with pytest.raises(UserError, match="Reader: taps relu1, relu4 .* expected one size"):

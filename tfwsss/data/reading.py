@@ -3,16 +3,24 @@
 import contextlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfwsss.errors import ImageFault
+from tfwsss.palette import IGNORE
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused from their header, before anything is decoded."""
+
+MAX_SIDE = 32_768
+"""So are longer ones: no camera makes them, and what is kept for each row or column of them adds up."""
+
+FORMATS = ("JPEG", "PNG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "QOI", "SGI",
+           "PCX", "ICO", "TGA")
+"""What is opened, by Pillow's names: only readers that start no other program, whatever a file is named."""
 
 # What Pillow's readers raise on damaged files; its format plug-ins do not agree on one exception.
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
@@ -75,6 +83,58 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
     raise ImageFault(f"{path}: mode {mode}; a mask is an indexed or 8-bit grey PNG whose values are class ids")
 
 
+def read_class_ids(path: Path, palette: np.ndarray | None, num_classes: int,
+                   max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a mask file whose values are classes, background or ignore.
+
+    Args:
+        path: as `read_ids` takes it.
+        palette: as there.
+        num_classes: classes without background.
+        max_pixels: more pixels than this are refused before decoding.
+
+    Returns:
+        uint8 `(row, column)`: 0 to `num_classes`, and 255 for ignore.
+
+    Raises:
+        ImageFault: as `read_ids`; also an id that is no class.
+    """
+    ids = read_ids(path, palette, max_pixels)
+    strange = (ids > num_classes) & (ids != IGNORE)
+    if strange.any():
+        raise ImageFault(f"{path}: id {ids[strange][0]} is no class; ids are 0 to {num_classes} in the order of the "
+                         f"class names, and {IGNORE} for ignore")
+    return ids
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Returns rows and columns of an image as it is shown (EXIF orientation applied), from its header.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageFault: the file is missing or no image.
+    """
+    with opened(path) as image:
+        return (image.width, image.height) if orientation(image) > 4 else (image.height, image.width)
+
+
+def other_size(path: Path, size: Sequence[int], expected: Sequence[int]) -> str:
+    """Says that a map or mask has not the size of its image.
+
+    Args:
+        path: of the map.
+        size: its rows and columns.
+        expected: rows and columns of its image.
+
+    Returns:
+        The message.
+    """
+    return (f"{path}: {size[1]}x{size[0]} pixels, but its image has {expected[1]}x{expected[0]}; save both in one "
+            "size")
+
+
 @contextlib.contextmanager
 def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Opens an image file with Pillow and turns whatever goes wrong inside the block into an ImageFault.
@@ -87,10 +147,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         The image, whose header is read and whose pixels are not.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             rows, columns = image.height, image.width
             if rows * columns > max_pixels:
                 raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
+            if max(rows, columns) > MAX_SIDE:
+                raise ImageFault(f"{path}: {columns}x{rows} pixels, a side of more than {MAX_SIDE:,}; cut it in pieces")
             yield image
     except ImageFault:
         raise
@@ -104,6 +166,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         raise ImageFault(f"{path}: {_what_it_is(Path(path))}; replace it by an image") from error
     except _BROKEN as error:
         raise ImageFault(f"{path}: broken or cut off ({error}); fetch or save it again") from error
+
+
+def _formats() -> tuple[str, ...]:
+    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def orientation(image: Image.Image) -> int:

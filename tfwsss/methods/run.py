@@ -9,15 +9,17 @@ from typing import Any
 
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import write_atomically
+from tfwsss.backbones.initial import fetch_imagenet
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import count_labels, in_words
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, runner, scoring
+from tfwsss.runs import devices, doubts, preflight, runner, scoring
 from tfwsss.runs.stage import Context, Stage
-from tfwsss.settings import reading
+from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
@@ -55,8 +57,9 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
-        _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
+        doubtful = _check(stages, folder, settings, splits, redo, until)
+        _write_config(folder, settings, splits, doubtful)
         _forget(folder, stages, redo)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
                                      until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
@@ -92,6 +95,22 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
     return reading.build(own.config, reading.merge(base, chosen) | {"method": method}, origin)
 
 
+def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str] = (), form: str = "text") -> str:
+    """Returns every key that can be set, with its type and range, its value, and what it means.
+
+    Args:
+        method: its name; None: the file's, or else ICD.
+        file: YAML, or None: values are those of the built-in data set where no other data is named.
+        sets: texts `section.key=value`.
+        form: `text`, or `markdown`: tables.
+
+    Raises:
+        UserError: as `read_settings`.
+    """
+    keys = list(reference.keys_of(read_settings(method, file, sets)))
+    return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
+
+
 def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     """Opens every image once; returns the usable ones, and the faults."""
     splits = open_splits(settings.data, demo_folder(folder))
@@ -107,20 +126,36 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
         return found
 
     training = usable(images)
+    LOG.info("labels to train on: %s", in_words(count_labels(training)))
     further = training if pseudo is images else usable(pseudo)
     return Splits(training, further, usable(val) if val else None), faults
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
+def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, redo: Sequence[str],
+           until: str | None) -> list[str]:
+    """Looks for weights, and returns what is doubtful, before any time is spent."""
+    again = {stage.name for stage in runner.depending(stages, set(redo))}
+    pending = preflight.pending(stages, folder, settings.given, until, again)
+    preflight.check_weights(pending, fetch_imagenet)
+    doubtful = preflight.doubts(pending, splits)
+    for line in doubtful:
+        LOG.warning(line)
+    return doubtful
+
+
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    used = {name: images for name, images in splits._asdict().items() if images}
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
               "classes": list(splits.training.classes),
-              "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
+              "images": {name: len(images.names) for name, images in used.items()},
+              "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
+              "doubts": list(doubtful)}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
@@ -138,9 +173,13 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
 
 
 def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
-    """Scores a finished stage where there are masks to score by."""
+    """Scores a finished stage where there are masks to score by; else says what is doubtful about it."""
     metrics, images = _metrics(folder), getattr(splits, stage.split)
-    if stage.kind not in scoring.KINDS or not images.masks or stage.name in metrics:
+    if stage.name in metrics:
+        return
+    if stage.kind not in scoring.KINDS or not images.masks:
+        for line in doubts.of_stage(stage.kind, output, images):
+            LOG.warning("%s: %s", stage.name, line)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score

@@ -3,30 +3,25 @@
 from collections.abc import Sequence
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.affinity_features import check_grid, embedding, taps_of
 from tfwsss.models.on_backbone import OnBackbone
-from tfwsss.models.taps import mixing, narrowing, own_taps, tapped
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
 class AffinityNet(OnBackbone):
     """Learns which near positions belong to the same class, from label maps that may leave most of the image open.
 
-    Three maps of the backbone are narrowed, put together and mixed; the mean
-    difference of the result gives the affinity.
+    The mean difference of features of three maps of the backbone (`models.affinity_features`) gives the affinity.
 
-        f = ELU(f9(concat(ELU(f8_3(x_3)), ELU(f8_4(x_4)), ELU(f8_5(x_5)))))
         affinity[p, k] = exp(-mean_c |f_c(p) - f_c(p + offset_k)|)
 
-    Each f is a 1x1 convolution without bias. For a trunk without normalisation
-    (VGG-16) groups of 8 channels are normalised before the first ELU. See `AffinityLoss`
-    and `PairwiseAffinity`.
+    See `AffinityLoss` and `PairwiseAffinity`.
 
     Args:
         backbone: keras.Model. Image to "features" and "classifier".
@@ -63,15 +58,10 @@ class AffinityNet(OnBackbone):
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
         # === Layers ===
-        taps = tuple(taps) or own_taps(backbone, "AffinityNet")
-        embed = mixing(sum(widths))
-        activation = layers.Activation("elu", dtype="float32", name="f9_elu")
+        taps = taps_of(backbone, taps)
         pairs = PairwiseAffinity(radius, border, name="affinity")
         # === Functional model ===
-        narrow = [_narrowed(x, width, f"8_{number}", group_norm)
-                  for number, (x, width) in enumerate(
-                      zip(tapped(backbone, taps, "AffinityNet"), widths, strict=True), start=3)]
-        x = activation(embed(layers.Concatenate(name="f8")(narrow)))
+        x = embedding(backbone, taps, widths, group_norm)
         outputs = {"embedding": x, "affinity": pairs(x)}
         # === Config ===
         settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
@@ -86,29 +76,12 @@ class AffinityNet(OnBackbone):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss of the pairs, and notes its three terms."""
-        _check_size(y["mask"].shape, y_pred["affinity"].shape)
+        check_grid(y["mask"].shape, y_pred["affinity"].shape)
         terms = self._pairs.terms(y["mask"], y_pred["affinity"])             # (batch, 3)
         for place, mean in enumerate(self._means):
             mean.update_state(terms[:, place])
         total = ops.matmul(terms, ops.convert_to_tensor(self._pairs.weights, "float32"))
         return self._reduce(total, total)
-
-
-def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> None:
-    """Refuses a mask that does not lie on the network's grid; sizes may be unknown while a graph is made."""
-    if any(None not in (one, other) and one != other for one, other in zip(mask[1:], affinity[1:3], strict=False)) \
-            or len(mask) != 3:
-        raise UserError(f"AffinityNet: received masks of the shape {tuple(mask)}, expected (batch, row, column) of "
-                        f"{affinity[1]} x {affinity[2]} positions, the network's grid: reduce masks of the image's "
-                        "size by batches.shrink.reduce_ids")
-
-
-def _narrowed(x, width: int, suffix: str, group_norm: bool):
-    """Adds a 1x1 convolution, normalisation of groups of 8 channels if wanted, and ELU."""
-    x = narrowing(width, f"f{suffix}")(x)
-    if group_norm:
-        x = layers.GroupNormalization(max(1, width // 8), epsilon=1e-5, dtype="float32", name=f"gn{suffix}")(x)
-    return layers.ELU(name=f"f{suffix}_elu")(x)
 
 
 def affinities(model: AffinityNet, paths: bool = False) -> keras.Model:
