@@ -8,7 +8,8 @@ from keras import ops
 from tfwsss.data.pillow_resize import resize_as_pillow
 from tfwsss.inference.mirrored import as_kept, both_ways, mean_of_ways
 from tfwsss.inference.views import OwnSize
-from tfwsss.ops.resize import interpolation_matrix, resize
+from tfwsss.ops.resize import bilinear_taps, resize
+from tfwsss.ops.weighted_samples import weighted_samples
 
 
 def see_at_own_size(network: Callable, view: OwnSize, images) -> Mapping:
@@ -38,7 +39,12 @@ def see_at_own_size(network: Callable, view: OwnSize, images) -> Mapping:
 
 
 def _through(maps, between, size):
-    """Resizes maps to a size between, corners on corners, and on, pixels as areas; what lies between is never made."""
-    down, across = (ops.matmul(interpolation_matrix(between[axis], size[axis], False),
-                               interpolation_matrix(ops.shape(maps)[1 + axis], between[axis], True)) for axis in (0, 1))
-    return ops.einsum("sx,btxc->btsc", across, ops.einsum("ty,byxc->btxc", down, maps))
+    """Resizes maps to a size between, corners on corners, and on, pixels as areas; one axis after the other.
+
+    So no more than the rows between of the final columns is ever made.
+    """
+    for axis in (1, 0):
+        there = bilinear_taps(ops.shape(maps)[1 + axis], between[axis], True)
+        maps = weighted_samples(maps, there, axis=1 + axis)
+        maps = weighted_samples(maps, bilinear_taps(between[axis], size[axis], False), axis=1 + axis)
+    return maps
