@@ -1,15 +1,19 @@
 """The layout of PASCAL VOC: lists, tags, masks, and what is missing from them."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.support.tiny_voc import annotation, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
+from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.weak_labels import Box
 from tfwsss.errors import ImageFault, UserError
 
 CAT, DOG = VOC_CLASSES.index("cat") - 1, VOC_CLASSES.index("dog") - 1
 BOX = (1, 1, 9, 9)
+ANNOTATIONS = LabelFiles(boxes=Path("Annotations"))
 
 
 @pytest.fixture
@@ -34,6 +38,33 @@ def test_lists_tags_and_masks(root):
 def test_difficult_objects(tmp_path, boxes, difficult, labels):
     (tmp_path / "a.xml").write_text(annotation("a", [(kind, *BOX) for kind in boxes], difficult))
     assert read_tags(tmp_path / "a.xml") == labels
+
+
+def test_difficult_objects_count_where_asked(tmp_path):
+    (tmp_path / "a.xml").write_text(annotation("a", [("cat", *BOX), ("dog", *BOX)], (1,)))
+    assert read_tags(tmp_path / "a.xml") == (CAT,) and read_tags(tmp_path / "a.xml", difficult=True) == (CAT, DOG)
+
+
+@pytest.mark.parametrize("difficult", [True, False])
+def test_boxes_beside_tags(root, difficult):
+    """Of the same objects as the tags, in the order and the numbers of the file; the folder's own path counts."""
+    marked = [("dog", 3, 4, 20, 64), ("cat", 1, 1, 9, 9), ("dog", 30, 30, 40, 41)]
+    (root / "Annotations" / "2026_000000.xml").write_text(annotation("2026_000000", marked, (0, 2)))
+    images = read_voc(root.parents[1], "train", files=ANNOTATIONS._replace(difficult=difficult))
+    assert set(images.boxes) == set(images.names)
+    assert images.labels["2026_000000"] == ((CAT, DOG) if difficult else (CAT,))
+    found = (Box(DOG + 1, 3, 4, 20, 64), Box(CAT + 1, 1, 1, 9, 9), Box(DOG + 1, 30, 30, 40, 41))
+    assert images.boxes["2026_000000"] == (found if difficult else found[1:2])
+    for name in images.names:
+        assert {box.class_id - 1 for box in images.boxes[name]} == set(images.labels[name])
+
+
+def test_boxes_that_cannot_be_used(root):
+    """The tags of the same file are good: the image is used."""
+    (root / "Annotations" / "2026_000000.xml").write_text(annotation("2026_000000", [("cat", 20, 1, 9, 9)]))
+    images = read_voc(root, "train", files=ANNOTATIONS)
+    assert "2026_000000" in images.names and "2026_000000" not in images.boxes and len(images.boxes) == 7
+    assert "ends before it begins" in images.faults["2026_000000"]
 
 
 @pytest.mark.parametrize(("text", "words"), [

@@ -92,7 +92,31 @@ def test_a_run_from_python(tmp_path):
     assert list(json.loads((tmp_path / "run" / "faults.json").read_text())) == ["2026_000003"]
     record = json.loads((tmp_path / "run" / "config.json").read_text())
     assert record["classes"] == ["background", "cat", "dog", "sheep"] and record["images"]["training"] == 11
+    assert list(record["labels"]) == ["training", "pseudo"]
+    assert record["labels"]["training"]["supervision"] == {"image": 11}
     assert record["versions"]["tensorflow"] and record["config"]["icd"]["crop"] == 49
+
+
+def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):
+    root = draw_tiny_folder(tmp_path / "data")
+    labels = {"2026_000000": [{"name": "cat", "x": 0.5, "y": 0.5}],
+              "2026_000001": [{"name": "sheep", "x": 0.5, "y": 0.5}]}          # it shows a dog
+    (root / "points.json").write_text(json.dumps(labels))
+    file = write_config(tmp_path / "config.yaml", root, data={"points": "points.json"})
+
+    def run():
+        return train(None, file, tmp_path / "run", until="regions", report=lambda folder: folder / "page.html")
+
+    assert run()[1] == {}
+    record = json.loads((tmp_path / "run" / "config.json").read_text())["labels"]["pseudo"]
+    assert record["supervision"] == {"point": 1, "image": 11} and record["classes"]["cat"]["points"] == 1
+    log = (tmp_path / "run" / "log.txt").read_text("utf-8")
+    assert "labels to train on: 1 images by points, 11 by tags only; images: cat" in log
+    assert "1 points of a class that is none of their image's tags are left out" in log
+    labels["2026_000000"][0]["x"] = 0.25
+    (root / "points.json").write_text(json.dumps(labels))
+    with pytest.raises(UserError, match="regions was made with other images or labels; add --redo regions"):
+        run()
 
 
 def test_settings_are_printed_and_nothing_is_trained(capsys, tmp_path, monkeypatch):

@@ -2,28 +2,31 @@
 
 import dataclasses
 import logging
-import unicodedata
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tfwsss.data import labels as tables
-from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
+from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.naming import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    SUFFIXES,
+    files_of,
+    index_images,
+    resolve,
+    usable_names,
+)
+from tfwsss.data.weak.attach import WeakLabels, read_weak_labels
+from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
 from tfwsss.palette import voc_palette
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-"""Endings of image files, in any case."""
-
-_IMAGES = ("JPEGImages", "images")
-_MASKS = ("SegmentationClass", "masks")
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
-_NOT_IMAGES = (*_MASKS, "ImageSets", "splits", "saliency", "SegmentationObject")
 _NOT_SPLITS = ("classes", "README", "LICENSE", "requirements")
 _LOG = logging.getLogger("tfwsss")
 
 
-def read_folder(root: Path, split: str | None = None) -> ImageSet:
+def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Reads a folder of images with image-level labels.
 
     labels.csv has the header name,classes. A name is the path of the image
@@ -35,55 +38,41 @@ def read_folder(root: Path, split: str | None = None) -> ImageSet:
     splits/ or the folder itself. Without classes.txt the classes are the sorted
     tags; without a split the order is that of labels.csv.
 
+    An image with boxes, points, scribbles or a full mask needs no row, or none
+    with classes: its tags are then the classes of these. Where all images have
+    some and there is a classes.txt, labels.csv may be missing.
+
     Args:
         root: the folder.
         split: name of a list (`train` is train.txt), or None for all labelled images.
+        files: weak labels beside the tags; a path below the folder, or as it is written.
 
     Returns:
-        ImageSet; listed names without an image or a row are in its `faults`.
+        ImageSet; listed names without an image or any label are in its `faults`, and names that go without labels.
 
     Raises:
         UserError: something that would spoil the run as a whole: no labels.csv, no images, a tag that is no class,
-            an unknown split, one image with two different rows, most rows without an image.
+            an unknown split, one image with two different rows, most rows without an image, weak labels that cannot
+            be read.
     """
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; expected one with images and labels.csv")
-    images = index_images(next((root / name for name in _IMAGES if (root / name).is_dir()), root))
+    files = files.below(root)
+    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
+    images = index_images(place, without=files.places.values())
     if not images:
         raise UserError(f"{root}: no images; expected {', '.join(SUFFIXES)} files in images/, JPEGImages/ or here")
-    classes, rows, labels = _labels(root, images)
+    classes, rows, labels = _labels(root, images, bool(files.places) or files.untagged)
     names = list(rows) if split is None else _split(root, split, images)
     if split is None:
         names += [name for name in images if name not in labels]
-    faults = _faults(root, names, images, labels)
+    weak = read_weak_labels(files, {name: images[name] for name in names if name in images}, classes, labels)
+    faults = _faults(root, names, images, weak)
     usable = usable_names(root, names, faults)
-    masks = index_images(next((root / name for name in _MASKS if (root / name).is_dir()), root / _MASKS[0]))
+    masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
     return ImageSet(usable, root, classes, voc_palette(), images={name: images[name] for name in usable},
-                    labels={name: labels[name] for name in usable},
-                    masks={name: masks[name] for name in usable if name in masks}, faults=faults)
-
-
-def index_images(folder: Path) -> dict[str, Path]:
-    """Finds the images of a folder at any depth and names them.
-
-    Args:
-        folder: searched without hidden files and folders; may be missing.
-
-    Returns:
-        name -> file, sorted by name. A name is the path below the folder
-        without the ending, unless that would name two files; then with it.
-    """
-    files = {}
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        place = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in place.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and place.parts[0] not in _NOT_IMAGES and path.is_file():
-            files[unicodedata.normalize("NFC", place.as_posix())] = path
-    stems = Counter(_stem(full) for full in files)
-    named = {full if stems[_stem(full)] > 1 or _stem(full) in files else _stem(full): path
-             for full, path in files.items()}
-    return dict(sorted(named.items()))
+                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, faults))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:
@@ -123,54 +112,15 @@ def check_classes(images: ImageSet) -> None:
                         "label some, or strike the class from classes.txt (mask ids count its lines)")
 
 
-def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list[str]]) -> str | None:
-    """Finds the image that a table or list means: by name, by file name, or by a path that ends in one.
-
-    Args:
-        written: the name as a person wrote it.
-        images: name -> file.
-        by_file: what `files_of` gives for them.
-
-    Returns:
-        The name, or None where no image fits.
-
-    Raises:
-        UserError: two images fit.
-    """
-    written = written.removeprefix("/").removeprefix("./")
-    for prefix in ("", *(f"{folder}/" for folder in _IMAGES)):
-        short = written.removeprefix(prefix)
-        if short in images:
-            return short
-        fitting = by_file.get(short, [])
-        if len(fitting) > 1:
-            raise UserError(f"the name {written!r} fits {' and '.join(fitting)}; write it with its ending")
-        if fitting:
-            return fitting[0]
-    return None
-
-
-def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Returns for each file name and each stem the names of the images it may mean.
-
-    Args:
-        images: name -> file.
-    """
-    by_file: dict[str, list[str]] = {}
-    for name, path in images.items():
-        full = name if name.endswith(path.suffix) else name + path.suffix
-        for key in (full, _stem(full)):
-            by_file.setdefault(unicodedata.normalize("NFC", key), []).append(name)
-    return by_file
-
-
-def _labels(root: Path, images: Mapping[str, Path]) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
+def _labels(root: Path, images: Mapping[str, Path], weak: bool) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
     """Returns classes, rows by image name (or by the name as written where no image fits), labels by name."""
-    table = root / "labels.csv"
+    table, listed = root / "labels.csv", root / "classes.txt"
+    if weak and listed.is_file() and not table.exists():
+        return tables.read_classes(listed), {}, {}
     if not table.is_file():
+        also = "; or add a classes.txt, where the labels of all images tell their tags" if weak else ""
         raise UserError(f"{table}: no such file; write a header name,classes and one line for each image, such as "
-                        f"{next(iter(images))},cat dog")
-    listed = root / "classes.txt"
+                        f"{next(iter(images))},cat dog{also}")
     classes = tables.read_classes(listed) if listed.is_file() else None
     found = tables.read_table(table, classes)
     if classes is None:
@@ -199,16 +149,13 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     return list(names)
 
 
-def _faults(root: Path, names: list[str], images: Mapping[str, Path], labels: Mapping) -> dict[str, str]:
+def _faults(root: Path, names: list[str], images: Mapping[str, Path], weak: WeakLabels) -> dict[str, str]:
     faults = {}
     for name in names:
         if name not in images:
             faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(images))!r}; "
                             "add the file or strike its line")
-        elif name not in labels:
-            faults[name] = f"{images[name]}: has no row in labels.csv and is left out; add one to use it"
+        elif name not in weak.labels:
+            faults[name] = weak.faults.get(name) or (f"{images[name]}: has no row in labels.csv and is left out; add "
+                                                     "one to use it")
     return faults
-
-
-def _stem(full: str) -> str:
-    return str(PurePosixPath(full).with_suffix(""))

@@ -3,13 +3,14 @@
 import contextlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfwsss.errors import ImageFault
+from tfwsss.palette import IGNORE
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused from their header, before anything is decoded."""
@@ -73,6 +74,58 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
             return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
         mode = image.mode
     raise ImageFault(f"{path}: mode {mode}; a mask is an indexed or 8-bit grey PNG whose values are class ids")
+
+
+def read_class_ids(path: Path, palette: np.ndarray | None, num_classes: int,
+                   max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a mask file whose values are classes, background or ignore.
+
+    Args:
+        path: as `read_ids` takes it.
+        palette: as there.
+        num_classes: classes without background.
+        max_pixels: more pixels than this are refused before decoding.
+
+    Returns:
+        uint8 `(row, column)`: 0 to `num_classes`, and 255 for ignore.
+
+    Raises:
+        ImageFault: as `read_ids`; also an id that is no class.
+    """
+    ids = read_ids(path, palette, max_pixels)
+    strange = (ids > num_classes) & (ids != IGNORE)
+    if strange.any():
+        raise ImageFault(f"{path}: id {ids[strange][0]} is no class; ids are 0 to {num_classes} in the order of the "
+                         f"class names, and {IGNORE} for ignore")
+    return ids
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Returns rows and columns of an image as it is shown (EXIF orientation applied), from its header.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageFault: the file is missing or no image.
+    """
+    with opened(path) as image:
+        return (image.width, image.height) if orientation(image) > 4 else (image.height, image.width)
+
+
+def other_size(path: Path, size: Sequence[int], expected: Sequence[int]) -> str:
+    """Says that a map or mask has not the size of its image.
+
+    Args:
+        path: of the map.
+        size: its rows and columns.
+        expected: rows and columns of its image.
+
+    Returns:
+        The message.
+    """
+    return (f"{path}: {size[1]}x{size[0]} pixels, but its image has {expected[1]}x{expected[0]}; save both in one "
+            "size")
 
 
 @contextlib.contextmanager

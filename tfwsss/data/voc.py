@@ -4,10 +4,14 @@ import concurrent.futures
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
 
 from tfwsss.data import labels as tables
-from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
+from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.naming import usable_names
+from tfwsss.data.weak.attach import read_weak_labels
+from tfwsss.data.weak.boxes_xml import counted_objects
+from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.weak.parsing import read_xml
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import voc_palette
 
@@ -20,14 +24,15 @@ _BELOW = ("", "VOC2012", "VOCdevkit/VOC2012")
 _LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 _MASKS = ("SegmentationClassAug", "SegmentationClass")
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-_MAX_XML = 1_000_000
 
 
-def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> ImageSet:
+def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES,
+             files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Reads a data set in the layout of PASCAL VOC.
 
     The image-level labels are the objects of Annotations/<name>.xml that are
-    not marked difficult; where all are, all count. Masks come from
+    not marked difficult (`files.difficult` counts all); where all are, all
+    count. Masks come from
     SegmentationClassAug/ where it has the image, else from SegmentationClass/.
 
     Args:
@@ -35,12 +40,15 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> Im
         split: list in ImageSets/Segmentation/ or ImageSets/Main/, or the path of a list; its lines are names or
             paths such as `/JPEGImages/x.jpg /SegmentationClassAug/x.png`.
         classes: class names in the order of the mask ids, background first.
+        files: weak labels beside the tags, such as Annotations for `boxes`; a path below the folder with JPEGImages/,
+            or as it is written.
 
     Returns:
-        ImageSet; names whose image or XML file is missing or broken are in its `faults`.
+        ImageSet; names whose image or XML file is missing or broken are in its `faults`, and names that go without
+        labels.
 
     Raises:
-        UserError: no such folder or list, or most of the list cannot be used.
+        UserError: no such folder or list, or most of the list or of the weak labels cannot be used.
     """
     root = _home(Path(root))
     masks: dict[str, Path] = {}
@@ -48,9 +56,11 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> Im
         name, mask = _entry(root, line)
         masks.setdefault(name, mask or next((path for folder in _MASKS if (path := root / folder / f"{name}.png")
                                              .is_file()), None))
+    files = files.below(root)
     images, labels, faults = {}, {}, {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for name, found in zip(masks, pool.map(lambda name: _read(root, name, classes), masks), strict=True):
+        read = pool.map(lambda name: _read(root, name, classes, files.difficult), masks)
+        for name, found in zip(masks, read, strict=True):
             if isinstance(found, ImageFault):
                 faults[name] = str(found)
             else:
@@ -58,16 +68,18 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> Im
     names = usable_names(root, masks, faults)
     if not names:
         raise UserError(f"{root}: the list {split!r} names no image; write one name a line")
-    return ImageSet(names, root, tuple(classes), voc_palette(), images=images, labels=labels,
-                    masks={name: masks[name] for name in names if masks[name]}, faults=faults)
+    weak = read_weak_labels(files, images, classes, labels)
+    return ImageSet(names, root, tuple(classes), voc_palette(), images=images,
+                    masks={name: masks[name] for name in names if masks[name]}, **weak.of(names, faults))
 
 
-def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES) -> tuple[int, ...]:
+def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES, difficult: bool = False) -> tuple[int, ...]:
     """Reads the image-level labels of one VOC annotation.
 
     Args:
         path: XML file.
         classes: class names, background first.
+        difficult: objects marked difficult count; otherwise only where all of an image are.
 
     Returns:
         Sorted labels, counted without background.
@@ -75,20 +87,7 @@ def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES) -> tuple[int, ..
     Raises:
         ImageFault: the file is missing, is no XML, declares entities, or names an object that is no class.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_XML + 1)
-    except OSError as error:
-        raise ImageFault(f"{path}: cannot be read ({error.strerror}); restore it or strike the image from the "
-                         "list") from error
-    if len(data) > _MAX_XML or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise ImageFault(f"{path}: larger than an annotation or with entities of its own; replace it")
-    try:
-        objects = ElementTree.fromstring(data).findall("object")
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ImageFault(f"{path}: is no XML ({error}); restore it") from error
-    plain = [item for item in objects if (item.findtext("difficult") or "0").strip() != "1"]
-    tags = {(item.findtext("name") or "").strip() for item in plain or objects}
+    tags = {(item.findtext("name") or "").strip() for item in counted_objects(read_xml(path), difficult)}
     strange = sorted(tags - set(classes[1:]))
     if strange:
         raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}")
@@ -125,12 +124,13 @@ def _entry(root: Path, line: str) -> tuple[str, Path | None]:
     return words[0], None                               # what follows is the 1 or -1 of Main's class lists
 
 
-def _read(root: Path, name: str, classes: Sequence[str]) -> tuple[Path, tuple[int, ...]] | ImageFault:
+def _read(root: Path, name: str, classes: Sequence[str],
+          difficult: bool) -> tuple[Path, tuple[int, ...]] | ImageFault:
     image = _image(root, name)
     if image is None:
         return ImageFault(f"{root / 'JPEGImages' / name}.jpg: no such file; restore it or strike it from the list")
     try:
-        return image, read_tags(root / "Annotations" / f"{name}.xml", classes)
+        return image, read_tags(root / "Annotations" / f"{name}.xml", classes, difficult)
     except ImageFault as fault:
         return fault
 

@@ -11,9 +11,9 @@ from tfwsss import logs
 from tfwsss.artefacts.drawing import overlay
 from tfwsss.artefacts.files import path_of, write_atomically
 from tfwsss.artefacts.masks import write_mask
-from tfwsss.data.folder import index_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import nearest
+from tfwsss.data.naming import index_images
 from tfwsss.data.survey import survey
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads

@@ -11,6 +11,7 @@ from tfwsss import logs, methods
 from tfwsss.artefacts.files import write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import count_labels, in_words
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
@@ -125,6 +126,7 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
         return found
 
     training = usable(images)
+    LOG.info("labels to train on: %s", in_words(count_labels(training)))
     further = training if pseudo is images else usable(pseudo)
     return Splits(training, further, usable(val) if val else None), faults
 
@@ -148,9 +150,11 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    used = {name: images for name, images in splits._asdict().items() if images}
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
               "classes": list(splits.training.classes),
-              "images": {name: len(images.names) for name, images in splits._asdict().items() if images},
+              "images": {name: len(images.names) for name, images in used.items()},
+              "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
               "doubts": list(doubtful)}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from tfwsss.artefacts.files import finished
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import in_tables
 from tfwsss.errors import UserError
+from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import doubts, journal
@@ -59,7 +61,7 @@ def gather(run: Path) -> dict[str, Any]:
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
-            "saliency": _saliency(config, stages), "faults": _faults(run, stages, metrics),
+            "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})), "faults": _faults(run, stages, metrics),
             "warnings": [*record.get("doubts", ()), *_doubtful_trainings(run, stages),
                          *_warnings(scored, shown, images)],
             "threshold_chart": _threshold_chart(scored),
@@ -101,7 +103,8 @@ def _images(run: Path, splits: Iterable[str]) -> tuple[dict[str, ImageSet], list
     images, trouble = {}, {}
     for split in splits:
         try:
-            images[split] = images_of_run(run, split)
+            with told_before():
+                images[split] = images_of_run(run, split)
         except (UserError, OSError) as error:
             trouble[str(error)] = split
     return images, list(trouble)
