@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,17 @@ def test_boxes_do_not_depend_on_each_other():
     image, _ = scene()
     first, _, again = cut(image, (8, 33), (18, 44)), cut(image, (2, 20), (25, 50)), cut(image, (8, 33), (18, 44))
     np.testing.assert_array_equal(first, again)
+
+
+def test_boxes_in_threads_are_those_of_one_thread():
+    """Stages work on several images at once."""
+    image, _ = scene()
+    noisy = np.random.default_rng(1).integers(0, 256, (8, *image.shape), dtype=np.uint8) // 2 + image // 2
+    one = [cut(each, (8, 33), (18, 44)) for each in noisy]
+    with ThreadPoolExecutor(4) as threads:
+        for expected, found in zip(one, threads.map(lambda each: cut(each, (8, 33), (18, 44)), noisy), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert len({found.sum() for found in one}) > 1
 
 
 def test_objects_that_fill_too_little_of_their_box_give_the_box():
