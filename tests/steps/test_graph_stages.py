@@ -39,9 +39,9 @@ def inputs(images, tmp_path):
     return write_inputs(tmp_path, images)
 
 
-def stage_of(images, settings=SETTINGS, maps="cam", kinds=KINDS):
-    return graph_stage("graph", images, settings, kinds.__getitem__, seeds="seeds", affinity="affinity",
-                       load=lambda folder, radius: READERS[radius], maps=maps)
+def stage_of(images, settings=SETTINGS, maps="cam", superpixels=None):
+    return graph_stage("graph", images, settings, KINDS.__getitem__, seeds="seeds", affinity="affinity",
+                       load=lambda folder, radius: READERS[radius], maps=maps, superpixels=superpixels)
 
 
 def probabilities(folder, name) -> np.ndarray:
@@ -95,6 +95,19 @@ def test_without_a_walk_no_class_maps_are_read(images, inputs):
     assert stage_of(images, maps=None).work(Context(), inputs, inputs["graph"]) == {}
     one = expected(images, inputs, READERS[2], TAGS, None, "image 2")
     np.testing.assert_allclose(probabilities(inputs["graph"], "image 2"), one, atol=2e-3)
+
+
+def test_scribbles_may_learn_from_superpixels_alone(images, inputs):
+    """Those of a function; all others from the stage of seeds."""
+    other = read_mask(inputs["seeds"], "image 2")
+    asked = []
+    stage = stage_of(images, superpixels=lambda name: asked.append(name) or other)
+    assert stage.work(Context(), inputs, inputs["graph"]) == {} and asked == ["image 3"]
+    found = {name: read_scores(inputs["graph"], name).scores for name in images.names}
+    write_mask(inputs["seeds"], "image 3", other, images.palette)
+    assert stage_of(images).work(Context(), inputs, inputs["pseudo"]) == {}
+    for name, scores in found.items():
+        np.testing.assert_allclose(read_scores(inputs["pseudo"], name).scores, scores, atol=2e-3)
 
 
 def test_masks_are_what_the_crf_makes_of_all_classes(images, inputs):

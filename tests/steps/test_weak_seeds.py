@@ -155,6 +155,7 @@ def test_clicks_and_scribbles_lead_superpixels_over_class_maps_of_their_classes(
     np.testing.assert_array_equal(found, sparse_seeds(drawn, regions, sure_by_hand(images, name, classes)))
     alone = made(images, name, superpixels_alone=(kind,))[1]
     np.testing.assert_array_equal(alone, spread(drawn, regions))
+    np.testing.assert_array_equal(SeedMaker(images, SETTINGS, views=1).superpixels(name), alone)
     assert (alone == 255).sum() > (found == 255).sum() and {0} < set(np.unique(found)) - {255} <= {0, *classes}
 
 

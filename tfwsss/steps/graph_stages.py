@@ -1,5 +1,6 @@
 """The stages from seeds to masks by a graph network of each image's own, whatever label supervises the image (A2GNN)."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,7 @@ class GraphLabelSettings(Settings):
         radius: of the window whose positions the graph joins, in positions. box_radius: the same for boxes.
         walk: the random walk of class maps along the graph; None: none.
         walked: kinds of labels whose images take part in it.
+        superpixels_alone: kinds whose networks learn from their superpixels, without what class maps are sure of.
         least: classes whose probability is nowhere that high are not kept; 0 keeps all, at 2 bytes a pixel and class.
     """
 
@@ -52,11 +54,13 @@ class GraphLabelSettings(Settings):
     box_radius: int = pydantic.Field(4, ge=1, le=8)
     walk: GraphWalkSettings | None = GraphWalkSettings()
     walked: tuple[Literal["image", "point", "scribble", "box"], ...] = ("image", "point")
+    superpixels_alone: tuple[Literal["point", "scribble"], ...] = ("scribble",)
     least: float = pydantic.Field(1e-3, ge=0.0, lt=1.0)
 
 
 def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, supervision: Supervision, *, seeds: str,
-                affinity: str, load: Callable[[Path, int], NodeReader], maps: str | None = None) -> Stage:
+                affinity: str, load: Callable[[Path, int], NodeReader], maps: str | None = None,
+                superpixels: Callable[[str], np.ndarray] | None = None) -> Stage:
     """Makes the stage that trains a graph network on each image, and keeps what it finds, before any CRF.
 
     Images of like sizes are trained at once, on one device. Each image's result hangs on its own arrays and name alone.
@@ -71,12 +75,18 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
         affinity: stage of the network that makes the graph.
         load: reads that network from its folder, for windows of a radius.
         maps: stage of the class maps that walk along the graph; None: none walk.
+        superpixels: name to the seeds of images whose kind is in `settings.superpixels_alone`; None: those of the
+            stage `seeds`.
 
     Returns:
         Stage of kind `scores`: probabilities of the classes; the background has what they leave.
     """
     walk = settings.walk if maps else None
     walking, num_ids = maps if walk else None, len(images.classes)
+
+    def seeds_of(folder: Path, image: str) -> np.ndarray:
+        alone = superpixels is not None and supervision(image) in settings.superpixels_alone
+        return superpixels(image) if alone else read_mask(folder, image)
 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores | ImageFault]]:
         groups: dict[tuple[bool, bool], list[str]] = {}
@@ -86,7 +96,7 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
                 yield from try_each(lambda one: scores_of_mask(images.read_full_mask(one)), [image])
             else:
                 groups.setdefault((kind == "box", kind in settings.walked and walk is not None), []).append(image)
-        reads = {"image": images.read_image, "seeds": lambda image: read_mask(inputs[seeds], image),
+        reads = {"image": images.read_image, "seeds": functools.partial(seeds_of, inputs[seeds]),
                  "boxes": lambda image: images.boxes.get(image, ()),
                  "maps": (lambda image: read_scores(inputs[walking], image)) if walking else None}
         for (boxes, walks), group in groups.items():

@@ -163,11 +163,30 @@ class SeedMaker:
             return self._confident(name, image, maps, None)
         if kind == "box":
             return self._in_boxes(name, image, maps)
-        drawn = self._drawn(name, kind, image.shape[:2])
-        regions = slic(image, segments_of(image.shape[:2], self._settings.segments), self._settings.compactness)
+        drawn, regions = self._led(name, kind, image)
         if kind in self._settings.superpixels_alone:
             return spread(drawn, regions)
         return sparse_seeds(drawn, regions, self._confident(name, image, maps, set(np.unique(drawn)) - {0, IGNORE}))
+
+    def superpixels(self, name: str) -> np.ndarray:
+        """Returns the seeds of an image's superpixels alone, without what class maps are sure of.
+
+        Args:
+            name: of an image that is supervised by clicks or scribbles.
+
+        Returns:
+            As `seeds`.
+
+        Raises:
+            ImageFault: as `seeds`.
+        """
+        return spread(*self._led(name, self.supervision(name), self._images.read_image(name)))
+
+    def _led(self, name: str, kind: str, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what is drawn into an image, and the superpixels that it leads."""
+        size = image.shape[:2]
+        return self._drawn(name, kind, size), slic(image, segments_of(size, self._settings.segments),
+                                                   self._settings.compactness)
 
     def _in_boxes(self, name: str, image: np.ndarray, maps: Callable[[], Scores]) -> np.ndarray:
         """Returns seeds of boxes; classes that tags name and no box holds are sought by class maps around them."""

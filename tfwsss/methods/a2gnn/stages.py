@@ -14,7 +14,7 @@ from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
 from tfwsss.steps.graph_stages import graph_mask_stage, graph_stage
 from tfwsss.steps.rounds import segmenter_rounds
-from tfwsss.steps.weak_seeds import supervision_by, weak_seed_stage
+from tfwsss.steps.weak_seeds import SeedMaker, weak_seed_stage
 from tfwsss.training.fitting import finished_names
 
 
@@ -34,7 +34,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     """
     images, pseudo, _ = splits
     everything = images.joined(pseudo)
-    supervision = supervision_by(everything, config.seeds.supervision)
+    maker = SeedMaker(everything, config.seeds, config.cam.views)
+    supervision = maker.supervision
     if all(supervision(name) == "mask" for name in everything.names):
         raise UserError(f"all {len(everything.names)} images have masks (data.full_masks), so that A2GNN has nothing to "
                         "find; train on them by --method retrain --set given.labels=FOLDER")
@@ -42,7 +43,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     seeds = weak_seed_stage("seeds", everything, config.seeds, "cam", config.cam.views)
     spread = [
         graph_stage("graph", pseudo, config.graph, supervision, seeds="seeds", affinity="affinity",
-                    load=training.load_reader, maps="cam" if maps else None),
+                    load=training.load_reader, maps="cam" if maps else None,
+                    superpixels=None if "seeds" in config.given else maker.superpixels),
         graph_mask_stage("pseudo", pseudo, config.pseudo, supervision, source="graph"),
     ]
     asked = {"supervision": config.seeds.supervision}
