@@ -11,7 +11,17 @@ from PIL import Image
 
 from tests.support.journeys import JOURNEYS, losses, masks_of
 from tests.support.tiny_labels import label_tiny_folder
-from tests.support.tiny_run import ODD_NAMES, call, contents, draw_tiny_folder, ended, refused, start, stop_at_work, train
+from tests.support.tiny_run import (
+    ODD_NAMES,
+    call,
+    contents,
+    draw_tiny_folder,
+    ended,
+    refused,
+    start,
+    stop_at_work,
+    train,
+)
 from tests.support.tiny_run import write_config as write
 from tests.support.tiny_voc import draw_tiny_voc
 from tfwsss.artefacts.scores import read_scores

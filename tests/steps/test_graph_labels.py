@@ -1,4 +1,4 @@
-"""Graph networks of several images: each has what it has alone, faults are told; the networks are in `tests.training`."""
+"""Graph networks of several images: each has what it has alone, faults are told; networks are in `tests.training`."""
 
 import numpy as np
 import pytest

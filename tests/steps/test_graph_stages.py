@@ -63,7 +63,8 @@ def test_of_each_image_the_network_that_belongs_to_its_label(images, inputs):
         one = expected(images, inputs, READERS[radius], network, walk, name)
         np.testing.assert_allclose(probabilities(inputs["graph"], name), one, atol=2e-3, err_msg=name)
     mask = images.read_mask("image 0")
-    np.testing.assert_array_equal(probabilities(inputs["graph"], "image 0").argmax(axis=-1), np.where(mask == 255, 0, mask))
+    found = probabilities(inputs["graph"], "image 0").argmax(axis=-1)
+    np.testing.assert_array_equal(found, np.where(mask == 255, 0, mask))
 
 
 def test_the_stage_goes_on_where_it_was_killed_and_writes_the_same(images, inputs):

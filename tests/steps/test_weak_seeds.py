@@ -116,7 +116,7 @@ def test_classes_of_tags_that_no_box_holds_are_sought_around_the_boxes(images):
     """There is no background around boxes but what class maps are sure of; inside, they compete for the pixels."""
     name = NAMES[3]
     image, boxes = images.read_image(name), images.boxes[name]
-    assert images.labels[name] == (0, 1) and boxes[0].class_id == 1                       # id 2 is shown, and has no box
+    assert images.labels[name] == (0, 1) and boxes[0].class_id == 1                     # id 2 is shown, and has no box
     confident = sure_by_hand(images, name)
     expected = box_seeds(box_objects(image, boxes), confident, box_background=False)
     around = np.ones((24, 32), bool)

@@ -40,7 +40,7 @@ SHAPES = {
     "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "a2gnn": ("a2gnn", {}, "classifier cam cam_masks seeds affinity graph pseudo" + END),
-    "a2gnn, class maps": ("a2gnn", {"given": {"cam": "maps of SEAM"}}, "cam cam_masks seeds affinity graph pseudo" + END),
+    "a2gnn, given": ("a2gnn", {"given": {"cam": "SEAM's maps"}}, "cam cam_masks seeds affinity graph pseudo" + END),
     "a2gnn, no end": ("a2gnn", NO_END, "classifier cam cam_masks seeds affinity graph pseudo"),
     "retrain": ("retrain", {}, "labels" + END),
 }

@@ -1,4 +1,4 @@
-"""Boxes, clicks, scribbles and full masks of the pictures of `tiny_run.draw_tiny_folder`, taken from their true masks."""
+"""Boxes, clicks, scribbles and full masks of the pictures of `tiny_run.draw_tiny_folder`, of their true masks."""
 
 import json
 import shutil

@@ -88,7 +88,8 @@ def _segmenter() -> keras.Model:
 
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
-    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")}, "a2gnn": {"classifier": _classifier},
+    "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
+    "a2gnn": {"classifier": _classifier},
     "retrain": {"segmenter": _segmenter}}
 
 

@@ -102,8 +102,8 @@ class GraphLabels:
 
     def _finished(self, solved: Solved, own: _Waiting) -> np.ndarray:
         if not np.isfinite(solved.probabilities).all():
-            raise ImageFault(f"{solved.name}: its graph network has diverged; lower the learning_rate of graph.network or "
-                             "graph.box_network")
+            raise ImageFault(f"{solved.name}: its graph network has diverged; lower the learning_rate of "
+                             "graph.network or graph.box_network")
         if own.maps is None:
             return solved.probabilities
         if tuple(own.maps.size) != own.size:

@@ -1,4 +1,4 @@
-"""The stages from seeds to masks by a graph network of each image's own, whatever label supervises the image (A2GNN)."""
+"""The stages from seeds to masks by a graph network of each image's own, whatever label the image has (A2GNN)."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -190,8 +190,8 @@ def mask_of_scores(name: str, crf: CRF, found: Scores, image: np.ndarray) -> np.
         ImageFault: an image of another size.
     """
     if found.scores.shape[1:] != image.shape[:2]:
-        raise ImageFault(f"{name}: probabilities of {found.scores.shape[1:]} pixels, but the image has {image.shape[:2]}; "
-                         "make them again")
+        raise ImageFault(f"{name}: probabilities of {found.scores.shape[1:]} pixels, but the image has "
+                         f"{image.shape[:2]}; make them again")
     planes = np.moveaxis(found.scores.astype(np.float32), 0, -1)
     whole = np.concatenate([np.clip(1 - planes.sum(axis=-1, keepdims=True), 0, 1), planes], axis=-1)
     places = sharpen_arrays(crf, whole, whole.argmax(axis=-1), image, whole.shape[-1])

@@ -107,9 +107,9 @@ def weak_seed_stage(name: str, images: ImageSet, settings: WeakSeedSettings, sou
     if not settings.confident:
         kind = supervision_by(images, settings.supervision)
         if tagged := [image for image in images.names if kind(image) == "image"]:
-            raise UserError(f"{name}.confident is false, but {len(tagged)} of {len(images.names)} images have only tags "
-                            f"({tagged[0]!r} is one), of which class maps make seeds; set {name}.confident=true, or "
-                            "leave them out of data.split")
+            raise UserError(f"{name}.confident is false, but {len(tagged)} of {len(images.names)} images have only "
+                            f"tags ({tagged[0]!r} is one), of which class maps make seeds; set {name}.confident=true, "
+                            "or leave them out of data.split")
 
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
         maker = SeedMaker(images, settings, views)

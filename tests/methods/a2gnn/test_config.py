@@ -39,7 +39,7 @@ def test_the_built_in_set_has_settings_of_its_own():
     settings = built(**DEMO)
     assert settings.data.kind == "demo" and settings.affinity.backbone.name == "small"
     assert settings.graph.network.width == settings.graph.box_network.width == 64
-    assert settings.data.points is None and settings.seeds.supervision == "auto"          # tags, but any label that is named
+    assert settings.data.points is None and settings.seeds.supervision == "auto"      # tags, or what is named
 
 
 @pytest.mark.parametrize(("values", "words"), [

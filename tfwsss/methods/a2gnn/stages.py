@@ -37,8 +37,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     maker = SeedMaker(everything, config.seeds, config.cam.views)
     supervision = maker.supervision
     if all(supervision(name) == "mask" for name in everything.names):
-        raise UserError(f"all {len(everything.names)} images have masks (data.full_masks), so that A2GNN has nothing to "
-                        "find; train on them by --method retrain --set given.labels=FOLDER")
+        raise UserError(f"all {len(everything.names)} images have masks (data.full_masks), so that A2GNN has nothing "
+                        "to find; train on them by --method retrain --set given.labels=FOLDER")
     maps = _class_map_stages(config, images, everything) if config.seeds.confident else []
     seeds = weak_seed_stage("seeds", everything, config.seeds, "cam", config.cam.views)
     spread = [
