@@ -71,8 +71,8 @@ def test_batches_hold_images_and_the_first_seed_of_each_cell(images, inputs):
 def test_batches_go_on_where_training_stopped(images, inputs):
     whole = list(batches(images, inputs).as_numpy_iterator())
     rest = list(batches(images, inputs, first=2).as_numpy_iterator())
-    assert len(whole) == 9 and len(rest) == 3
-    for (x, y), (other, seeds) in zip(whole[6:], rest, strict=True):
+    assert len(whole) == 6 and len(rest) == 2            # two whole batches of five images
+    for (x, y), (other, seeds) in zip(whole[4:], rest, strict=True):
         np.testing.assert_array_equal(x["image"], other["image"])
         np.testing.assert_array_equal(y["mask"], seeds["mask"])
 
@@ -85,7 +85,7 @@ def test_images_without_seeds_are_refused(images, inputs):
 
 def test_it_learns(images, inputs):
     model = build(images, epochs=8, learning_rate=0.01)
-    history = model.fit(batches(images, inputs, epochs=8), epochs=8, steps_per_epoch=3, verbose=0).history
+    history = model.fit(batches(images, inputs, epochs=8), epochs=8, steps_per_epoch=2, verbose=0, shuffle=False).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 

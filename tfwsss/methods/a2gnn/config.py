@@ -24,7 +24,7 @@ class ResNet38Settings(BackboneSettings):
 class ResNet38ClassifierSettings(ClassifierSettings):
     """Classifier and its training; the defaults are those of AffinityNet's released code with ResNet-38."""
 
-    backbone: BackboneSettings = ResNet38Settings()
+    backbone: ResNet38Settings = ResNet38Settings()
     longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = (448, 768)
 
 
@@ -46,7 +46,7 @@ class AffinitySettings(FitSettings):
         crf_weight: of what the image itself teaches, where seeds say nothing.
     """
 
-    backbone: BackboneSettings = ResNet38Settings()
+    backbone: ResNet38Settings = ResNet38Settings()
     epochs: pydantic.PositiveInt = 12
     batch_size: pydantic.PositiveInt = 4
     jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
@@ -75,8 +75,8 @@ class Config(SegmenterRounds):
     """
 
     method: Literal["a2gnn"] = "a2gnn"
-    classifier: ClassifierSettings = ResNet38ClassifierSettings()
-    cam: MapSettings = OwnSizeMapSettings()
+    classifier: ResNet38ClassifierSettings = ResNet38ClassifierSettings()
+    cam: OwnSizeMapSettings = OwnSizeMapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
     seeds: WeakSeedSettings = WeakSeedSettings()
     affinity: AffinitySettings = AffinitySettings()

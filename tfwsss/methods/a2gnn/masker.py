@@ -41,5 +41,5 @@ def masker(config: Config, run: Path) -> Masker:
     """
     raise UserError(f"{run}: A2GNN trains a network on each image, from labels of that image, to make its pseudo "
                     "label; there is none for other photographs: ask for --stage masks, the segmentation network that "
-                    "learnt from the pseudo labels (train with rounds=1 or more), or --stage cam_masks, the plain class "
-                    "maps")
+                    "learnt from the pseudo labels (train with rounds=1 or more), or --stage cam_masks, the plain "
+                    "class maps")
