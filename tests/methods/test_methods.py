@@ -146,7 +146,7 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
     ("a2gnn", {"seeds": {"supervision": "point"}}, "seeds graph pseudo"),
     ("a2gnn", {"seeds": {"certain": 0.7}}, "seeds"),
-    ("a2gnn", {"affinity": {"radius": 4}}, "affinity"), ("a2gnn", {"graph": {"walk": None}}, "graph"),
+    ("a2gnn", {"affinity": {"radius": 4}}, "affinity"), ("a2gnn", {"graph": {"walked": []}}, "graph"),
     ("a2gnn", {"graph": {"network": {"epochs": [9, 9]}}}, "graph"), ("a2gnn", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("a2gnn", {"graph": {"network": {"memory": 9}, "box_network": {"memory": 9}}}, ""),
     ("a2gnn", {"mixed_precision": True}, "classifier affinity segmenter"),

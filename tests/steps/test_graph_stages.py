@@ -23,7 +23,7 @@ from tfwsss.steps.graph_stages import (
 from tfwsss.training.graph_settings import FOR_BOXES, GraphSettings
 
 SETTINGS = GraphLabelSettings(network=TAGS, box_network=BOXES, radius=2, box_radius=1, walk=WALK, least=0.0)
-CRF = GraphCRFSettings(iterations=2, colour_deviation=20.0)
+CRF = GraphCRFSettings(iterations=1, gaussian_weight=0.5, bilateral_weight=0.5)
 KINDS = dict(zip((f"image {place}" for place in range(5)), ("mask", "box", "image", "scribble", "point"), strict=True))
 READERS = {radius: node_reader(radius) for radius in (1, 2)}
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_used_is_told(images, inputs):
 
 def test_without_a_walk_no_class_maps_are_read(images, inputs):
     assert stage_of(images, maps=None).needs == ("seeds", "affinity")
-    still = SETTINGS.model_copy(update={"walk": None})
+    still = SETTINGS.model_copy(update={"walked": ()})
     assert stage_of(images, still).needs == ("seeds", "affinity")
     assert stage_of(images, maps=None).work(Context(), inputs, inputs["graph"]) == {}
     one = expected(images, inputs, READERS[2], TAGS, None, "image 2")
@@ -158,4 +158,4 @@ def test_defaults_are_the_published_ones(images):
     assert GraphCRFSettings(iterations=3).model_dump(exclude={"iterations"}) == {
         "implementation": "lattice", "gaussian_deviation": 2.0, "gaussian_weight": 3.0, "position_deviation": 50.0,
         "colour_deviation": 5.0, "bilateral_weight": 10.0, "certainty": 0.5}
-    assert stage_of(images).settings["network"]["epochs"] == [4, 3]
+    assert stage_of(images).settings["network"]["epochs"] == [30, 3]

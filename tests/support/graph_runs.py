@@ -20,7 +20,7 @@ from tfwsss.training.graph_problem import GraphProblem
 from tfwsss.training.graph_settings import BoxGraphSettings, GraphSettings
 from tfwsss.training.graph_solver import GraphSolver
 
-SMALL = {"width": 8, "epochs": (4, 3)}
+SMALL = {"width": 8, "epochs": (30, 3), "learning_rate": 0.1}
 TAGS, BOXES, WALK = GraphSettings(**SMALL), BoxGraphSettings(**SMALL), GraphWalkSettings(steps=9)
 
 

@@ -42,8 +42,8 @@ class GraphLabelSettings(Settings):
         network: of images that are supervised by tags, clicks or scribbles, and its training. box_network: the same of
             those that are supervised by boxes.
         radius: of the window whose positions the graph joins, in positions. box_radius: the same for boxes.
-        walk: the random walk of class maps along the graph; None: none.
-        walked: kinds of labels whose images take part in it.
+        walk: the random walk of class maps along the graph.
+        walked: kinds of labels whose images take part in it; empty: none walks.
         superpixels_alone: kinds whose networks learn from their superpixels, without what class maps are sure of.
         least: classes whose probability is nowhere that high are not kept; 0 keeps all, at 2 bytes a pixel and class.
     """
@@ -52,7 +52,7 @@ class GraphLabelSettings(Settings):
     box_network: BoxGraphSettings = BoxGraphSettings()
     radius: int = pydantic.Field(3, ge=1, le=8)
     box_radius: int = pydantic.Field(4, ge=1, le=8)
-    walk: GraphWalkSettings | None = GraphWalkSettings()
+    walk: GraphWalkSettings = GraphWalkSettings()
     walked: tuple[Literal["image", "point", "scribble", "box"], ...] = ("image", "point")
     superpixels_alone: tuple[Literal["point", "scribble"], ...] = ("scribble",)
     least: float = pydantic.Field(1e-3, ge=0.0, lt=1.0)
@@ -81,8 +81,7 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
     Returns:
         Stage of kind `scores`: probabilities of the classes; the background has what they leave.
     """
-    walk = settings.walk if maps else None
-    walking, num_ids = maps if walk else None, len(images.classes)
+    walking, num_ids = maps if settings.walked else None, len(images.classes)
 
     def seeds_of(folder: Path, image: str) -> np.ndarray:
         alone = superpixels is not None and supervision(image) in settings.superpixels_alone
@@ -95,14 +94,14 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
             if kind == "mask":
                 yield from try_each(lambda one: scores_of_mask(images.read_full_mask(one)), [image])
             else:
-                groups.setdefault((kind == "box", kind in settings.walked and walk is not None), []).append(image)
+                groups.setdefault((kind == "box", kind in settings.walked and walking is not None), []).append(image)
         reads = {"image": images.read_image, "seeds": functools.partial(seeds_of, inputs[seeds]),
                  "boxes": lambda image: images.boxes.get(image, ()),
                  "maps": (lambda image: read_scores(inputs[walking], image)) if walking else None}
         for (boxes, walks), group in groups.items():
             network, radius = ((settings.box_network, settings.box_radius) if boxes else
                                (settings.network, settings.radius))
-            labels = GraphLabels(network, num_ids, load(inputs[affinity], radius), walk if walks else None)
+            labels = GraphLabels(network, num_ids, load(inputs[affinity], radius), settings.walk if walks else None)
             for image, found in labels.probabilities(group, **reads):
                 yield image, found if isinstance(found, ImageFault) else kept_scores(found, settings.least)
 
