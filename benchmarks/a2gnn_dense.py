@@ -1,4 +1,4 @@
-"""A2GNN's graph network as released, in PyTorch, for `a2gnn.py`: all pairs of nodes, enlarged maps, unfolded windows."""
+"""A2GNN's graph network as released, in PyTorch, for `a2gnn.py`: all pairs of nodes, enlarged maps, whole windows."""
 
 import numpy as np
 

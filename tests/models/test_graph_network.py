@@ -8,7 +8,7 @@ from tests.support.oracles import dense_graph
 from tests.support.shared import shared_file
 from tfwsss.models.graph_network import GraphWeights, classify_nodes, graph_features, initial_weights
 from tfwsss.ops.affinity import feature_affinity
-from tfwsss.ops.graph_attention import attention_scores
+from tfwsss.ops.graph_attention import tiled_graph
 from tfwsss.ops.offsets import half_window
 
 RADIUS = 2
@@ -24,12 +24,12 @@ def weights_of(data, prefix):
 def test_the_whole_network_as_recorded():
     data = np.load(shared_file("fixtures/a2gnn/network_forward.npz"), allow_pickle=False)
     weights = GraphWeights(*map(keras.Variable, weights_of(data, "w_")))
-    scores = attention_scores(half_of(data["adj"], 4, 5, RADIUS))
+    graph = tiled_graph(half_of(data["adj"], 4, 5, RADIUS))
     features = data["features"].reshape(1, 4, 5, 64)
     np.testing.assert_allclose(graph_features(data["features_raw"].reshape(features.shape)), features, rtol=1e-5)
 
     def outputs():
-        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), features, scores)
+        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), features, graph)
 
     for found, name in zip(outputs(), ("logits", "hidden"), strict=True):
         np.testing.assert_allclose(np.asarray(found).reshape(20, -1), data[name], rtol=1e-5, atol=1e-6)
@@ -53,10 +53,10 @@ def test_graph_and_network_by_formula():
     weights = GraphWeights(keras.Variable(formula(6, 4, lambda a, b: 2 * np.sin(1 + a + 2 * b))[None]),
                            keras.Variable(np.array([[0.25, 0.5, 0.75]], "float32")),
                            keras.Variable(formula(4, 3, lambda a, b: 0.5 * np.cos(1 + 2 * a + b))[None]))
-    scores = attention_scores(affinity)
+    graph = tiled_graph(affinity)
 
     def outputs():
-        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), graph_features(maps), scores)
+        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), graph_features(maps), graph)
 
     logits, hidden = (np.asarray(value).reshape(6, -1) for value in outputs())
     np.testing.assert_allclose(logits, [
@@ -76,7 +76,7 @@ def test_images_side_by_side_have_weights_and_dropout_of_their_own():
     affinity = random.random((2, 6, 5, len(half_window(2)))).astype("float32")
     drawn = [initial_weights(random, 7, 8, 4) for _ in range(2)]
     logits, hidden = classify_nodes(GraphWeights(*map(np.stack, zip(*drawn, strict=True))), graph_features(maps),
-                                   attention_scores(affinity), kept.astype("float32"))
+                                   tiled_graph(affinity), kept.astype("float32"))
     assert np.asarray(hidden).min() >= 0
     for place, weights in enumerate(drawn):
         whole = dense_of(affinity[place])

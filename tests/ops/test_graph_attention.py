@@ -6,7 +6,7 @@ import tensorflow as tf
 from tests.support.arrays import gradient, recorded
 from tests.support.graphs import dense_of, half_of
 from tests.support.oracles.dense_graph import attention
-from tfwsss.ops.graph_attention import attention_scores, graph_attention
+from tfwsss.ops.graph_attention import graph_attention, tiled_graph
 from tfwsss.ops.offsets import half_window, window
 from tfwsss.ops.tiles import from_tiles
 
@@ -35,10 +35,10 @@ def dense(features, affinity, sharpness, upstream):
 
 def ours(features, affinity, sharpness, upstream, inside=None, **settings):
     x, beta = keras.Variable(features), keras.Variable(sharpness)
-    scores = attention_scores(affinity, inside)
-    out = graph_attention(x.value, beta.value, scores, **settings)
+    graph = tiled_graph(affinity, inside)
+    out = graph_attention(x.value, beta.value, graph, **settings)
     return [np.asarray(out), *gradient(lambda: keras.ops.sum(
-        graph_attention(x.value, beta.value, scores, **settings) * upstream.astype("float32")), [x, beta])]
+        graph_attention(x.value, beta.value, graph, **settings) * upstream.astype("float32")), [x, beta])]
 
 
 @pytest.mark.parametrize(("size", "radius", "lowest"), [
@@ -79,7 +79,7 @@ def test_images_of_a_batch_with_unlike_sizes_do_not_see_each_other_nor_the_paddi
 
 def test_of_equal_affinities_and_without_likeness_a_layer_is_the_mean_of_a_window():
     features, affinity, _, _ = problem(6, 7, 2)
-    found = np.asarray(graph_attention(features, np.zeros(1, "float32"), attention_scores(np.ones_like(affinity))))
+    found = np.asarray(graph_attention(features, np.zeros(1, "float32"), tiled_graph(np.ones_like(affinity))))
     for y, x in np.ndindex(6, 7):
         near = [features[0, y + dy, x + dx] for dy, dx in window(2) if 0 <= y + dy < 6 and 0 <= x + dx < 7]
         np.testing.assert_allclose(found[0, y, x], np.mean(near, axis=0), atol=1e-6)
@@ -87,7 +87,7 @@ def test_of_equal_affinities_and_without_likeness_a_layer_is_the_mean_of_a_windo
 
 def test_scores_are_the_affinities_of_both_ways_within_windows():
     _, affinity, _, _ = problem(9, 10, 2)
-    scores = np.asarray(attention_scores(affinity, factor=3.0))
+    scores = np.asarray(tiled_graph(affinity, factor=3.0).scores)
     matrix, joined = dense_of(affinity[0])
     assert scores.shape == (1, 4, 64, 144)
     kept = np.where(scores > -1, np.exp(scores), 0).sum(axis=-1)

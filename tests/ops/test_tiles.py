@@ -1,9 +1,19 @@
+import keras
 import numpy as np
 import pytest
 
 from tests.support.arrays import gradient
 from tfwsss.ops.offsets import half_window, window
-from tfwsss.ops.tiles import around_tiles, from_tiles, radius_of, spread_windows, to_tiles, whole_windows
+from tfwsss.ops.tiles import (
+    add_back,
+    around_tiles,
+    from_tiles,
+    radius_of,
+    spread_windows,
+    tiling,
+    to_tiles,
+    whole_windows,
+)
 
 CASES = [(8, 3, (2, 13, 17, 3)), (4, 4, (1, 9, 6, 2)), (5, 0, (1, 9, 6, 2)), (8, 8, (1, 1, 1, 1)), (2, 1, (3, 4, 4, 1))]
 
@@ -22,8 +32,8 @@ def test_tiles_with_their_surroundings(side, radius, shape):
     wide = side + 2 * radius
     expected = [full[:, y * side:y * side + wide, z * side:z * side + wide].reshape(shape[0], wide**2, shape[3])
                 for y in range(down) for z in range(right)]
-    np.testing.assert_array_equal(around_tiles(x, side, radius), np.stack(expected, axis=1))
-    np.testing.assert_array_equal(to_tiles(x, side), around_tiles(x, side, 0))
+    np.testing.assert_array_equal(around_tiles(x, tiling(*shape[1:3], side, radius)), np.stack(expected, axis=1))
+    np.testing.assert_array_equal(to_tiles(x, side), around_tiles(x, tiling(*shape[1:3], side, 0)))
     np.testing.assert_array_equal(from_tiles(to_tiles(x, side), *shape[1:3], side), x)
 
 
@@ -34,19 +44,21 @@ def test_a_product_of_tiles_is_a_sum_over_windows(side, radius, shape):
     expected = sum(weights[..., k, None] * framed[:, radius + dy:radius + dy + shape[1],
                                                   radius + dx:radius + dx + shape[2]]
                    for k, (dy, dx) in enumerate(window(radius)))
-    tiles = np.asarray(spread_windows(weights, side, radius)) @ np.asarray(around_tiles(x, side, radius))
+    read = np.asarray(around_tiles(x, tiling(*shape[1:3], side, radius)))
+    tiles = np.asarray(spread_windows(weights, side, radius)) @ read
     np.testing.assert_allclose(from_tiles(tiles, *shape[1:3], side), expected, atol=1e-5)
 
 
-def test_gradients_come_back_from_every_tile_that_reads():
-    """Each position counts as often as tiles read it."""
-    import keras
-
-    x = keras.Variable(values((1, 9, 6, 2)))
-    found = gradient(lambda: keras.ops.sum(around_tiles(x.value, 4, 3)), [x])[0]
-    along = [np.array([sum(start - 3 <= place < start + 7 for start in range(0, size, 4)) for place in range(size)])
-             for size in (9, 6)]
-    np.testing.assert_array_equal(found[0, ..., 1], np.outer(*along))
+@pytest.mark.parametrize(("side", "radius", "shape"), CASES)
+def test_gradients_come_back_from_every_tile_that_reads(side, radius, shape):
+    """The transpose: sums of products agree."""
+    tiles, x = tiling(*shape[1:3], side, radius), keras.Variable(values(shape))
+    upstream = values(around_tiles(x.value, tiles).shape, 1)
+    found = gradient(lambda: keras.ops.sum(around_tiles(x.value, tiles) * upstream), [x])[0]
+    np.testing.assert_allclose(found.reshape(shape[0], -1, shape[3]), add_back(upstream, tiles), atol=1e-6)
+    other = values(shape, 2)
+    read = np.asarray(around_tiles(other, tiles))
+    np.testing.assert_allclose((found * other).sum(), (upstream * read).sum(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("radius", [1, 2, 4])
@@ -70,4 +82,4 @@ def test_what_no_window_has_is_refused():
     with pytest.raises(ValueError, match="received 9 offsets"):
         radius_of(9)
     with pytest.raises(ValueError, match="received 3, expected 0 to the side of the tiles, 2"):
-        around_tiles(values((1, 4, 4, 1)), 2, 3)
+        tiling(4, 4, 2, 3)

@@ -1,8 +1,10 @@
 import numpy as np
+import tensorflow as tf
 
 from tests.support.graphs import problem
-from tfwsss.training.graph_group import NO_BOX, group_signature, side_by_side
+from tfwsss.training.graph_group import NO_BOX, group_signature, laid_out, numbers_signature, side_by_side
 from tfwsss.training.graph_problem import prepare
+from tfwsss.training.graph_settings import Form, GraphSettings, numbers_of
 
 
 def test_images_stand_side_by_side_each_filled_up():
@@ -28,11 +30,13 @@ def test_images_stand_side_by_side_each_filled_up():
     np.testing.assert_array_equal(group["labels"], [[1, 4], [0, 0]])
 
 
-def test_the_signature_fits():
+def test_the_signature_fits_what_is_laid_out():
     """Of a group without boxes too: it has a place for one."""
-    group = side_by_side([prepare(problem((9, 9), 4, 5), 5, 4, 6, 3, 0, 0)])
-    signature = group_signature(12, 6, 3, 5)
-    assert set(group) == set(signature) and group["boxes"].shape == (1, 1, 4)
-    for name, value in group.items():
-        assert value.dtype == signature[name].dtype.as_numpy_dtype, name
-        assert signature[name].shape.is_compatible_with(value.shape), name
+    settings, one = GraphSettings(width=6, affinity_factor=2.0), prepare(problem((9, 9), 4, 5), 5, 4, 6, 3, 0, 0)
+    group = {**laid_out([one], settings), **numbers_of(settings)}
+    signature = {**group_signature(Form.of(settings, 5, 4, 12)), **numbers_signature()}
+    assert group["boxes"].shape == (1, 1, 4) and float(np.max(group["graph"].scores)) == 2.0
+    tf.nest.assert_same_structure(group, signature)
+    for value, expected in zip(tf.nest.flatten(group), tf.nest.flatten(signature), strict=True):
+        assert value.dtype == expected.dtype and expected.shape.is_compatible_with(value.shape), expected
+    np.testing.assert_allclose(group["kernel"].count, [9])

@@ -6,17 +6,22 @@ import tensorflow as tf
 
 from tests.support.graphs import problem
 from tests.support.oracles import dense_graph
-from tfwsss.training.graph_group import side_by_side
+from tfwsss.training.graph_group import laid_out
 from tfwsss.training.graph_losses import PARTS, GraphLosses
 from tfwsss.training.graph_problem import prepare
-from tfwsss.training.graph_settings import FOR_BOXES, GraphSettings
+from tfwsss.training.graph_settings import FOR_BOXES, Form, GraphSettings, numbers_of
 
 STRIDE, NUM_IDS = 4, 5
 
 
 def group_of(*given):
     ones = [prepare(one, NUM_IDS, STRIDE, 6, 3, 255, 0) for one in given]
-    return ones, {name: tf.constant(value) for name, value in side_by_side(ones).items()}
+    return ones, tf.nest.map_structure(tf.constant, laid_out(ones, GraphSettings()))
+
+
+def losses_of(group, settings):
+    numbers = {name: tf.constant(value) for name, value in numbers_of(settings).items()}
+    return GraphLosses(group, Form.of(settings, NUM_IDS, STRIDE, 12), numbers)
 
 
 @pytest.mark.parametrize("settings", [GraphSettings(), FOR_BOXES], ids=["tags", "boxes"])
@@ -27,7 +32,7 @@ def test_parts_of_each_image(settings):
     random = np.random.default_rng(0)
     logits = random.normal(size=(2, 8, 8, NUM_IDS)).astype("float32")
     hidden = random.random((2, 8, 8, 6)).astype("float32")
-    losses = GraphLosses(group, settings, STRIDE)
+    losses = losses_of(group, settings)
     parts, kept = losses(tf.constant(logits), tf.constant(hidden), losses.all_kept())
     assert PARTS == ("background", "foreground", "points", "crf") and np.asarray(kept).all()
     for place, (one, problem_) in enumerate(zip(ones, given, strict=True)):
@@ -46,13 +51,6 @@ def test_parts_of_each_image(settings):
 
 def test_weights_of_the_parts():
     _, group = group_of(problem((8, 8), STRIDE, NUM_IDS))
-    losses = GraphLosses(group, GraphSettings(), STRIDE)
-    np.testing.assert_allclose(losses.weights(tf.constant(False)), [1, 1, 1, 0])
-    np.testing.assert_allclose(losses.weights(tf.constant(True)), [1, 1, 1, 0.3])
-
-
-def test_without_a_second_phase_no_crf_is_computed():
-    _, group = group_of(problem((8, 8), STRIDE, NUM_IDS))
-    losses = GraphLosses(group, GraphSettings(epochs=(5, 0)), STRIDE)
-    parts, _ = losses(tf.zeros((1, 8, 8, NUM_IDS)), tf.zeros((1, 8, 8, 6)), losses.all_kept())
-    assert not np.asarray(parts)[0, 2:].any() and (np.asarray(parts)[0, :2] > 1).all()
+    losses = losses_of(group, GraphSettings(epochs=(2, 1)))
+    np.testing.assert_allclose(losses.weights(tf.constant(1)), [1, 1, 1, 0])
+    np.testing.assert_allclose(losses.weights(tf.constant(2)), [1, 1, 1, 0.3])

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from tfwsss.ops.tiles import around_tiles, from_tiles, radius_of, spread_windows, whole_windows
+from tfwsss.ops.tiles import Tiling, around_tiles, from_tiles, radius_of, spread_windows, tiling, whole_windows
 from tfwsss.ops.window_kernel import WindowKernel
 
 SIDE = 8
@@ -16,11 +16,13 @@ class TiledKernel(NamedTuple):
 
     Args:
         pairs: float32 `(batch, tile, 64, (8 + 2 radius)²)`, as `ops.tiles.spread_windows` orders it.
+        tiles: which positions each tile reads.
         total: float32 `(batch,)`, sum over all pairs both ways and over the cells outside.
         count: float32 `(batch,)`, positions of each image.
     """
 
     pairs: Any
+    tiles: Tiling
     total: Any
     count: Any
 
@@ -31,7 +33,7 @@ def tiled_kernel(kernel: WindowKernel) -> TiledKernel:
     Memory: `(8 + 2 radius)²` numbers a position.
 
     Args:
-        kernel: of radius 8 at most.
+        kernel: of radius 8 at most, of known size.
 
     Returns:
         `TiledKernel`.
@@ -46,8 +48,8 @@ def tiled_kernel(kernel: WindowKernel) -> TiledKernel:
     half = ops.transpose(kernel.pairs, (0, 2, 3, 1))
     radius = radius_of(half.shape[-1])
     total = 2.0 * ops.sum(half, axis=(1, 2, 3)) + ops.sum(kernel.outside, axis=(1, 2))
-    return TiledKernel(spread_windows(whole_windows(half, radius), SIDE, radius), total,
-                       ops.sum(kernel.inside, axis=(1, 2)))
+    return TiledKernel(spread_windows(whole_windows(half, radius), SIDE, radius),
+                       tiling(*half.shape[1:3], SIDE, radius), total, ops.sum(kernel.inside, axis=(1, 2)))
 
 
 def tiled_gated_crf(kernel: TiledKernel, probabilities):
@@ -75,13 +77,10 @@ def tiled_gated_crf(kernel: TiledKernel, probabilities):
 
     Reference: Obukhov et al., Gated CRF Loss for Weakly Supervised Semantic Image Segmentation, 2019.
     """
-    wide = kernel.pairs.shape[-1]
-    radius = (int(wide**0.5) - SIDE) // 2
-
     @ops.custom_gradient
     def alike(values):
         rows, columns = ops.shape(values)[1:3]
-        received = from_tiles(ops.matmul(kernel.pairs, around_tiles(values, SIDE, radius)), rows, columns, SIDE)
+        received = from_tiles(ops.matmul(kernel.pairs, around_tiles(values, kernel.tiles)), rows, columns, SIDE)
 
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from tfwsss.ops.graph_attention import graph_attention
+from tfwsss.ops.graph_attention import TiledGraph, graph_attention
 
 LAYERS = 3
 """Layers of attention, as published."""
@@ -78,7 +78,7 @@ def graph_features(maps, inside=None):
     return scaled if inside is None else scaled * ops.cast(inside, "float32")[..., None]
 
 
-def classify_nodes(weights: GraphWeights, features, scores, kept=None):
+def classify_nodes(weights: GraphWeights, features, graph: TiledGraph, kept=None):
     """Classifies the positions of maps, each image by its own weights.
 
         x = ReLU(features embedding) kept;   x = attention(x), layer by layer;   logits = x output
@@ -86,7 +86,7 @@ def classify_nodes(weights: GraphWeights, features, scores, kept=None):
     Args:
         weights: with a leading axis for the images.
         features: float32 `(batch, row, column, channel)`, as `graph_features` gives them.
-        scores: of `ops.graph_attention.attention_scores`.
+        graph: of `ops.graph_attention.tiled_graph`.
         kept: dropout's factors, `(batch, row, column, width)`; None: without dropout.
 
     Returns:
@@ -94,9 +94,9 @@ def classify_nodes(weights: GraphWeights, features, scores, kept=None):
 
     Example:
 
-    >>> from tfwsss.ops.graph_attention import attention_scores
+    >>> from tfwsss.ops.graph_attention import tiled_graph
     >>> weights = GraphWeights(ops.ones((1, 4, 2)), ops.zeros((1, 3)), ops.ones((1, 2, 3)))
-    >>> logits, hidden = classify_nodes(weights, ops.ones((1, 2, 2, 4)), attention_scores(ops.ones((1, 2, 2, 4))))
+    >>> logits, hidden = classify_nodes(weights, ops.ones((1, 2, 2, 4)), tiled_graph(ops.ones((1, 2, 2, 4))))
     >>> tuple(logits.shape), round(float(logits[0, 0, 0, 0]), 4), tuple(hidden.shape)
     ((1, 2, 2, 3), 8.0, (1, 2, 2, 2))
 
@@ -108,5 +108,5 @@ def classify_nodes(weights: GraphWeights, features, scores, kept=None):
     hidden = ops.reshape(hidden, (batch, rows, columns, -1))
     hidden = hidden if kept is None else hidden * kept
     for layer in range(weights.sharpness.shape[-1]):
-        hidden = graph_attention(hidden, weights.sharpness[:, layer], scores, not_negative=True)
+        hidden = graph_attention(hidden, weights.sharpness[:, layer], graph, not_negative=True)
     return ops.einsum("brcw,bwi->brci", hidden, weights.output), hidden

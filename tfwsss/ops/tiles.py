@@ -1,6 +1,8 @@
 """A grid cut into square tiles, each with the positions round it: near pairs as products of small matrices."""
 
+import functools
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -53,36 +55,110 @@ def from_tiles(tiles, rows, columns, side: int):
     return ops.reshape(cut, (batch, down * side, right * side, channels))[:, :rows, :columns]
 
 
-def around_tiles(values, side: int, radius: int):
-    """Reads every tile with the positions round it.
-
-    Memory: the maps times `(1 + 2 radius / side)²`. The gradient flows back to each position from all tiles that
-    read it.
+class Tiling(NamedTuple):
+    """Which positions every tile reads, and which places of tiles read every position.
 
     Args:
-        values: `(batch, row, column, channel)`.
+        read: int32 `(tile, (side + 2 radius)²)`, the position that each place reads, counted row by row; behind the
+            last one where a place lies outside the map.
+        back: int32 `(position, reader)`, the places that read each position, counted tile by tile.
+        valid: float32 `(position, reader)`, 0 where a position has fewer readers.
+    """
+
+    read: Any
+    back: Any
+    valid: Any
+
+
+@functools.lru_cache(maxsize=64)
+def tiling(rows: int, columns: int, side: int, radius: int) -> Tiling:
+    """Says which positions the tiles of a map read, with those round them.
+
+    Args:
+        rows: of the map.
+        columns: of the map.
         side: int. Of a tile.
-        radius: int. How far beyond its tile each is read, at most `side`.
+        radius: int. How far beyond its tile each reads, at most `side`.
 
     Returns:
-        `(batch, tile, (side + 2 radius)², channel)`, positions row by row, 0 outside the maps.
+        `Tiling` of NumPy arrays.
 
     Raises:
         ValueError: a radius above the side.
 
     Example:
 
-    >>> around_tiles(ops.reshape(ops.arange(1, 4), (1, 1, 3, 1)), 1, 1)[0, :, 3:6, 0].numpy().tolist()
-    [[0, 1, 2], [1, 2, 3], [2, 3, 0]]
+    >>> tiling(1, 3, 1, 1).read[:, 3:6].tolist()
+    [[3, 0, 1], [0, 1, 2], [1, 2, 3]]
     """
     if not 0 <= radius <= side:
         raise ValueError(f"radius: received {radius}, expected 0 to the side of the tiles, {side}")
-    batch, rows, columns, channels = ops.shape(values)
     down, right, wide = -(-rows // side), -(-columns // side), side + 2 * radius
-    cut = ops.reshape(to_tiles(values, side), (batch, down, right, side, side, channels))
-    cut = _with_ends(cut, 1, 3, side, radius)                               # rows of the tiles above and below
-    cut = _with_ends(cut, 2, 4, side, radius)                               # columns of those beside
-    return ops.reshape(cut, (batch, down * right, wide * wide, channels))
+    row = np.arange(down)[:, None] * side + np.arange(wide) - radius         # (tile row, place)
+    column = np.arange(right)[:, None] * side + np.arange(wide) - radius
+    inside = ((row >= 0) & (row < rows))[:, None, :, None] & ((column >= 0) & (column < columns))[None, :, None, :]
+    read = np.where(inside, row[:, None, :, None] * columns + column[None, :, None, :], rows * columns)
+    read = read.reshape(down * right, wide * wide).astype(np.int32)
+    places = np.argsort(read, axis=None, kind="stable")[:np.count_nonzero(inside)]
+    own = read.reshape(-1)[places]                                           # each position as often as it is read
+    first = np.searchsorted(own, np.arange(rows * columns))
+    turn = np.arange(len(own)) - first[own]
+    back = np.zeros((rows * columns, turn.max() + 1), np.int32)
+    valid = np.zeros(back.shape, np.float32)
+    back[own, turn], valid[own, turn] = places, 1
+    return Tiling(read, back, valid)
+
+
+def around_tiles(values, tiles: Tiling):
+    """Reads every tile with the positions round it.
+
+    Memory: the maps times `(1 + 2 radius / side)²`. The gradient is `add_back`.
+
+    Args:
+        values: float, `(batch, row, column, channel)`.
+        tiles: of `tiling`, for maps of this size.
+
+    Returns:
+        `(batch, tile, (side + 2 radius)², channel)`, 0 outside the maps.
+
+    Example:
+
+    >>> around_tiles(ops.reshape(ops.array([1.0, 2.0, 3.0]), (1, 1, 3, 1)), tiling(1, 3, 1, 1))[0, :, 3:6, 0].numpy()
+    array([[0., 1., 2.],
+           [1., 2., 3.],
+           [2., 3., 0.]], dtype=float32)
+    """
+    batch, rows, columns, channels = ops.shape(values)
+
+    @ops.custom_gradient
+    def read(given):
+        def gradient(*args, upstream=None):
+            return ops.reshape(add_back(args[0] if upstream is None else upstream, tiles), ops.shape(given))
+
+        flat = ops.pad(ops.reshape(given, (batch, rows * columns, channels)), ((0, 0), (0, 1), (0, 0)))
+        return ops.take(flat, tiles.read, axis=1), gradient
+
+    return read(values)
+
+
+def add_back(around, tiles: Tiling):
+    """Adds up, for every position, what the tiles that read it hold of it; the transpose of `around_tiles`.
+
+    Args:
+        around: float, `(batch, tile, (side + 2 radius)², channel)`.
+        tiles: of `tiling`.
+
+    Returns:
+        `(batch, position, channel)`, row by row.
+
+    Example:
+
+    >>> add_back(ops.ones((1, 3, 9, 1)), tiling(1, 3, 1, 1))[0, :, 0].numpy().tolist()
+    [2.0, 3.0, 2.0]
+    """
+    batch, count, places, channels = ops.shape(around)
+    flat = ops.reshape(around, (batch, count * places, channels))
+    return ops.einsum("bpkc,pk->bpc", ops.take(flat, tiles.back, axis=1), tiles.valid)
 
 
 def spread_windows(windows, side: int, radius: int):
@@ -174,22 +250,3 @@ def _window_table(side: int, radius: int) -> np.ndarray:
     own = np.arange(side * side).reshape(side, side, 1, 1) * (span * span + 1)
     return (own + index).reshape(-1)
 
-
-def _with_ends(cut, tiles: int, inside: int, side: int, radius: int):
-    """Puts the ends of the tiles before and behind, along one axis of tiles, to the positions along one inside them."""
-    if not radius:
-        return cut
-    def shifted(part, after: int):
-        """Moves a part to the next tile, or to the one before, and puts 0 where there is none."""
-        count = ops.shape(cut)[tiles]
-        margin = [(0, 0)] * 6
-        margin[tiles] = (1 - after, after)
-        return ops.pad(_between(part, tiles, after, count - 1 + after), margin)
-
-    before = shifted(_between(cut, inside, side - radius, side), 0)
-    behind = shifted(_between(cut, inside, 0, radius), 1)
-    return ops.concatenate([before, cut, behind], axis=inside)
-
-
-def _between(values, axis: int, start, stop):
-    return values[(slice(None),) * axis + (slice(start, stop),)]

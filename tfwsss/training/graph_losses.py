@@ -6,11 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfwsss.losses.multi_point import multi_point_loss
-from tfwsss.losses.tiled_crf import tiled_gated_crf, tiled_kernel
+from tfwsss.losses.tiled_crf import tiled_gated_crf
 from tfwsss.ops.pixel_corners import pixel_corners
 from tfwsss.ops.sparse_product import sparse_product, sparse_rows
-from tfwsss.ops.window_kernel import window_kernel
-from tfwsss.training.graph_settings import GraphSettings
+from tfwsss.training.graph_settings import Form
 
 PARTS = ("background", "foreground", "points", "crf")
 """Parts of an image's loss."""
@@ -27,35 +26,32 @@ class GraphLosses:
     without boxes, is 0.
 
     Args:
-        group: of `graph_group.side_by_side`, as tensors.
-        settings: of the networks.
-        stride: pixels between positions.
+        group: of `graph_group.laid_out`, as tensors.
+        form: what the training is compiled for.
+        numbers: of `graph_settings.numbers_of`, as tensors.
     """
 
-    def __init__(self, group: Mapping[str, Any], settings: GraphSettings, stride: int):
-        self._group, self._settings, self._stride = group, settings, stride
-        batch, rows, columns = tf.unstack(tf.shape(group["inside"]))
+    def __init__(self, group: Mapping[str, Any], form: Form, numbers: Mapping[str, Any]):
+        self._group, self._form, self._numbers = group, form, numbers
+        batch, rows, columns, _ = tf.unstack(tf.shape(group["features"]))
         self._batch, self._kind = batch, 2 * group["images"] + tf.cast(group["ids"] > 0, tf.int32)
         size = tf.unstack(tf.gather(group["sizes"], group["images"]), axis=1)
-        row, column, shares = pixel_corners(group["pixels"][:, 0], group["pixels"][:, 1], size, stride)
+        row, column, shares = pixel_corners(group["pixels"][:, 0], group["pixels"][:, 1], size, form.stride)
         start = (group["images"] * rows * columns)[:, None]
         self._rows = sparse_rows(start + row * columns + column, shares, batch * rows * columns)
-        self._kernel = None
-        if settings.crf_weight and settings.epochs[1]:
-            kernel = window_kernel(group["colours"], settings.crf_radius, inside=group["inside"])
-            self._kernel = tiled_kernel(kernel)
 
     def all_kept(self):
         """Returns that every seed counts: float32 `(pixel,)`, ones."""
         return tf.ones_like(self._group["ids"], tf.float32)
 
-    def weights(self, second_phase):
+    def weights(self, step):
         """Returns the weight of each part, float32 `(part,)`.
 
         Args:
-            second_phase: boolean scalar.
+            step: integer scalar, 0 at first; the second phase begins after the first one's epochs.
         """
-        return tf.stack([1.0, 1.0, 1.0, tf.where(second_phase, self._settings.crf_weight, 0.0)])
+        crf = tf.where(step >= self._numbers["epochs"][0], self._numbers["crf_weight"], 0.0)
+        return tf.stack([1.0, 1.0, 1.0, crf])
 
     def __call__(self, logits, hidden, kept):
         """Computes the parts of each image's loss.
@@ -68,17 +64,15 @@ class GraphLosses:
         Returns:
             float32 `(batch, part)`, and what is kept for the next epoch.
         """
-        group, none, now = self._group, tf.zeros((self._batch,)), kept
-        points = crf = none
-        if self._settings.boxes:
-            found = multi_point_loss(logits, hidden, group["boxes"], group["labels"], group["sizes"], self._stride)
+        group, points, now = self._group, tf.zeros((self._batch,)), kept
+        if self._form.boxes:
+            found = multi_point_loss(logits, hidden, group["boxes"], group["labels"], group["sizes"], self._form.stride)
             points = found.loss
-            if self._settings.consistency_threshold > 0:                     # no cosine is below 0
+            if self._form.checks:
                 now = kept * self._consistent(tf.stop_gradient(hidden), found.prototypes)
-        if self._kernel:
-            crf = tiled_gated_crf(self._kernel, tf.nn.softmax(logits))
+        crf = tiled_gated_crf(group["kernel"], tf.nn.softmax(logits))
         seeds = self._seed_costs(logits, now)
-        kept = now if self._settings.consistency_in_place else kept
+        kept = now if self._form.in_place else kept
         return tf.stack([seeds[:, 0], seeds[:, 1], points, crf], axis=1), kept
 
     def _seed_costs(self, logits, kept):
@@ -100,5 +94,5 @@ class GraphLosses:
         row, column = group["pixels"][:, :1], group["pixels"][:, 1:]
         inside = ((column >= boxes[..., 0]) & (row >= boxes[..., 1]) & (column <= boxes[..., 2])
                   & (row <= boxes[..., 3]) & (labels == group["ids"][:, None]))
-        unlike = products / (lengths + 1e-7) < self._settings.consistency_threshold
+        unlike = products / (lengths + 1e-7) < self._numbers["consistency_threshold"]
         return tf.cast(~tf.reduce_any(inside & unlike, axis=1), tf.float32)

@@ -1,7 +1,8 @@
 """Settings of the graph networks that learn on one image each."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pydantic
 
 from tfwsss.palette import IGNORE
@@ -65,3 +66,61 @@ class BoxGraphSettings(GraphSettings):
 
 FOR_BOXES = BoxGraphSettings()
 """As published for boxes."""
+
+
+NUMBERS = ("learning_rate", "decay", "crf_weight", "consistency_threshold")
+"""Settings that a compiled training is given as numbers, so that it is compiled once for all of their values."""
+
+
+def numbers_of(settings: GraphSettings) -> dict[str, np.ndarray]:
+    """Returns the settings that are numbers to a compiled training.
+
+    Args:
+        settings: of the networks.
+
+    Returns:
+        float32 scalars of `NUMBERS`, and int32 `(2,)` "epochs".
+    """
+    return {**{name: np.float32(getattr(settings, name)) for name in NUMBERS}, "epochs": np.int32(settings.epochs)}
+
+
+class Form(NamedTuple):
+    """What a training is compiled for.
+
+    Args:
+        width: hidden channels.
+        layers: of attention.
+        dropout: share of zeros.
+        crf_radius: of the window of the gated CRF loss.
+        boxes: whether there is a multi-point loss.
+        checks: whether its points take seeds away.
+        in_place: whether for good.
+        num_ids: classes with background.
+        stride: pixels between positions.
+        pairs: of a position in half a window.
+    """
+
+    width: int
+    layers: int
+    dropout: float
+    crf_radius: int
+    boxes: bool
+    checks: bool
+    in_place: bool
+    num_ids: int
+    stride: int
+    pairs: int
+
+    @classmethod
+    def of(cls, settings: GraphSettings, num_ids: int, stride: int, pairs: int) -> "Form":
+        """Returns what a training is compiled for.
+
+        Args:
+            settings: of the networks.
+            num_ids: classes with background.
+            stride: pixels between positions.
+            pairs: of a position in half a window.
+        """
+        checks = settings.boxes and settings.consistency_threshold > 0      # no cosine is below 0
+        return cls(settings.width, settings.layers, settings.dropout, settings.crf_radius, settings.boxes, checks,
+                   checks and settings.consistency_in_place, num_ids, stride, pairs)

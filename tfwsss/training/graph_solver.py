@@ -9,15 +9,15 @@ import tensorflow as tf
 
 from tfwsss.logs import LOG
 from tfwsss.models.graph_network import GraphWeights, classify_nodes
-from tfwsss.ops.graph_attention import SIDE, attention_scores
+from tfwsss.ops.graph_attention import SIDE
 from tfwsss.ops.place_dropout import place_dropout
 from tfwsss.ops.resize import resize
 from tfwsss.ops.tiles import radius_of
 from tfwsss.training.functional_adam import adam_step
-from tfwsss.training.graph_group import group_signature, side_by_side
+from tfwsss.training.graph_group import group_signature, laid_out, numbers_signature
 from tfwsss.training.graph_losses import PARTS, GraphLosses
 from tfwsss.training.graph_problem import GraphProblem, Prepared, prepare
-from tfwsss.training.graph_settings import GraphSettings
+from tfwsss.training.graph_settings import Form, GraphSettings, numbers_of
 
 VERSION = 1
 """Raised whenever the probabilities change, so that finished runs are known to be stale."""
@@ -103,7 +103,7 @@ class GraphSolver:
         tiles = (SIDE + 2 * radius_of(offsets)) ** 2
         position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // SIDE**2)
         pixels = 24 * self.stride**2 + 3 * self.stride**2 * self.num_ids
-        return 4 * (rows * columns * (position + pixels) + 5 * channels * self.settings.width)
+        return 4 * (rows * columns * (2 * channels + position + pixels) + 5 * channels * self.settings.width)
 
     def solve_group(self, group: Sequence[Prepared]) -> Iterator[Solved]:
         """Trains and classifies images of one shape at once.
@@ -115,45 +115,45 @@ class GraphSolver:
             `Solved`, in their order.
         """
         LOG.debug("graph networks of %d images of %s", len(group), group[0].shape)
-        settings = self.settings.model_copy(update={"memory": 1})            # which changes nothing
-        train = _compiled(settings, self.num_ids, self.stride, group[0].affinity.shape[-1])
-        logits, losses = train(side_by_side(group))
-        for place, one in enumerate(group):
-            rows, columns = one.grid
-            found = _probabilities()(logits[place, :rows, :columns], np.int32(one.size))
-            yield Solved(one.name, found.numpy(), losses[:, place].numpy())
+        form = Form.of(self.settings, self.num_ids, self.stride, group[0].affinity.shape[-1])
+        kept, arrays = [(one.name, one.grid, one.size) for one in group], laid_out(group, self.settings)
+        del group                                                            # its features are copied, and large
+        logits, losses = _compiled(form)(arrays, numbers_of(self.settings))
+        for place, (name, (rows, columns), size) in enumerate(kept):
+            found = _probabilities()(logits[place, :rows, :columns], np.int32(size))
+            yield Solved(name, found.numpy(), losses[:, place].numpy())
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(settings: GraphSettings, num_ids: int, stride: int, pairs: int) -> Callable:
-    """Returns the function, compiled once for groups of any size, that trains graph networks."""
-    return tf.function(functools.partial(_train, settings, stride), autograph=False,
-                       input_signature=[group_signature(pairs, settings.width, settings.layers, num_ids)])
+def _compiled(form: Form) -> Callable:
+    """Returns the function, compiled once for groups of any size, that trains graph networks of a form."""
+    return tf.function(functools.partial(_train, form), autograph=False,
+                       input_signature=[group_signature(form), numbers_signature()])
 
 
-def _train(own: GraphSettings, stride: int, group):
+def _train(form: Form, group, numbers):
     """Trains the networks of a group; returns logits and the losses of each epoch and image."""
-    features = group["features"]
+    features, last = group["features"], tf.reduce_sum(numbers["epochs"])
     rows, columns = tf.unstack(tf.shape(features)[1:3])
-    scores = attention_scores(group["affinity"], group["inside"], own.affinity_factor)
-    losses = GraphLosses(group, own, stride)
+    losses = GraphLosses(group, form, numbers)
     weights = GraphWeights(group["embedding"], group["sharpness"], group["output"])
     zeros = GraphWeights(*map(tf.zeros_like, weights))
-    noted = tf.TensorArray(tf.float32, sum(own.epochs), element_shape=(None, len(PARTS)))
+    noted = tf.zeros((last, tf.shape(features)[0], len(PARTS)))
 
     def epoch(step, weights, first, second, kept, noted):
-        factors = place_dropout(group["keys"], step, rows, columns, own.width, own.dropout) if own.dropout else None
+        factors = place_dropout(group["keys"], step, rows, columns, form.width, form.dropout) if form.dropout else None
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            parts, kept = losses(*classify_nodes(weights, features, scores, factors), kept)      # (batch, part)
-            total = tf.reduce_sum(parts * losses.weights(step >= own.epochs[0]))
-        gradients = tape.gradient(total, weights)
-        moved = adam_step(weights, gradients, first, second, step + 1, own.learning_rate, own.decay)
-        return (step + 1, *(GraphWeights(*values) for values in moved), kept, noted.write(step, parts))
+            parts, kept = losses(*classify_nodes(weights, features, group["graph"], factors), kept)
+            total = tf.reduce_sum(parts * losses.weights(step))
+        moved = adam_step(weights, tape.gradient(total, weights), first, second, step + 1, numbers["learning_rate"],
+                          numbers["decay"])
+        return (step + 1, *(GraphWeights(*values) for values in moved), kept,
+                tf.tensor_scatter_nd_update(noted, [[step]], parts[None]))
 
     state = (tf.constant(0), weights, zeros, zeros, losses.all_kept(), noted)
-    state = tf.while_loop(lambda step, *_: step < sum(own.epochs), epoch, state, parallel_iterations=1)
-    return classify_nodes(state[1], features, scores)[0], state[-1].stack()
+    state = tf.while_loop(lambda step, *_: step < last, epoch, state, parallel_iterations=1)
+    return classify_nodes(state[1], features, group["graph"])[0], state[-1]
 
 
 @functools.cache

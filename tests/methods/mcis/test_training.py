@@ -69,6 +69,12 @@ def test_other_networks_start_near_zero_and_with_likeness(images):
     np.testing.assert_allclose(kernel, np.eye(len(kernel)) / np.sqrt(len(kernel)), rtol=1e-6)
 
 
+def test_likeness_may_stay_as_it_starts(images):
+    learnt, kept = (build(images, learn_similarity=value) for value in (True, False))
+    assert len(learnt.trainable_variables) == len(kept.trainable_variables) + 1
+    assert not any("similarity" in variable.path for variable in kept.trainable_variables)
+
+
 def test_a_rate_that_falls_by_a_power(images):
     model = build(images, decay_epochs=None, schedule="step", epochs=2, learning_rate=1.0)
     assert float(model.optimizer._learning_rate(3)) == pytest.approx(0.25**0.9)          # of 4 steps

@@ -42,6 +42,7 @@ def build(settings: MCISSettings, context: Context, inputs: Inputs, images: Imag
     model = MCIS(backbone, images.num_classes, self_views=settings.self_views,
                  contrastive_from_step=None if start is None else start * steps,
                  alike=not facts_of(backbone.name).fresh)
+    model.get_layer("co_attention").similarity.trainable = settings.learn_similarity
     rate = StepDecay(settings.learning_rate, settings.decay_epochs, steps) if settings.decay_epochs else None
     learning = {layer.name for layer in (*model.layers, *backbone.layers)}
     heads = tuple(name for name in HEADS if any(one.startswith(name.rstrip("*")) for one in learning))
