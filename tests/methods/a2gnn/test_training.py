@@ -85,7 +85,8 @@ def test_images_without_seeds_are_refused(images, inputs):
 
 def test_it_learns(images, inputs):
     model = build(images, epochs=8, learning_rate=0.01)
-    history = model.fit(batches(images, inputs, epochs=8), epochs=8, steps_per_epoch=2, verbose=0, shuffle=False).history
+    data = batches(images, inputs, epochs=8)
+    history = model.fit(data, epochs=8, steps_per_epoch=2, verbose=0, shuffle=False).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 
