@@ -5,11 +5,13 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfwsss.artefacts.files import finished, path_of, write_atomically
 from tfwsss.artefacts.marginals import read_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions
+from tfwsss.artefacts.saliency import read_saliency
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import voc_palette
@@ -71,4 +73,12 @@ def test_broken_files_are_faults(tmp_path, read, contents):
         if contents is not None:
             (tmp_path / name).write_bytes(contents)
     with pytest.raises(ImageFault, match="run (the|its) stage"):
+        read(tmp_path, "a")
+
+
+@pytest.mark.parametrize("read", [read_mask, read_regions, read_saliency, lambda *at: read_marginals(*at, planes=1)])
+def test_only_pngs_are_opened(tmp_path, read):
+    """A folder that is given may hold anything under the name of a PNG; others' readers may start programs."""
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "a.png", "TIFF")
+    with pytest.raises(ImageFault, match="cannot identify image file"):
         read(tmp_path, "a")

@@ -15,6 +15,13 @@ from tfwsss.palette import IGNORE
 MAX_PIXELS = 50_000_000
 """Larger images are refused from their header, before anything is decoded."""
 
+MAX_SIDE = 32_768
+"""So are longer ones: no camera makes them, and what is kept for each row or column of them adds up."""
+
+FORMATS = ("JPEG", "PNG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "QOI", "SGI",
+           "PCX", "ICO", "TGA")
+"""What is opened, by Pillow's names: only readers that start no other program, whatever a file is named."""
+
 # What Pillow's readers raise on damaged files; its format plug-ins do not agree on one exception.
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
            MemoryError, RuntimeError, struct.error, zlib.error)
@@ -140,10 +147,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         The image, whose header is read and whose pixels are not.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             rows, columns = image.height, image.width
             if rows * columns > max_pixels:
                 raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
+            if max(rows, columns) > MAX_SIDE:
+                raise ImageFault(f"{path}: {columns}x{rows} pixels, a side of more than {MAX_SIDE:,}; cut it in pieces")
             yield image
     except ImageFault:
         raise
@@ -157,6 +166,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         raise ImageFault(f"{path}: {_what_it_is(Path(path))}; replace it by an image") from error
     except _BROKEN as error:
         raise ImageFault(f"{path}: broken or cut off ({error}); fetch or save it again") from error
+
+
+def _formats() -> tuple[str, ...]:
+    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def orientation(image: Image.Image) -> int:

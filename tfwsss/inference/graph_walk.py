@@ -54,7 +54,7 @@ def walked_planes(planes, affinity, stride: int, sharpness: float = 8.0, steps: 
 
     >>> planes, affinity = ops.ones((3, 4, 2)), ops.ones((2, 2, 4))
     >>> walked_planes(planes, affinity, 2)[0, 0].numpy().round(4).tolist()        # a quarter of all cells is padding
-    [0.7522000074386597, 0.7522000074386597]
+    [0.75, 0.75]
 
     Reference: Zhang et al., A2GNN, TPAMI 2021.
     """

@@ -27,9 +27,8 @@ class MCIS(OnBackbone):
     """Learns class maps from image-level labels of pairs that share a class.
 
     Each image alone must show its classes; what the two have in common
-    (`CoAttention`) must show the classes they share; from a certain step on, what
-    is left of each must show its other classes. Other views of the first image
-    make further pairs with it, which share all its classes.
+    (`CoAttention`) must show the classes they share; from a certain step on, what is
+    left of each its other classes. Other views of the first image make further pairs.
 
         y = y1 y2,  r_k = y_k - y,  L = mean_c softplus(z_c) - label_c z_c
         basic       = mean_k L(z_k, y_k)                   common = mean_k L(common_k, y)
@@ -45,8 +44,7 @@ class MCIS(OnBackbone):
         backbone: keras.Model. Image to "features" and "classifier"; the latter is read.
         num_classes: int. Classes without background.
         self_views: bool. Whether other views of the first image make pairs with it.
-        contrastive_from_step: int or None. Step of the training, counted from 0, from which on what is left counts;
-            None: never.
+        contrastive_from_step: int or None. Step, counted from 0, from which on what is left counts; None: never.
         alike: bool. Positions start by reading those like themselves, and class maps start near 0; else both as drawn
             by the release, which suits the features of its own layers only: see `layers.co_attention`.
 

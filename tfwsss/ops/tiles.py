@@ -244,9 +244,7 @@ def _window_table(side: int, radius: int) -> np.ndarray:
     """Says where each number of a tile's matrix stands among its windows, each followed by one 0."""
     span, wide = 2 * radius + 1, side + 2 * radius
     place = np.arange(wide) - np.arange(side)[:, None]                       # (side, wide): place in the window
-    near = (place >= 0) & (place < span)
-    index = place[:, None, :, None] * span + place[None, :, None, :]         # (side, side, wide, wide)
-    index = np.where(near[:, None, :, None] & near[None, :, None, :], index, span * span)
-    own = np.arange(side * side).reshape(side, side, 1, 1) * (span * span + 1)
-    return (own + index).reshape(-1)
+    near, down, right = (place >= 0) & (place < span), np.s_[:, None, :, None], np.s_[None, :, None, :]
+    index = np.where(near[down] & near[right], place[down] * span + place[right], span * span)  # 4 axes
+    return (np.arange(side * side).reshape(side, side, 1, 1) * (span * span + 1) + index).reshape(-1)
 

@@ -46,7 +46,11 @@ def _tiles_signature(radius: int) -> tuple[tf.TensorSpec, Tiling]:
 
 
 def numbers_signature() -> dict[str, tf.TensorSpec]:
-    """Says what `graph_settings.numbers_of` gives: name to specification."""
+    """Says what `graph_settings.numbers_of` gives.
+
+    Returns:
+        Name to specification.
+    """
     return {**{name: tf.TensorSpec(()) for name in NUMBERS}, "epochs": tf.TensorSpec((2,), tf.int32)}
 
 
@@ -79,8 +83,8 @@ def side_by_side(group: Sequence[Prepared]) -> dict[str, np.ndarray]:
         with `NO_BOX`, and their "labels". One list for all images: "pixels" with a label, their "ids", and "images",
         to which they belong.
     """
-    rows, columns, channels = group[0].shape
-    count = max(1, *(len(one.labels) for one in group))
+    rows, columns, channels, _ = group[0].shape
+    count = max(one.shape[3] for one in group)
     grid = (len(group), rows, columns)
 
     def filled(of: str, *shape: int) -> np.ndarray:
