@@ -1,9 +1,9 @@
 """What A2GNN has for photographs that a run has never seen: its segmentation network, and its plain class maps."""
 
 from pathlib import Path
+from typing import NoReturn
 
 from tfwsss.errors import UserError
-from tfwsss.inference.masker import Masker
 from tfwsss.methods.a2gnn.config import Config
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.steps.classifier import class_maps_of
@@ -29,7 +29,7 @@ def class_maps(config: Config, run: Path) -> ClassMapNetwork:
     return class_maps_of(config, run)
 
 
-def masker(config: Config, run: Path) -> Masker:
+def masker(config: Config, run: Path) -> NoReturn:
     """Refuses: pseudo labels are made by networks that are trained on the images of the run alone.
 
     Args:
