@@ -87,7 +87,7 @@ class Config(SegmenterRounds):
 _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "optimizer": "adam",
              "learning_rate": 1e-3, "head_factor": 1.0, "bias_factor": 1.0, "weight_decay": 0.0, "jitter": []}
 
-_DEMO_NETWORK = {"width": 32, "epochs": [15, 15]}
+_DEMO_NETWORK = {"width": 64, "epochs": [24, 16]}
 
 DEMO: dict[str, Any] = {
     "data": {"kind": "demo", "split": "train", "val_split": "val"},
