@@ -41,8 +41,8 @@ def coco_image(image_id: int, file: str, size: tuple[int, int]) -> dict[str, Any
     return {"id": image_id, "file_name": file, "width": size[1], "height": size[0]}
 
 
-def coco_objects(mask: np.ndarray, image_id: int, first_id: int, polygons: bool = False,
-                 least: int = 1) -> Iterator[dict[str, Any]]:
+def coco_objects(mask: np.ndarray, image_id: int, first_id: int,
+                 polygons: bool = False) -> Iterator[dict[str, Any]]:
     """Returns the connected parts of a mask as COCO's annotations; undecided pixels belong to none.
 
     Args:
@@ -50,7 +50,6 @@ def coco_objects(mask: np.ndarray, image_id: int, first_id: int, polygons: bool 
         image_id: of its image.
         first_id: of the first annotation; the others follow.
         polygons: outlines, holes cut open to the outside; otherwise run lengths, compressed.
-        least: pixels that a part must have.
 
     Yields:
         Annotations.
@@ -60,7 +59,7 @@ def coco_objects(mask: np.ndarray, image_id: int, first_id: int, polygons: bool 
     >>> found["bbox"], found["area"], found["segmentation"]
     ([1, 0, 2, 1], 2, {'size': [1, 4], 'counts': '121'})
     """
-    for place, part in enumerate(parts_of(mask, least)):
+    for place, part in enumerate(parts_of(mask)):
         rows, columns = part.pixels.shape
         yield {"id": first_id + place, "image_id": image_id, "category_id": part.class_id, "iscrowd": 0,
                "area": part.area, "bbox": [part.left, part.top, columns, rows],

@@ -38,12 +38,11 @@ def labelmap(classes: Sequence[str], palette: np.ndarray) -> str:
     return "\n".join(["# label:color_rgb:parts:actions", *lines, ""])
 
 
-def object_colours(mask: np.ndarray, least: int = 1) -> tuple[np.ndarray, int]:
+def object_colours(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Returns a picture in which each connected part has a colour of its own, by the rule of VOC's palette.
 
     Args:
         mask: uint8 `(row, column)`, 255 belongs to no part.
-        least: pixels that a part must have.
 
     Returns:
         uint8 `(row, column, 3)`, black where there is none; number of parts.
@@ -54,7 +53,7 @@ def object_colours(mask: np.ndarray, least: int = 1) -> tuple[np.ndarray, int]:
     """
     numbers = np.zeros(mask.shape, np.int32)
     count = 0
-    for count, part in enumerate(parts_of(mask, least), 1):
+    for count, part in enumerate(parts_of(mask), 1):
         rows, columns = part.pixels.shape
         numbers[part.top:part.top + rows, part.left:part.left + columns][part.pixels] = count
     colours = np.zeros((*mask.shape, 3), np.uint8)

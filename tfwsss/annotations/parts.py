@@ -41,12 +41,11 @@ class Part(NamedTuple):
         return found
 
 
-def parts_of(mask: np.ndarray, least: int = 1) -> Iterator[Part]:
+def parts_of(mask: np.ndarray) -> Iterator[Part]:
     """Finds the connected parts of a mask; pixels that touch at a corner are connected.
 
     Args:
         mask: uint8 `(row, column)`, 0 background, 255 undecided: neither has parts.
-        least: pixels that a part must have.
 
     Yields:
         Parts by class, then from the top.
@@ -58,5 +57,29 @@ def parts_of(mask: np.ndarray, least: int = 1) -> Iterator[Part]:
     for class_id in set(np.unique(mask).tolist()) - {0, IGNORE}:
         _, numbers, boxes, _ = cv2.connectedComponentsWithStats((mask == class_id).astype(np.uint8), connectivity=8)
         for number, (left, top, columns, rows, area) in enumerate(boxes.tolist()):
-            if number and area >= least:
+            if number:
                 yield Part(class_id, left, top, numbers[top:top + rows, left:left + columns] == number, area)
+
+
+def without_small(mask: np.ndarray, least: int) -> np.ndarray:
+    """Returns a mask in which small connected parts are background.
+
+    Args:
+        mask: uint8 `(row, column)`.
+        least: pixels that a part keeps.
+
+    Returns:
+        uint8 `(row, column)`; the mask itself where `least` is 1.
+
+    Example:
+    >>> without_small(np.array([[1, 0, 2, 2]], np.uint8), 2).tolist()
+    [[0, 0, 2, 2]]
+    """
+    if least <= 1:
+        return mask
+    kept = mask.copy()
+    for part in parts_of(mask):
+        if part.area < least:
+            rows, columns = part.pixels.shape
+            kept[part.top:part.top + rows, part.left:part.left + columns][part.pixels] = 0
+    return kept

@@ -16,14 +16,13 @@ INSET = 0.05
 that compare with the middle of pixels notice nothing."""
 
 
-def yolo_lines(mask: np.ndarray, least: int = 1) -> Iterator[str]:
+def yolo_lines(mask: np.ndarray) -> Iterator[str]:
     """Returns the connected parts of a mask as lines of polygons; undecided pixels belong to none.
 
     Classes count from 0, without background. Holes are cut open to the outside.
 
     Args:
         mask: uint8 `(row, column)`.
-        least: pixels that a part must have.
 
     Yields:
         Lines without their end.
@@ -32,7 +31,7 @@ def yolo_lines(mask: np.ndarray, least: int = 1) -> Iterator[str]:
     >>> list(yolo_lines(np.array([[1, 1], [255, 0]], np.uint8)))
     ['0 0.025000 0.025000 0.975000 0.025000 0.975000 0.475000 0.025000 0.475000']
     """
-    for part in parts_of(mask, least):
+    for part in parts_of(mask):
         points, inwards = outline_of(part.pixels)
         places = (points + INSET * inwards + (part.left, part.top)) / mask.shape[::-1]
         yield " ".join([str(part.class_id - 1), *(f"{value:.6f}" for value in places.ravel().tolist())])
