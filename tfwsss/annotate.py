@@ -50,11 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _annotate(options: argparse.Namespace) -> int:
     from tfwsss.reports.annotate import annotate
-    from tfwsss.reports.annotation_files import LOCAL_FILES
 
     told = annotate(options.source, options.to, options.out, stage=options.stage, classes=options.classes,
                     photographs=options.images, names=options.names, doubtful=options.doubtful, least=options.least,
-                    prefix=LOCAL_FILES if options.image_prefix is None else options.image_prefix,
+                    prefix=options.image_prefix,
                     void=None if options.undecided is None else options.undecided == "void",
                     copy=options.copy_images)
     if told["undecided"]:

@@ -10,13 +10,13 @@ TOLERANCES = (1.5, 1.0, 0.75)
 LEAST_AREA = 400
 """Pixels of a part whose outline is made simpler: smaller ones have few points, and lose much by a slanted edge."""
 
-LEAST_IOU = 0.997
+LEAST_IOU = 0.995
 """Overlap that a simpler outline keeps with its part; where none does, the outline follows every edge."""
 
 _STEPS = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])          # right, down, left, up; the part lies at the right hand
 
 
-def outline_of(pixels: np.ndarray, simpler: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def outline_of(pixels: np.ndarray, least: float = LEAST_IOU) -> tuple[np.ndarray, np.ndarray]:
     """Returns one polygon around a connected part.
 
     Holes are kept: the polygon runs to each through the part, around it, and back on the same way, so that filling it
@@ -24,7 +24,7 @@ def outline_of(pixels: np.ndarray, simpler: bool = True) -> tuple[np.ndarray, np
 
     Args:
         pixels: boolean `(row, column)`, one part whose pixels touch at edges or corners.
-        simpler: points are left out as far as `TOLERANCES` and `LEAST_IOU` allow.
+        least: overlap with the part that leaving out points may leave, 0 to 1; 1 follows every edge.
 
     Returns:
         Points, float `(point, 2)`, x and y; corners of pixels are whole numbers. And the directions inwards,
@@ -41,7 +41,8 @@ def outline_of(pixels: np.ndarray, simpler: bool = True) -> tuple[np.ndarray, np
         merged, ends = _with_hole(merged, ring, pixels)
         fixed += ends
     points, inwards = merged[:, :2], merged[:, 2:]
-    kept = _simpler(points, fixed, pixels) if simpler and np.count_nonzero(pixels) >= LEAST_AREA else slice(None)
+    large = np.count_nonzero(pixels) >= LEAST_AREA
+    kept = _simpler(points, fixed, pixels, least) if large and least < 1 else slice(None)
     return points[kept], inwards[kept]
 
 
@@ -125,14 +126,15 @@ def _edge_at(ring: np.ndarray, x: int, y: float) -> int:
     return int(np.flatnonzero(fitting)[0])
 
 
-def _simpler(points: np.ndarray, fixed: list[tuple[float, float]], pixels: np.ndarray) -> np.ndarray | slice:
+def _simpler(points: np.ndarray, fixed: list[tuple[float, float]], pixels: np.ndarray,
+             least: float) -> np.ndarray | slice:
     """Returns the places of the points of the simplest outline that keeps the part's pixels well enough."""
     ends = [place for place, point in enumerate(map(tuple, points.tolist())) if point in set(fixed)] if fixed else []
     for tolerance in TOLERANCES:
         kept = _within(points, ends, tolerance)
         if len(kept) >= 3:
             found = fill(points[kept], pixels.shape)
-            if np.count_nonzero(found & pixels) >= LEAST_IOU * np.count_nonzero(found | pixels):
+            if np.count_nonzero(found & pixels) >= least * np.count_nonzero(found | pixels):
                 return kept
     return slice(None)
 

@@ -32,7 +32,7 @@ def yolo_lines(mask: np.ndarray) -> Iterator[str]:
     ['0 0.025000 0.025000 0.975000 0.025000 0.975000 0.475000 0.025000 0.475000']
     """
     for part in parts_of(mask):
-        points, inwards = outline_of(part.pixels)
+        points, inwards = outline_of(part.pixels, least=1)
         places = (points + INSET * inwards + (part.left, part.top)) / mask.shape[::-1]
         yield " ".join([str(part.class_id - 1), *(f"{value:.6f}" for value in places.ravel().tolist())])
 

@@ -26,7 +26,7 @@ DOUBTFUL = "doubtful.csv"
 
 def annotate(source: Path, form: str, out: Path, *, stage: str | None = None, classes: Path | None = None,
              photographs: Path | None = None, names: Path | None = None, doubtful: int | None = None, least: int = 1,
-             prefix: str = LOCAL_FILES, void: bool | None = None, copy: bool = False) -> dict[str, Any]:
+             prefix: str | None = None, void: bool | None = None, copy: bool = False) -> dict[str, Any]:
     """Writes masks in the form of an annotation tool; the folder appears whole or not at all.
 
     Args:
@@ -39,7 +39,8 @@ def annotate(source: Path, form: str, out: Path, *, stage: str | None = None, cl
         names: list of the images to hand on; None: all.
         doubtful: only that many of the most doubtful images, worst first.
         least: pixels that an object must have.
-        prefix: what stands before the file in Label Studio's address of a photograph.
+        prefix: what stands before the file in Label Studio's address of a photograph; None: that of its local files,
+            whose root is the folder of the photographs, or `out` where they are copied there.
         void: whether undecided pixels stay 255, where the format allows that; None: in VOC's alone.
         copy: whether the photographs are copied to `out/images`.
 
@@ -61,6 +62,7 @@ def annotate(source: Path, form: str, out: Path, *, stage: str | None = None, cl
     told = _Told()
     try:
         with writing(out):
+            prefix = LOCAL_FILES + "images/" * copy if prefix is None else prefix
             task = Task(part, found.classes, found.palette, prefix, keep)
             objects = WRITERS[form](task, _items(found, chosen, least, part if copy else None, told))
             if doubtful is not None:
