@@ -68,6 +68,9 @@ def parse_json(where: str, data: bytes) -> Any:
         where: the file, for messages.
         data: its contents, UTF-8, UTF-16 or UTF-32.
 
+    Returns:
+        What the document holds.
+
     Raises:
         UserError: it is no JSON, too large, or lists lie inside lists without end.
 
@@ -94,10 +97,13 @@ def _no_number(text: str) -> NoReturn:
 
 
 def number(value: Any) -> float:
-    """Returns a number of a document, or what its text says.
+    """Reads a number of a document, or of its text.
 
     Args:
         value: of JSON, or of an attribute; None where there is none.
+
+    Returns:
+        A finite number.
 
     Raises:
         ValueError: it is no finite number.
@@ -116,10 +122,13 @@ def number(value: Any) -> float:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as a message may show it: shortened.
+    """Shortens a value for a message.
 
     Args:
         value: of a document.
+
+    Returns:
+        One line of text.
 
     Example:
     >>> shown({"a": 1})

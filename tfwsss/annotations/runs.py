@@ -91,7 +91,7 @@ def check_size(where: str, rows: int, columns: int) -> None:
         ImageFault: it is no size, or above `MAX_PIXELS`.
     """
     if type(rows) is not int or type(columns) is not int or min(rows, columns) < 1:
-        raise ImageFault(f"{where}: a size of {str(columns)[:20]} x {str(rows)[:20]}; expected whole pixels from 1")
+        raise ImageFault(f"{where}: a size of {str(columns)[:16]} x {str(rows)[:16]}; expected whole pixels from 1")
     if rows * columns > MAX_PIXELS:
         raise ImageFault(f"{where}: a mask of {columns} x {rows} pixels; at most {MAX_PIXELS:,} are read")
 

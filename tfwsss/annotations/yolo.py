@@ -78,12 +78,12 @@ def read_yolo(where: str, text: str, names: Sequence[str]) -> Drawing:
         try:
             numbers = [number(value) for value in rest]
             if not first.isdecimal() or not (len(numbers) == 4 or (len(numbers) >= 6 and len(numbers) % 2 == 0)):
-                raise ValueError(f"{first[:20]!r} and {len(numbers)} numbers")
+                raise ValueError(f"{first[:16]!r} and {len(numbers)} numbers")
         except ValueError as error:
             raise ImageFault(f"{where}: line {place}: {error}; expected a class and 4 numbers of a box, or x and y of "
                              "3 points and more") from None
         if len(first) > 6 or int(first) >= len(names):
-            raise ImageFault(f"{where}: line {place}: class {first[:20]} is none; they are 0 to {len(names) - 1}")
+            raise ImageFault(f"{where}: line {place}: class {first[:16]} is none; they are 0 to {len(names) - 1}")
         labels.append(_label(names[int(first)], numbers))
     return Drawing((), check_labels(where, labels), fractions=True)
 

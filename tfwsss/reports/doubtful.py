@@ -1,5 +1,6 @@
 """Which masks are most doubtful, told without truth: where a network follows the labels that it learned from least."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,26 @@ def worst_first(records: Iterable[Mapping[str, Any]], key: str = "agreement") ->
     return sorted(known, key=lambda record: (record[key], record["name"]))
 
 
-def review_of(run: Path, stage: str) -> list[dict[str, Any]]:
+def review_of(run: Path, stage: str, split: str) -> list[dict[str, Any]]:
     """Returns what the last network that was shown the images of a stage says of their masks.
 
     Args:
         run: folder of the run.
         stage: of masks; its own review, or that of a later network.
+        split: which images the stage has.
 
     Returns:
         For each image `name`, `agreement`, `confidence` and `coverage`; empty where no network has learnt from labels.
     """
     own = run / stage / journal.REVIEW
-    others = [path for path in run.glob(f"*/{journal.REVIEW}") if (path.parent / "stage.json").is_file()]
+    others = [path for path in run.glob(f"*/{journal.REVIEW}") if _split(path.parent) == split]
     found = [own] if own.is_file() else sorted(others, key=lambda path: (path.parent / "stage.json").stat().st_mtime)
     shown = {path.relative_to(run / stage).with_suffix("").as_posix()
              for path in (run / stage).rglob(f"*{EXTENSIONS['masks']}")}
     return [record for record in journal.read(found[-1]).values() if record["name"] in shown] if found else []
+
+
+def _split(folder: Path) -> str | None:
+    """Returns which images a finished stage has."""
+    path = folder / "stage.json"
+    return json.loads(path.read_text("utf-8")).get("split", "pseudo") if path.is_file() else None

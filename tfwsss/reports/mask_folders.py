@@ -90,7 +90,7 @@ def _of_run(run: Path, stage: str | None, classes: tuple[str, ...] | None, photo
         names = tuple(name for name in images.names if name in finished(run / stage, "masks", images.names))
     else:
         names, files = _names(run / stage), _index(photographs)
-    review = review_of(run, stage)
+    review = review_of(run, stage, split)
     figure = "confidence" if (run / stage / "review.jsonl").is_file() else "agreement"
     sureness = {record["name"]: record[figure] for record in review if record[figure] is not None}
     return MaskFolder(run / stage, names, classes or _classes_of(run), palette, files, sureness, worst_first(review))
