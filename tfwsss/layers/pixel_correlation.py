@@ -37,7 +37,7 @@ class PixelCorrelation(keras.layers.Layer):
     Example:
 
     >>> maps, features = ops.array([[[[1.0], [0.0], [0.5]]]]), ops.array([[[[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]]]])
-    >>> ops.convert_to_numpy(PixelCorrelation()(maps, features)).ravel().round(4).tolist()
+    >>> ops.convert_to_numpy(PixelCorrelation()(maps, features)).ravel().astype(float).round(4).tolist()
     [0.5858, 0.4142, 0.5]
 
     Reference: Wang et al., SEAM, CVPR 2020.

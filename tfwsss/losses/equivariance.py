@@ -25,8 +25,8 @@ def normalise_maps(maps):
     Example:
 
     >>> maps = ops.reshape(ops.array([1.0, 3.0, 2.0, -1.0]), (1, 2, 2, 1))
-    >>> ops.convert_to_numpy(normalise_maps(maps)).ravel().round(6).tolist()
-    [0.33333, 0.999993, 0.666661, 0.0]
+    >>> ops.convert_to_numpy(normalise_maps(maps)).ravel().astype(float).round(6).tolist()
+    [0.333329, 0.999993, 0.666661, 0.0]
 
     Reference: Wang et al., SEAM, CVPR 2020 (released code).
     """

@@ -55,7 +55,7 @@ def tapped(backbone: keras.Model, taps: Sequence[str], reader: str) -> list:
 
     >>> from tfwsss.backbones.small import small
     >>> [tuple(x.shape) for x in tapped(small(width=0.1), ("relu4", "relu5"), "AffinityNet")]
-    [(None, None, None, 10), (None, None, None, 10)]
+    [(None, None, None, 6), (None, None, None, 10)]
     """
     missing = [tap for tap in taps if tap not in (layer.name for layer in backbone.layers)]
     if missing:

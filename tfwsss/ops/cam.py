@@ -107,8 +107,8 @@ def keep_strongest(maps):
 
     Example:
 
-    >>> keep_strongest(ops.array([[0.9, 0.5, 0.25], [0.1, 0.5, 0.5]])).numpy().round(2).tolist()
-    [[0.9, 0.5, 0.0], [0.1, 0.5, 0.5]]
+    >>> keep_strongest(ops.array([[0.75, 0.5, 0.25], [0.25, 0.5, 0.5]])).numpy().tolist()
+    [[0.75, 0.5, 0.0], [0.25, 0.5, 0.5]]
 
     Reference: Wang et al., SEAM, CVPR 2020 (released code).
     """

@@ -35,9 +35,10 @@ def test_the_defaults_are_the_released_ones():
 
 
 def test_one_setting_leaves_the_others_as_released():
-    settings = built(seam={"epochs": 3}, affinity={"epochs": 3}, walk={"sharpness": 4.0}, labels={"low": 2.0},
-                     pseudo={"certainty": 0.4}, maps={"batch_size": 2})
+    settings = built(seam={"epochs": 3, "backbone": {"initial": "file.h5"}}, affinity={"backbone": {"width": 0.5}},
+                     walk={"sharpness": 4.0}, labels={"low": 2.0}, pseudo={"certainty": 0.4}, maps={"batch_size": 2})
     assert settings.seam.backbone.name == settings.affinity.backbone.name == "resnet38"
+    assert built(affinity={"epochs": 3}).affinity.backbone.name == "resnet38"
     assert (settings.affinity.learning_rate, settings.walk.alpha) == (0.01, 6.0)
     assert (settings.labels.high, settings.pseudo.iterations, settings.maps.scales) == (24.0, 0, (0.5, 1.0, 1.5, 2.0))
 

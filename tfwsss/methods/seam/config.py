@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pydantic
 
 from tfwsss.inference.views import Canvas, OwnSize, Resized
-from tfwsss.settings.sections import BackboneSettings, CRFSettings
+from tfwsss.settings.sections import CRFSettings, ResNet38Settings
 from tfwsss.steps.affinity import AffinitySettings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
@@ -13,8 +13,6 @@ from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.confident_labels import KeptMaps, LabelSettings
 from tfwsss.steps.random_walk import WalkSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
-
-_RESNET38 = BackboneSettings(name="resnet38")
 
 
 class SEAMSettings(ClassifierSettings):
@@ -28,7 +26,7 @@ class SEAMSettings(ClassifierSettings):
         hardest: share of the differences between class maps and refined maps that count.
     """
 
-    backbone: BackboneSettings = _RESNET38
+    backbone: ResNet38Settings = ResNet38Settings()
     epochs: pydantic.PositiveInt = 8
     batch_size: pydantic.PositiveInt = 8
     longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = (448, 768)
@@ -66,7 +64,7 @@ class ConfidentSettings(LabelSettings):
 class SEAMAffinitySettings(AffinitySettings):
     """Affinity network and its training; the defaults are those of the released code, with ResNet-38."""
 
-    backbone: BackboneSettings = _RESNET38
+    backbone: ResNet38Settings = ResNet38Settings()
     learning_rate: pydantic.PositiveFloat = 0.01
 
 
