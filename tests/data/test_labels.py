@@ -35,8 +35,31 @@ def test_separators(tmp_path, text, tags):
 
 
 def test_without_known_classes_spaces_separate(tmp_path):
-    assert table(tmp_path, "name,classes\na,polar bear", None)[0].tags == ("polar", "bear")
+    rows = table(tmp_path, "name,classes\na,polar bear\nb,bear", None)
+    assert [row.tags for row in rows] == [("polar", "bear"), ("bear",)]
     assert table(tmp_path, "name,classes\na,polar bear;cat\nb,polar bear", None)[1].tags == ("polar bear",)
+    with pytest.raises(UserError, match="is 'polar bear' one class or two.*separate classes by ;"):
+        table(tmp_path, "name,classes\na,polar bear\nb,cat", None)
+
+
+@pytest.mark.parametrize("text", [
+    'name,classes\na,"cat, dog"\nb,dog\nc,cat\nd,', 'name,classes\na,"cat,dog"\nb,dog\nc,cat\nd,""',
+    "name,classes\na,\"['cat', 'dog']\"\nb,['dog']\nc,['cat']\nd,[]", "name;classes\na;cat, dog\nb;dog\nc;cat\nd;",
+    "filename\tlabels\na\tcat,dog\nb\tdog\nc\tcat\nd\t", 'image;tags\n"a";"cat, dog"\n"b";"dog"\n"c";"cat"\n"d";""',
+    "name,cat,dog\na,1,1\nb,0,1\nc,1,0\nd,0,0", "File;dog;cat\na;True;1\nb;1.0;\nc;;1\nd;0;0"])
+def test_two_classes_in_one_cell(tmp_path, text):
+    """By commas, as lists, in columns of spreadsheets, a column for each class: the same four rows."""
+    rows = table(tmp_path, text, None)
+    assert [(row.name, set(row.tags)) for row in rows] == [("a", {"cat", "dog"}), ("b", {"dog"}), ("c", {"cat"}),
+                                                          ("d", set())]
+
+
+@pytest.mark.parametrize("text", [
+    "name,classes\na,Cat\nb,cat", "name,classes\na,a;b\nb,\"a, b\"", "name,classes\na,traffic sign car\nb,car",
+    "name,classes\na,cat\nb,none", "name,classes\na,cat/dog", 'name,classes\n"a,cat\nb,dog\n', "name,cat,dog\na,1,2"])
+def test_doubtful_tables_are_refused(tmp_path, text):
+    with pytest.raises(UserError, match="labels.csv: "):
+        table(tmp_path, text, None)
 
 
 def test_composed_and_decomposed_letters_are_one(tmp_path):

@@ -1,5 +1,6 @@
 """What a run notes beside its stages: settings, scores of masks that still stand, faults."""
 
+import dataclasses
 import json
 
 import pytest
@@ -92,3 +93,11 @@ def test_a_run_from_python(tmp_path):
     record = json.loads((tmp_path / "run" / "config.json").read_text())
     assert record["classes"] == ["background", "cat", "dog", "sheep"] and record["images"]["training"] == 11
     assert record["versions"]["tensorflow"] and record["config"]["icd"]["crop"] == 49
+
+
+def test_classes_are_counted(tmp_path, splits):
+    """How many images show each class, and how many show none: misread tags are seen before anything starts."""
+    images = image_set(tmp_path / "counted")                # rectangles of labels {0}, {1}, {2}, {0, 1}, {1, 2}
+    images = dataclasses.replace(images, labels={**images.labels, "image 0": ()})
+    assert module._counted(images) == "cat 1, <script>alert('x')</script> 3, жук 2, none of them 1"
+    assert "none of them" not in module._counted(splits.training)

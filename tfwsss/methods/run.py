@@ -1,5 +1,6 @@
 """What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
 
+import collections
 import importlib.metadata
 import json
 import platform
@@ -97,8 +98,7 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     splits = open_splits(settings.data, demo_folder(folder))
     images, pseudo, val = splits
     LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
-             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
-             ", ".join(images.classes[1:]))
+             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes, _counted(images))
     faults: dict[str, str] = {}
 
     def usable(images: ImageSet) -> ImageSet:
@@ -109,6 +109,14 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     training = usable(images)
     further = training if pseudo is images else usable(pseudo)
     return Splits(training, further, usable(val) if val else None), faults
+
+
+def _counted(images: ImageSet) -> str:
+    """Returns the classes, and how many images show each."""
+    counts = collections.Counter(label for name in images.names for label in images.labels[name])
+    bare = sum(not images.labels[name] for name in images.names)
+    shown = [f"{name} {counts[label]}" for label, name in enumerate(images.classes[1:])]
+    return ", ".join([*shown, *([f"none of them {bare}"] if bare else [])])
 
 
 def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
