@@ -122,3 +122,17 @@ def test_a_run_without_finished_stages_says_so(run, capsys):
     assert code == 2 and "no finished stage" in err
     shutil.rmtree(run / "cam")
     assert printed(capsys, run, "--stage", "pseudo")[0] == 0
+
+
+def test_true_masks_saved_as_0_and_255_are_refused(run, tmp_path, capsys):
+    """A full score for masks of background alone, or zero for right ones, would be wrong in silence."""
+    for name in ("a", "b"):
+        write_mask(tmp_path / "truth", name, np.array([[0, 255]], np.uint8), np.zeros((256, 3), np.uint8))
+        write_mask(tmp_path / "found", name, np.array([[0, 1]], np.uint8), np.zeros((256, 3), np.uint8))
+    for folder in ("truth", "found"):
+        code, out, err = printed(capsys, tmp_path / folder, "--truth", tmp_path / "truth", "--classes",
+                                 tmp_path / "classes.txt")
+        assert code == 2 and out == "" and "0 and 255 only" in err and "save a class as its number" in err
+    code, out, err = printed(capsys, tmp_path / "truth", "--truth", tmp_path / "found", "--classes",
+                             tmp_path / "classes.txt", "--json")
+    assert code == 0 and json.loads(out)["miou"] is None and "no predicted mask holds a class" in err

@@ -163,3 +163,19 @@ def test_nothing_usable_stops(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="could not be written"):
         survey(data_set(tmp_path / "data", {"a.jpg": jpeg()}), tmp_path / "file")
+
+
+def test_masks_saved_as_0_and_255_end_the_run(tmp_path, caplog):
+    """Where none holds a class although tags say that one is there, each time; where some do, the others are told."""
+    files = {f"{name}.jpg": jpeg(8, 8) for name in "abc"}
+    wrong, right = np.full((8, 8), 255, np.uint8), np.ones((8, 8), np.uint8)
+    wrong[0] = 0
+    images = data_set(tmp_path / "data", files, dict.fromkeys("abc", wrong))
+    for _ in range(2):
+        with pytest.raises(UserError, match="masks of .*data: of 3 masks .* 0 and 255 only; 255 means ignore: save"):
+            survey(images, tmp_path / "run")
+    survey(dataclasses.replace(images, labels=dict.fromkeys("abc", ())), tmp_path / "run")       # they show nothing
+    images = data_set(tmp_path / "data", files, {"a": wrong, "b": right})
+    with caplog.at_level("WARNING", "tfwsss"):
+        assert survey(images, tmp_path / "run")[1] == {}
+    assert "1 of 2 masks hold the ids 0 and 255 only" in caplog.text and "that of 'a'" in caplog.text

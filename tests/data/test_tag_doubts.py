@@ -32,7 +32,8 @@ def test_words_that_do(cells):
 
 @pytest.mark.parametrize(("cells", "words"), [
     (("cat", "none"), "line 3: is 'none' a class. Leave the cell empty"), (("1", "0"), "is '0' a class"),
-    (("cat", "-"), "'-' is an odd name"), (("[cat", "dog"), "odd name"), (("cat dog", "cat", "dog"), "is 'cat dog' one"),
+    (("cat", "-"), "'-' is an odd name"), (("[cat", "dog"), "odd name"),
+    (("cat dog", "cat", "dog"), "is 'cat dog' one"),
     (("dog and bird", "dog"), "is 'dog and bird' one class"), (("cat/dog", "dog"), "Parts of it are classes")])
 def test_names_that_are_hardly_any(cells, words):
     with pytest.raises(UserError, match=words):

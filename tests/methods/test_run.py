@@ -3,7 +3,9 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import draw_tiny_folder, write_config
@@ -101,3 +103,16 @@ def test_classes_are_counted(tmp_path, splits):
     images = dataclasses.replace(images, labels={**images.labels, "image 0": ()})
     assert module._counted(images) == "cat 1, <script>alert('x')</script> 3, жук 2, none of them 1"
     assert "none of them" not in module._counted(splits.training)
+
+
+def test_labels_saved_as_0_and_255_are_not_learnt(tmp_path):
+    """Background alone would be; the run ends before its first stage, and says how to save them."""
+    data = draw_tiny_folder(tmp_path / "data")
+    for path in (data / "masks").iterdir():
+        (tmp_path / "given").mkdir(exist_ok=True)
+        mask = np.array(Image.open(path))
+        Image.fromarray(np.where(mask == 0, 0, 255).astype(np.uint8)).save(tmp_path / "given" / path.name)
+    config = write_config(tmp_path / "config.yaml", data, "retrain", given={"labels": str(tmp_path / "given")})
+    with pytest.raises(UserError, match="given.labels=.*given: of 12 masks .* 0 and 255 only; 255 means ignore"):
+        train("retrain", config, tmp_path / "run", report=lambda run: run)
+    assert not (tmp_path / "run" / "segmenter").exists()

@@ -68,4 +68,5 @@ def records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[s
 
 def _check_closed(path: Path, line: int, cell: str) -> None:
     if cell.startswith('"') and cell.count('"') % 2:
-        raise UserError(f"{path}: line {line}: {cell[:40]!r} opens a quote that is not closed; close it or take it away")
+        raise UserError(f"{path}: line {line}: {cell[:40]!r} opens a quote that is not closed; close it or take it "
+                        "away")

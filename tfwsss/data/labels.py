@@ -156,8 +156,8 @@ def _cells(path: Path, table: list[tuple[int, list[str]]], width: int,
     """Yields line, image and cells of each row."""
     for line, row in table:
         if len(row) > width:
-            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {width}; separate the classes of one "
-                            "image by a space, or by ; where their names contain spaces")
+            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {width}; separate the classes of "
+                            "one image by a space, or by ; where their names contain spaces")
         row = row + [""] * (width - len(row))
         if not row[name] or "\n" in row[name]:
             raise UserError(f"{path}: line {line} names no image; write the file name in the column 'name'")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tfwsss.artefacts.masks import ids_of
 from tfwsss.errors import ImageFault
 
 MAX_PIXELS = 50_000_000
@@ -65,10 +66,9 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
         ImageFault: the file is broken, or has more than 8 bits, or shows a colour that is not in the palette.
     """
     with opened(path, max_pixels) as image:
-        raw_mode = str(image.tile[0].args) if image.tile else ""   # before loading, which scales narrow greys
-        if image.mode in ("P", "L", "1"):
-            step = {"L;2": 85, "L;4": 17}.get(raw_mode, 1)          # 2- and 4-bit greys come scaled to 0-255
-            return np.array(image).astype(np.uint8) // np.uint8(step)
+        ids = ids_of(image)
+        if ids is not None:
+            return ids
         if image.mode in ("RGB", "RGBA") and palette is not None:
             return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
         mode = image.mode

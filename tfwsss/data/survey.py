@@ -4,10 +4,12 @@ import concurrent.futures
 import dataclasses
 import io
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
@@ -15,11 +17,13 @@ from tfwsss.artefacts.files import path_of, write_atomically
 from tfwsss.data import reading
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
+from tfwsss.data.mask_objects import check_objects
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
 
 _VERSION = 1
 _MAX_THREADS = 8        # each may hold one decoded image
+_LOG = logging.getLogger("tfwsss")
 
 
 def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
@@ -44,11 +48,11 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
         those of `images.faults` included.
 
     Raises:
-        UserError: no image is usable, or the folder cannot be written.
+        UserError: no image is usable, or the folder cannot be written, or no mask holds a class though tags say so.
     """
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
-    done, faults, usable, maps = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}
+    done, faults, usable, maps, ids = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}, {}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
@@ -63,6 +67,8 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
                 else:
                     usable[name] = copies[name] if found["converted"] else images.images[name]
                 _take(name, found, found_maps, images, maps, faults)
+                if name in maps["masks"]:
+                    ids[name] = found_maps["masks"]["ids"]
                 done += 1
                 if progress:
                     progress(done, len(images.names))
@@ -72,6 +78,8 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     if not usable:
         raise UserError(f"{images.root}: none of {len(images.names)} images can be used. The first: "
                         f"{next(iter(faults.values()), 'the list is empty')}")
+    if warning := check_objects(f"masks of {images.root}", ids, images.labels):
+        _LOG.warning("%s", warning)
     return dataclasses.replace(images.subset(usable), images=usable, faults=faults, **maps), faults
 
 
@@ -140,11 +148,11 @@ def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int)
         if strange.any():
             raise ImageFault(f"{path}: id {mask[strange][0]} is no class; ids are 0 to {images.num_classes}, and "
                              f"{IGNORE} for ignore. The mask is left out, the image is used")
-        return {"size": list(mask.shape)}
+        return {"size": list(mask.shape), "ids": np.unique(mask).tolist()}
 
     maps = {}
     if name in images.masks:
-        question = f"mask {images.num_classes} {max_pixels}"
+        question = f"ids {images.num_classes} {max_pixels}"
         maps["masks"] = memory.recall(images.masks[name], question, None, look_at_mask)
     if name in images.saliency:
         maps["saliency"] = memory.recall(images.saliency[name], f"map {max_pixels}", None, lambda path: {

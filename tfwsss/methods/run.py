@@ -17,6 +17,7 @@ from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, runner, scoring
+from tfwsss.runs.given_masks import check_given_masks
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading
 from tfwsss.settings.sections import RunSettings
@@ -58,6 +59,9 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         splits, faults = _look(settings, folder)
         _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
+        for stage in stages:
+            if stage.kind == "masks" and stage.name in settings.given:
+                check_given_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split))
         _forget(folder, stages, redo)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
                                      until=until, finished=lambda stage, output: _score(folder, stage, output, splits))

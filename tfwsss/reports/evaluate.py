@@ -29,12 +29,15 @@ def evaluate_folder(folder: Path, *, stage: str | None = None, truth: Path | Non
         `folder`, and what `runs.scoring.evaluate` yields.
 
     Raises:
-        UserError: there is nothing to score, or nothing to score it by.
+        UserError: there is nothing to score, or nothing to score it by: no mask of `truth` holds a class.
     """
     found, kind, images = _subject(folder, stage, truth, classes)
     if names:
         images = images.subset(read_lines(names))
-    return {"folder": str(found), **dict(evaluate(kind, found, images, progress=progress))}
+    score = dict(evaluate(kind, found, images, progress=progress))
+    if truth and score["images"] and score["miou_ignore_as_error"] is None:
+        raise UserError(f"--truth {truth}: {score['warnings'][-1]}")
+    return {"folder": str(found), **score}
 
 
 def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
