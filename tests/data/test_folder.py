@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.support.shared import shared_file
-from tfwsss.data.folder import check_classes, index_images, read_folder, with_saliency
+from tfwsss.data import heic
+from tfwsss.data.finding import index_images
+from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.errors import UserError
 
 
@@ -137,6 +139,35 @@ def test_saliency(tmp_path):
     assert with_saliency(images, tmp_path / "maps").saliency == {"a": tmp_path / "maps" / "a.png"}
     with pytest.raises(UserError, match="no saliency map for any of 2 images.*a.png"):
         with_saliency(images, tmp_path / "nowhere")
+
+
+def test_files_that_cannot_be_read_are_listed(tmp_path, monkeypatch, caplog):
+    """Whether the table names them or not, with ending or without; and what is no photograph, and lies elsewhere."""
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    draw(tmp_path, *(f"images/{name}.jpg" for name in "abcde"), "images/p.HEIC", "images/q.heic", "images/r.heic",
+         "images/video.mov.txt", "f.jpg")
+    for name in ("p.HEIC", "q.heic", "r.heic"):
+        (tmp_path / "images" / name).write_bytes(b"made up")
+    write(tmp_path, labels="name,classes\na,cat\nb,cat\nc,cat\nd,cat\ne,cat\np.HEIC,cat\nq,cat\n")
+    with caplog.at_level(logging.WARNING, "tfwsss"):
+        images = read_folder(tmp_path)
+    assert images.names == tuple("abcde") and set(images.faults) == {"p.HEIC", "q", "r.heic"}
+    assert all("pip install 'tfwsss[heic]'" in fault for fault in images.faults.values())
+    assert "1 files or folders are no photographs and left out: video.mov.txt" in caplog.text
+    assert "1 images lie outside of images/ and are left out: f" in caplog.text
+
+
+def test_a_folder_of_nothing_but_unreadable_photographs_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    (tmp_path / "a.heic").write_bytes(b"made up")
+    with pytest.raises(UserError, match=r"no images; .*a.heic: is a HEIC photograph; pip install"):
+        read_folder(write(tmp_path, labels="name,classes\na,cat\n"))
+
+
+def test_a_name_that_no_list_can_hold_is_a_fault(tmp_path):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c\\d.jpg", "images/two\nlines.jpg")
+    images = read_folder(write(tmp_path, labels="name,classes\na,cat\nb,cat\nc\\d,cat\n"))
+    assert images.names == ("a", "b") and set(images.faults) == {"c/d", "c\\d.jpg", "two\nlines.jpg"}
 
 
 def test_real_photographs():

@@ -179,3 +179,14 @@ def test_masks_saved_as_0_and_255_end_the_run(tmp_path, caplog):
     with caplog.at_level("WARNING", "tfwsss"):
         assert survey(images, tmp_path / "run")[1] == {}
     assert "1 of 2 masks hold the ids 0 and 255 only" in caplog.text and "that of 'a'" in caplog.text
+
+
+def test_a_folder_in_which_copies_would_lie_among_the_photographs(tmp_path):
+    """Or in their place: a converted copy is `images/<name>.png`, as a photograph may be called."""
+    images = data_set(tmp_path / "data", {"a.png": odd_images()["16 bits"][1]})
+    before = (tmp_path / "data" / "images" / "a.png").read_bytes()
+    for folder in (tmp_path / "data", tmp_path / "data" / "images", tmp_path / "data" / "x" / ".."):
+        with pytest.raises(UserError, match="is where the photographs lie; name another folder by --run or --out"):
+            survey(images, folder)
+    assert (tmp_path / "data" / "images" / "a.png").read_bytes() == before
+    assert survey(images, tmp_path / "data" / "run")[1] == {}

@@ -5,10 +5,9 @@ import os
 import pytest
 
 from tests.support.tiny_voc import annotation, draw_tiny_voc
-from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.data.voc import VOC_CLASSES, read_voc
+from tfwsss.errors import UserError
 
-CAT, DOG = VOC_CLASSES.index("cat") - 1, VOC_CLASSES.index("dog") - 1
 BOX = (1, 1, 9, 9)
 
 
@@ -28,30 +27,49 @@ def test_lists_tags_and_masks(root):
     assert read_voc(root.parents[1], "train").names == images.names         # the folder that holds VOCdevkit
 
 
-@pytest.mark.parametrize(("boxes", "difficult", "labels"), [
-    (["cat", "dog", "cat"], (), (CAT, DOG)), (["cat", "dog"], (1,), (CAT,)), (["cat", "dog"], (0, 1), (CAT, DOG)),
-    (["cat", "cat"], (0,), (CAT,)), ([], (), ())])
-def test_difficult_objects(tmp_path, boxes, difficult, labels):
-    (tmp_path / "a.xml").write_text(annotation("a", [(kind, *BOX) for kind in boxes], difficult))
-    assert read_tags(tmp_path / "a.xml") == labels
+def test_objects_that_are_no_class_name_the_nearest(root):
+    path = root / "Annotations" / "2026_000000.xml"
+    path.write_text(annotation("2026_000000", [("cta", *BOX), ("dog", *BOX)]))
+    fault = read_voc(root, "train").faults["2026_000000"]
+    assert "object 'cta' is no class; did you mean 'cat'?; else for classes of your own write classes.txt" in fault
+    path.write_text(f"<annotation><objects>{annotation('x', [('cat', *BOX)])}</objects></annotation>")
+    assert "VOC's form" in read_voc(root, "train").faults["2026_000000"]
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("", "is no XML"), ("<annotation><object>", "is no XML"), (annotation("a", [("cta", *BOX)]), "did you mean 'cat'"),
-    ("<html>moved</p>", "is no XML"), ("x" * 1_000_001, "larger than"),
-    ("<?xml version='1.0' encoding='no'?><a/>", "XML"),
-    ('<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</annotation>', "entities")])
-def test_broken_annotations(tmp_path, text, words):
-    (tmp_path / "a.xml").write_text(text)
-    with pytest.raises(ImageFault, match=words):
-        read_tags(tmp_path / "a.xml")
+def rename(root, **names):
+    for path in (root / "Annotations").iterdir():
+        text = path.read_text()
+        for old, new in names.items():
+            text = text.replace(f"<name>{old}</name>", f"<name>{new}</name>")
+        path.write_text(text)
 
 
-def test_entity_bombs_are_refused(tmp_path):
-    levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
-    (tmp_path / "a.xml").write_text(f'<!DOCTYPE a [<!ENTITY e0 "boom">{levels}]><annotation>&e12;</annotation>')
-    with pytest.raises(ImageFault, match="entities"):
-        read_tags(tmp_path / "a.xml")
+def test_classes_of_ones_own_are_gathered(root, caplog):
+    """From all annotations, whatever the list, where none is VOC's; told, with the way to choose."""
+    rename(root, cat="lesion", dog="old scar", sheep="mole")
+    (root / "ImageSets" / "Segmentation" / "two.txt").write_text("2026_000000\n2026_000003\n")      # no mole
+    with caplog.at_level("INFO", "tfwsss"):
+        images = read_voc(root, "two")
+    assert images.classes == ("background", "lesion", "mole", "old scar")
+    assert images.labels == {"2026_000000": (0,), "2026_000003": (0, 2)}
+    assert "lesion 5, mole 5, old scar 5. Write classes.txt beside JPEGImages/" in caplog.text
+    assert read_voc(root, "train").classes == images.classes
+    rename(root, mole="Lesion")
+    with pytest.raises(UserError, match="'Lesion' and 'lesion' would be two classes"):
+        read_voc(root, "two")
+
+
+def test_classes_of_ones_own_are_listed(root):
+    rename(root, cat="lesion", dog="person")
+    (root / "classes.txt").write_text("sheep\nlesion\nperson\n")
+    images = read_voc(root, "train")
+    assert images.classes == ("background", "sheep", "lesion", "person") and images.labels["2026_000000"] == (1,)
+    (root / "classes.txt").unlink()
+    with pytest.raises(UserError, match="object 'lesion' is no class; .* write classes.txt beside JPEGImages/"):
+        read_voc(root, "train")                             # 'person' is VOC's: nothing is guessed
+    (root / "labelmap.txt").write_text("lesion:1,2,3::\nperson:3,2,1::\nsheep:7,7,7::\n")
+    images = read_voc(root, "train")
+    assert images.classes == ("background", "lesion", "person", "sheep") and images.palette[3].tolist() == [7, 7, 7]
 
 
 def test_missing_files_are_listed(root):
@@ -99,3 +117,13 @@ def test_mistakes_are_told(root, tmp_path):
     (root / "ImageSets" / "Main" / "none.txt").write_text("\n")
     with pytest.raises(UserError, match="names no image"):
         read_voc(root, "none")
+
+
+def test_names_that_no_file_can_have_are_listed(root):
+    """One of them is no end of the run."""
+    with (root / "ImageSets" / "Segmentation" / "train.txt").open("a") as file:
+        file.write("back\\slash\n../JPEGImages/2026_000001\n" + "x" * 300 + "\n")
+    images = read_voc(root, "train")
+    assert len(images.names) == 8 and len(images.faults) == 3
+    assert "backslash" in images.faults["back\\slash"] and "shorten" in images.faults["x" * 300]
+    assert "leads out" in images.faults["../JPEGImages/2026_000001"]

@@ -1,14 +1,22 @@
 """Masks given in a stage's place are looked at before anything learns from them."""
 
+import dataclasses
 import logging
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import SIZE, image_set, write_pseudo
-from tfwsss.artefacts.masks import write_mask
+from tfwsss.artefacts.masks import read_mask, write_mask
+from tfwsss.data.images import decode_mask
 from tfwsss.errors import UserError
-from tfwsss.runs.given_masks import check_given_masks
+from tfwsss.palette import voc_palette
+from tfwsss.runs.given_masks import usable_masks
+
+
+def check_given_masks(name, folder, images):
+    return usable_masks(name, folder, images, folder.parent / "copies")
 
 
 @pytest.fixture
@@ -24,8 +32,8 @@ def put(folder, images, *values):
 
 
 def test_right_ones_pass(tmp_path, images, caplog):
-    check_given_masks("labels", write_pseudo(tmp_path / "given", images), images)
-    assert caplog.text == ""
+    assert check_given_masks("labels", write_pseudo(tmp_path / "given", images), images) == tmp_path / "given"
+    assert caplog.text == "" and not (tmp_path / "copies").exists()
 
 
 @pytest.mark.parametrize(("values", "words"), [
@@ -52,3 +60,29 @@ def test_some_wrong_ones_are_told(tmp_path, images, monkeypatch, caplog):
     with caplog.at_level("WARNING", "tfwsss"):
         check_given_masks("labels", tmp_path / "given", images)
     assert "1 of 3 masks hold the ids 0 and 255 only" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "P", "black", "BMP"])
+def test_painted_ones_are_read_as_ids(tmp_path, images, kind):
+    """By a palette of the user's own; also where a file's palette does not tell its ids apart, and other formats."""
+    palette = voc_palette()
+    palette[[1, 2]] = (250, 250, 10), (10, 250, 250)
+    images = dataclasses.replace(images, palette=palette if kind in ("RGB", "RGBA", "P") else images.palette)
+    mask = np.zeros(SIZE, np.uint8)
+    mask[:4], mask[4:8], mask[8:9] = 1, 2, 255
+    path = tmp_path / "given" / "image 0.png"
+    path.parent.mkdir()
+    if kind.startswith("RGB"):
+        Image.fromarray(palette[mask]).convert(kind).save(path)
+    elif kind == "P":                                       # as a tool that sorts its colours saves it
+        Image.fromarray(palette[mask]).quantize(4).save(path)
+        assert (np.array(Image.open(path)) != mask).any()
+    elif kind == "black":
+        picture = Image.fromarray(mask)
+        picture.putpalette(bytes(768))
+        picture.save(path)
+    else:
+        Image.fromarray(mask).save(path, "BMP")
+    assert check_given_masks("labels", tmp_path / "given", images) == tmp_path / "copies"
+    assert (read_mask(tmp_path / "copies", "image 0") == mask).all()
+    assert (decode_mask((tmp_path / "copies" / "image 0.png").read_bytes()).numpy() == mask).all()

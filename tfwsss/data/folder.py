@@ -3,23 +3,19 @@
 import dataclasses
 import logging
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tfwsss.data import labels as tables
+from tfwsss.data.colour_table import declared_classes
+from tfwsss.data.finding import Found, fault_of, find_images, index_images, stem_of
 from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
 from tfwsss.errors import UserError
-from tfwsss.palette import voc_palette
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-"""Endings of image files, in any case."""
 
 _IMAGES = ("JPEGImages", "images")
 _MASKS = ("SegmentationClass", "masks")
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
-_NOT_IMAGES = (*_MASKS, "ImageSets", "splits", "saliency", "SegmentationObject")
-_NOT_SPLITS = ("classes", "README", "LICENSE", "requirements")
+_NOT_SPLITS = ("classes", "labelmap", "README", "LICENSE", "requirements")
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -30,8 +26,8 @@ def read_folder(root: Path, split: str | None = None) -> ImageSet:
     below its folder, with or without ending; where two files differ in their
     endings only (a.jpg, a.png) the ending is part of the name. Images lie in
     JPEGImages/, images/ or the folder itself, at any depth. Optional are
-    classes.txt (class names in the order of mask ids), masks in
-    SegmentationClass/ or masks/, lists of names in ImageSets/Segmentation/,
+    classes.txt (class names in the order of mask ids), labelmap.txt (their
+    colours, in CVAT's form), masks in SegmentationClass/ or masks/, lists of names in ImageSets/Segmentation/,
     splits/ or the folder itself. Without classes.txt the classes are the sorted
     tags; without a split the order is that of labels.csv.
 
@@ -40,7 +36,7 @@ def read_folder(root: Path, split: str | None = None) -> ImageSet:
         split: name of a list (`train` is train.txt), or None for all labelled images.
 
     Returns:
-        ImageSet; listed names without an image or a row are in its `faults`.
+        ImageSet; listed names without an image or a row are in its `faults`, and files that cannot be used.
 
     Raises:
         UserError: something that would spoil the run as a whole: no labels.csv, no images, a tag that is no class,
@@ -49,41 +45,19 @@ def read_folder(root: Path, split: str | None = None) -> ImageSet:
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; expected one with images and labels.csv")
-    images = index_images(next((root / name for name in _IMAGES if (root / name).is_dir()), root))
-    if not images:
-        raise UserError(f"{root}: no images; expected {', '.join(SUFFIXES)} files in images/, JPEGImages/ or here")
-    classes, rows, labels = _labels(root, images)
+    found = _found(root)
+    images = found.images
+    declared, palette = declared_classes(root)
+    classes, rows, labels = _labels(root, images, declared)
     names = list(rows) if split is None else _split(root, split, images)
     if split is None:
         names += [name for name in images if name not in labels]
-    faults = _faults(root, names, images, labels)
+    faults = _faults(root, names, found, labels)
     usable = usable_names(root, names, faults)
     masks = index_images(next((root / name for name in _MASKS if (root / name).is_dir()), root / _MASKS[0]))
-    return ImageSet(usable, root, classes, voc_palette(), images={name: images[name] for name in usable},
+    return ImageSet(usable, root, classes, palette, images={name: images[name] for name in usable},
                     labels={name: labels[name] for name in usable},
                     masks={name: masks[name] for name in usable if name in masks}, faults=faults)
-
-
-def index_images(folder: Path) -> dict[str, Path]:
-    """Finds the images of a folder at any depth and names them.
-
-    Args:
-        folder: searched without hidden files and folders; may be missing.
-
-    Returns:
-        name -> file, sorted by name. A name is the path below the folder
-        without the ending, unless that would name two files; then with it.
-    """
-    files = {}
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        place = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in place.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and place.parts[0] not in _NOT_IMAGES and path.is_file():
-            files[unicodedata.normalize("NFC", place.as_posix())] = path
-    stems = Counter(_stem(full) for full in files)
-    named = {full if stems[_stem(full)] > 1 or _stem(full) in files else _stem(full): path
-             for full, path in files.items()}
-    return dict(sorted(named.items()))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:
@@ -159,19 +133,18 @@ def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
     by_file: dict[str, list[str]] = {}
     for name, path in images.items():
         full = name if name.endswith(path.suffix) else name + path.suffix
-        for key in (full, _stem(full)):
+        for key in (full, stem_of(full)):
             by_file.setdefault(unicodedata.normalize("NFC", key), []).append(name)
     return by_file
 
 
-def _labels(root: Path, images: Mapping[str, Path]) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
+def _labels(root: Path, images: Mapping[str, Path], classes: tuple[str, ...] | None
+            ) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
     """Returns classes, rows by image name (or by the name as written where no image fits), labels by name."""
     table = root / "labels.csv"
     if not table.is_file():
         raise UserError(f"{table}: no such file; write a header name,classes and one line for each image, such as "
                         f"{next(iter(images))},cat dog")
-    listed = root / "classes.txt"
-    classes = tables.read_classes(listed) if listed.is_file() else None
     found = tables.read_table(table, classes)
     if classes is None:
         classes = (BACKGROUND, *sorted({tag for row in found for tag in row.tags}))
@@ -199,16 +172,29 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     return list(names)
 
 
-def _faults(root: Path, names: list[str], images: Mapping[str, Path], labels: Mapping) -> dict[str, str]:
-    faults = {}
+def _faults(root: Path, names: list[str], found: Found, labels: Mapping) -> dict[str, str]:
+    faults, rest = {}, dict(found.faults)
     for name in names:
-        if name not in images:
-            faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(images))!r}; "
-                            "add the file or strike its line")
+        if name not in found.images:
+            file = fault_of(name, found.faults)
+            faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; "
+                            "add the file or strike its line") if file is None else rest.pop(file, found.faults[file])
         elif name not in labels:
-            faults[name] = f"{images[name]}: has no row in labels.csv and is left out; add one to use it"
-    return faults
+            faults[name] = f"{found.images[name]}: has no row in labels.csv and is left out; add one to use it"
+    return faults | rest
 
 
-def _stem(full: str) -> str:
-    return str(PurePosixPath(full).with_suffix(""))
+def _found(root: Path) -> Found:
+    """Finds the photographs of a data set, and lists what of it is passed over."""
+    place = next((root / name for name in _IMAGES if (root / name).is_dir()), root)
+    found = find_images(place)
+    if not found.images:
+        first = next(iter(found.faults.values()), "expected .jpg, .png, .tif, .webp and the like in images/, "
+                                                  "JPEGImages/ or here")
+        raise UserError(f"{root}: no images; {first}")
+    tables_here = {file.name for file in root.glob("*.*") if file.suffix in (".csv", ".txt")} if place == root else ()
+    found.tell(place, tables_here)
+    if place != root and (outside := find_images(root, without=[place]).images):
+        _LOG.warning("%s: %d images lie outside of %s/ and are left out: %s%s", root, len(outside), place.name,
+                     ", ".join(sorted(outside)[:5]), ", ..." if len(outside) > 5 else "")
+    return found

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tfwsss.data.cells import delimiter_of, records
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.tags import BACKGROUNDS, split_tags
-from tfwsss.errors import UserError
+from tfwsss.errors import UserError, named
 
 _NAME = ("name", "filename", "file_name", "file", "image", "image_name", "path")
 _CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
@@ -37,10 +37,8 @@ def read_text(path: Path) -> str:
     Raises:
         UserError: the file is missing, unreadable, or in another encoding.
     """
-    try:
+    with named(str(path), "restore it or name another folder"):
         data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or name another folder") from error
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding)

@@ -1,8 +1,6 @@
 """Reads any image file as viewers show it; every way a file can be broken ends as one ImageFault."""
 
 import contextlib
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +8,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfwsss.artefacts.masks import ids_of
-from tfwsss.errors import ImageFault
+from tfwsss.data import heic
+from tfwsss.errors import ImageFault, brief
+from tfwsss.palette import voc_palette
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused from their header, before anything is decoded."""
 
-# What Pillow's readers raise on damaged files; its format plug-ins do not agree on one exception.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
-           MemoryError, RuntimeError, struct.error, zlib.error)
 _ORIENTATION = 0x0112       # the EXIF tag, 1 for upright
 _TURNS = dict(enumerate((Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
                          Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
@@ -55,7 +52,8 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
     """Reads a mask file as class ids.
 
     Args:
-        path: indexed or grey image whose values are ids, or a colour image painted with `palette`.
+        path: indexed or grey image whose values are ids, or a colour image painted with `palette`. With a palette of
+            the user's own, an indexed image that is painted in its colours alone counts by these.
         palette: uint8 `(256, 3)`, all rows different; None refuses colour images.
         max_pixels: more pixels than this are refused before decoding.
 
@@ -68,7 +66,7 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
     with opened(path, max_pixels) as image:
         ids = ids_of(image)
         if ids is not None:
-            return ids
+            return _as_painted(ids, image, palette)
         if image.mode in ("RGB", "RGBA") and palette is not None:
             return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
         mode = image.mode
@@ -86,6 +84,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     Yields:
         The image, whose header is read and whose pixels are not.
     """
+    heic.readable()
     try:
         with Image.open(path) as image:
             rows, columns = image.height, image.width
@@ -101,9 +100,9 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageFault(f"{path}: cannot be opened ({error.strerror}); give yourself the right to read it") from error
     except UnidentifiedImageError as error:
-        raise ImageFault(f"{path}: {_what_it_is(Path(path))}; replace it by an image") from error
-    except _BROKEN as error:
-        raise ImageFault(f"{path}: broken or cut off ({error}); fetch or save it again") from error
+        raise ImageFault(f"{path}: {_what_it_is(Path(path))}") from error
+    except Exception as error:                  # Pillow's plug-ins do not agree on one kind
+        raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
 
 
 def orientation(image: Image.Image) -> int:
@@ -114,7 +113,7 @@ def orientation(image: Image.Image) -> int:
     """
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:
+    except Exception:
         return 1
     return value if value in _TURNS else 1
 
@@ -139,12 +138,15 @@ def is_plain(image: Image.Image) -> bool:
 
 def _what_it_is(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(256).lstrip().lower()
+        raw = file.read(256)
+    start = raw.lstrip().lower()
     if not path.stat().st_size:
-        return "empty file (0 bytes)"
+        return "empty file (0 bytes); replace it by an image"
+    if heic.is_heic(raw):
+        return heic.CURE
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<")):
-        return "a web page or other markup, not an image"
-    return "not an image of a known format"
+        return "a web page or other markup, not an image; replace it by an image"
+    return "not an image of a known format; replace it by an image"
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
@@ -168,6 +170,19 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
+def _as_painted(ids: np.ndarray, image: Image.Image, palette: np.ndarray | None) -> np.ndarray:
+    """Returns the ids of an image's colours, where a palette of the user's own has all of them; else its values."""
+    if image.mode != "P" or palette is None or np.array_equal(palette, voc_palette()):
+        return ids
+    shown = np.array(image.getpalette("RGB")).reshape(-1, 3)
+    known, used = {tuple(colour): place for place, colour in enumerate(palette.tolist())}, np.unique(ids)
+    if used[-1] >= len(shown) or not all(tuple(colour) in known for colour in shown[used].tolist()):
+        return ids
+    turned = np.zeros(256, np.uint8)
+    turned[used] = [known[tuple(colour)] for colour in shown[used].tolist()]
+    return turned[ids]
+
+
 def _ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
     weights = np.array([65536, 256, 1])
     keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
@@ -176,5 +191,6 @@ def _ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.
     strange = known[found] != keys
     if strange.any():
         colour = colours[strange][0].tolist()
-        raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids")
+        raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids, or "
+                         "tell their colours in labelmap.txt (lines name:red,green,blue::)")
     return found.astype(np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfwsss.artefacts.files import path_of, write_atomically
+from tfwsss.artefacts.files import path_of, read_json, write_atomically
 from tfwsss.data import reading
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
@@ -48,15 +48,18 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
         those of `images.faults` included.
 
     Raises:
-        UserError: no image is usable, or the folder cannot be written, or no mask holds a class though tags say so.
+        UserError: no image is usable, the photographs lie in `folder` itself, or it cannot be written, or all masks of
+            images that show a class hold 0 and 255 only.
     """
+    _check_apart(images, Path(folder))
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
     done, faults, usable, maps, ids = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}, {}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
-        found = memory.recall(path, f"image {max_pixels}", copy, lambda path: _look_at_image(path, copy, max_pixels))
+        found = memory.recall(path, f"image {max_pixels}", copy,
+                              lambda path: _look_at_image(path, copy, max_pixels, images.palette))
         return found, {} if found["fault"] else _look_at_maps(images, name, memory, max_pixels)
 
     with concurrent.futures.ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
@@ -83,6 +86,16 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     return dataclasses.replace(images.subset(usable), images=usable, faults=faults, **maps), faults
 
 
+def _check_apart(images: ImageSet, folder: Path) -> None:
+    """Refuses a folder in which what we write would lie among the photographs, or in their place."""
+    homes = {path.parent for path in images.images.values()}
+    places = {home.resolve() for home in homes}
+    if folder.resolve() in {images.root.resolve(), *places} or any(
+            place.is_relative_to((folder / "images").resolve()) for place in places):
+        raise UserError(f"{folder}: is where the photographs lie; name another folder by --run or --out, such as "
+                        f"{folder / 'found'}")
+
+
 class _Memory:
     """What earlier surveys found, by path, size and time of change of the file."""
 
@@ -90,9 +103,9 @@ class _Memory:
         self.file = file
         self.found: dict[str, dict] = {}
         try:
-            kept = json.loads(file.read_text("utf-8"))
+            kept = read_json(file)
             self.found = dict(kept["files"]) if kept["version"] == _VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UserError, ValueError, KeyError, TypeError):
             self.found = {}                     # missing or damaged: everything is looked at again
 
     def recall(self, path: Path, question: str, copy: Path | None, look: Callable[[Path], dict]) -> dict:
@@ -125,9 +138,12 @@ def _stamp(path: Path, *question: str) -> list | None:
         return None
 
 
-def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
+def _look_at_image(path: Path, copy: Path, max_pixels: int, palette: np.ndarray) -> dict:
     with reading.opened(path, max_pixels) as image:
         plain = reading.is_plain(image)
+        if image.mode == "P" and image.palette.palette == palette.tobytes():
+            raise ImageFault(f"{path}: is a mask, an indexed PNG in the colours of class ids, and no photograph; take "
+                             "it out of the folder")
     if plain:
         try:
             return {"size": decode_image(path.read_bytes()).shape[:2].as_list()}

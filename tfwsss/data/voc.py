@@ -1,15 +1,19 @@
 """PASCAL VOC as an ImageSet: lists of names, tags from the XML files, masks of VOC or its augmentation."""
 
+import collections
 import concurrent.futures
+import logging
+import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
 
+from tfwsss.artefacts.files import unfit_name
 from tfwsss.data import labels as tables
+from tfwsss.data.annotation import object_names
+from tfwsss.data.colour_table import declared_classes
 from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.palette import voc_palette
 
 VOC_CLASSES = (
     BACKGROUND, "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -20,21 +24,23 @@ _BELOW = ("", "VOC2012", "VOCdevkit/VOC2012")
 _LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 _MASKS = ("SegmentationClassAug", "SegmentationClass")
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-_MAX_XML = 1_000_000
+_LOG = logging.getLogger("tfwsss")
 
 
-def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> ImageSet:
+def read_voc(root: Path, split: str) -> ImageSet:
     """Reads a data set in the layout of PASCAL VOC.
 
     The image-level labels are the objects of Annotations/<name>.xml that are
     not marked difficult; where all are, all count. Masks come from
     SegmentationClassAug/ where it has the image, else from SegmentationClass/.
+    The classes are those of classes.txt or labelmap.txt beside JPEGImages/.
+    Without these they are VOC's twenty, or, where no object of Annotations/ has
+    the name of one, the names that stand there, sorted.
 
     Args:
         root: the folder with JPEGImages/, or one that holds it as VOC2012/ or VOCdevkit/VOC2012/.
         split: list in ImageSets/Segmentation/ or ImageSets/Main/, or the path of a list; its lines are names or
             paths such as `/JPEGImages/x.jpg /SegmentationClassAug/x.png`.
-        classes: class names in the order of the mask ids, background first.
 
     Returns:
         ImageSet; names whose image or XML file is missing or broken are in its `faults`.
@@ -46,53 +52,62 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES) -> Im
     masks: dict[str, Path] = {}
     for line in tables.read_lines(_list(root, split)):
         name, mask = _entry(root, line)
-        masks.setdefault(name, mask or next((path for folder in _MASKS if (path := root / folder / f"{name}.png")
-                                             .is_file()), None))
-    images, labels, faults = {}, {}, {}
+        masks.setdefault(name, mask or next((path for folder in _MASKS if os.path.isfile(
+            path := root / folder / f"{name}.png")), None))
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for name, found in zip(masks, pool.map(lambda name: _read(root, name, classes), masks), strict=True):
-            if isinstance(found, ImageFault):
-                faults[name] = str(found)
-            else:
-                images[name], labels[name] = found
-    names = usable_names(root, masks, faults)
+        found = dict(zip(masks, pool.map(lambda name: _read(root, name), masks), strict=True))
+    classes, palette = declared_classes(root)
+    cure = "add it to classes.txt" if classes else "for classes of your own write classes.txt beside JPEGImages/"
+    classes = classes or _usual_classes(root, found)
+    faults = {name: str(each) for name, each in found.items() if isinstance(each, ImageFault)}
+    images, labels = {}, {}
+    for name in masks.keys() - faults.keys():
+        images[name], objects = found[name]
+        try:
+            labels[name] = _labels(root / "Annotations" / f"{name}.xml", objects, classes, cure)
+        except ImageFault as fault:
+            faults[name] = str(fault)
+    names = usable_names(root, masks, {name: faults[name] for name in masks if name in faults})
     if not names:
         raise UserError(f"{root}: the list {split!r} names no image; write one name a line")
-    return ImageSet(names, root, tuple(classes), voc_palette(), images=images, labels=labels,
-                    masks={name: masks[name] for name in names if masks[name]}, faults=faults)
+    return ImageSet(names, root, classes, palette, images={name: images[name] for name in names},
+                    labels={name: labels[name] for name in names},
+                    masks={name: masks[name] for name in names if masks[name]},
+                    faults={name: faults[name] for name in masks if name in faults})
 
 
-def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES) -> tuple[int, ...]:
-    """Reads the image-level labels of one VOC annotation.
-
-    Args:
-        path: XML file.
-        classes: class names, background first.
-
-    Returns:
-        Sorted labels, counted without background.
-
-    Raises:
-        ImageFault: the file is missing, is no XML, declares entities, or names an object that is no class.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_XML + 1)
-    except OSError as error:
-        raise ImageFault(f"{path}: cannot be read ({error.strerror}); restore it or strike the image from the "
-                         "list") from error
-    if len(data) > _MAX_XML or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise ImageFault(f"{path}: larger than an annotation or with entities of its own; replace it")
-    try:
-        objects = ElementTree.fromstring(data).findall("object")
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ImageFault(f"{path}: is no XML ({error}); restore it") from error
-    plain = [item for item in objects if (item.findtext("difficult") or "0").strip() != "1"]
-    tags = {(item.findtext("name") or "").strip() for item in plain or objects}
-    strange = sorted(tags - set(classes[1:]))
+def _labels(path: Path, objects: Collection[str], classes: Sequence[str], cure: str) -> tuple[int, ...]:
+    """Returns the sorted labels of the objects, counted without background."""
+    strange = sorted(set(objects) - set(classes[1:]))
     if strange:
-        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}")
-    return tuple(sorted(classes.index(tag) - 1 for tag in tags))
+        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}; "
+                         f"else {cure}")
+    return tuple(sorted(classes.index(tag) - 1 for tag in objects))
+
+
+def _usual_classes(root: Path, found: Mapping[str, tuple[Path, set[str]] | ImageFault]) -> tuple[str, ...]:
+    """Returns VOC's classes, or those of Annotations/ where none of them is VOC's."""
+    read = [each[1] for each in found.values() if not isinstance(each, ImageFault)]
+    counts = collections.Counter(name for names in read for name in names)
+    if not counts or counts.keys() & set(VOC_CLASSES):
+        return VOC_CLASSES
+    for path in sorted((root / "Annotations").glob("*.xml")):      # all of them: lists may differ in what they show
+        if path.stem not in found:
+            try:
+                counts.update(object_names(path))
+            except ImageFault:
+                continue                                           # told where a list names it
+    if counts.keys() & set(VOC_CLASSES):
+        return VOC_CLASSES
+    first: dict[str, str] = {}
+    for name in sorted(counts):
+        if first.setdefault(name.casefold(), name) != name:
+            raise UserError(f"{root / 'Annotations'}: {first[name.casefold()]!r} and {name!r} would be two classes; "
+                            "write one of them everywhere, or list both in classes.txt beside JPEGImages/")
+    _LOG.info("%s: no object is called like one of VOC's classes; the classes are those of Annotations/, sorted: %s. "
+              "Write classes.txt beside JPEGImages/ for other ones or another order of ids", root,
+              ", ".join(f"{name} {counts[name]}" for name in sorted(counts)))
+    return (BACKGROUND, *sorted(counts))
 
 
 def _home(root: Path) -> Path:
@@ -121,16 +136,19 @@ def _entry(root: Path, line: str) -> tuple[str, Path | None]:
         return line, None                               # a name with spaces
     if first.suffix.lower() in (".jpg", ".jpeg", ".png"):
         mask = root / words[1].lstrip("/") if len(words) > 1 else None
-        return first.stem, mask if mask and mask.is_file() else None
+        return first.stem, mask if mask and os.path.isfile(mask) else None
     return words[0], None                               # what follows is the 1 or -1 of Main's class lists
 
 
-def _read(root: Path, name: str, classes: Sequence[str]) -> tuple[Path, tuple[int, ...]] | ImageFault:
+def _read(root: Path, name: str) -> tuple[Path, set[str]] | ImageFault:
+    """Returns the image, and the names of its objects."""
+    if fault := unfit_name(name):
+        return ImageFault(f"{root}: {name!r}: {fault}")
     image = _image(root, name)
     if image is None:
         return ImageFault(f"{root / 'JPEGImages' / name}.jpg: no such file; restore it or strike it from the list")
     try:
-        return image, read_tags(root / "Annotations" / f"{name}.xml", classes)
+        return image, object_names(root / "Annotations" / f"{name}.xml")
     except ImageFault as fault:
         return fault
 
@@ -138,4 +156,4 @@ def _read(root: Path, name: str, classes: Sequence[str]) -> tuple[Path, tuple[in
 def _image(root: Path, name: str) -> Path | None:
     spellings = dict.fromkeys((name, unicodedata.normalize("NFD", name)))
     paths = (root / "JPEGImages" / (spelling + ending) for spelling in spellings for ending in _IMAGE_ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)      # not by Path: names may be too long

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss import logs, methods
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
@@ -17,7 +17,7 @@ from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, runner, scoring
-from tfwsss.runs.given_masks import check_given_masks
+from tfwsss.runs.given_masks import usable_masks
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading
 from tfwsss.settings.sections import RunSettings
@@ -59,12 +59,13 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         splits, faults = _look(settings, folder)
         _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
-        for stage in stages:
-            if stage.kind == "masks" and stage.name in settings.given:
-                check_given_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split))
+        as_ids = {stage.name: usable_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split),
+                                           folder / "given" / stage.name)
+                  for stage in stages if stage.kind == "masks" and stage.name in settings.given}
         _forget(folder, stages, redo)
-        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
-                                     until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
+        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
+                                     redo=redo, until=until,
+                                     finished=lambda stage, output: _score(folder, stage, output, splits))
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         page = report(folder)
     metrics = _metrics(folder)
@@ -138,7 +139,7 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
 
 def _metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:

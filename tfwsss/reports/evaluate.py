@@ -1,11 +1,11 @@
 """Scores any masks or class maps: of a run's stage, or of a folder that somebody else wrote."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tfwsss import logs
-from tfwsss.artefacts.files import EXTENSIONS
+from tfwsss.artefacts.files import EXTENSIONS, read_json
+from tfwsss.data.colour_table import FILE, read_colour_table
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import read_classes, read_lines
 from tfwsss.errors import UserError
@@ -64,7 +64,7 @@ def images_of_masks(truth: Path, classes: Path) -> ImageSet:
 
     Args:
         truth: folder of PNG masks, searched with its sub-folders.
-        classes: file of class names.
+        classes: file of class names, or `labelmap.txt` with their colours too.
 
     Returns:
         ImageSet without image-level labels; names are the masks' paths without ending.
@@ -75,7 +75,8 @@ def images_of_masks(truth: Path, classes: Path) -> ImageSet:
     masks = {path.relative_to(truth).with_suffix("").as_posix(): path for path in sorted(truth.rglob("*.png"))}
     if not masks:
         raise UserError(f"--truth {truth}: no PNG there; name the folder of the true masks")
-    return ImageSet(tuple(masks), truth, read_classes(classes), voc_palette(), images=masks,
+    named, palette = read_colour_table(classes) if classes.name == FILE else (read_classes(classes), voc_palette())
+    return ImageSet(tuple(masks), truth, named, palette, images=masks,
                     labels=dict.fromkeys(masks, ()), masks=masks)
 
 
@@ -101,7 +102,7 @@ def _subject(run: Path, stage: str | None, truth: Path | None,
 def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None, str]:
     """Returns folder, kind and images of a stage; without a name, of the last finished one that can be scored."""
     if name is None:
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in run.glob("*/stage.json")]
+        records = [read_json(path) for path in run.glob("*/stage.json")]
         records = [record for record in records if record.get("kind") in KINDS]
         if not records:
             raise UserError(f"{run}: no finished stage has masks or scores; name an unfinished one by --stage")
@@ -109,7 +110,7 @@ def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None, str]:
     if name not in [path.name for path in run.iterdir() if path.is_dir()]:
         raise UserError(f"--stage {name}: {run} has no such stage")
     records = [path for path in (run / name / "stage.json", run / name / "started.json") if path.is_file()]
-    record = json.loads(records[0].read_text(encoding="utf-8")) if records else {}
+    record = read_json(records[0]) if records else {}
     kind = record.get("kind")
     if kind is not None and kind not in KINDS:
         raise UserError(f"--stage {name}: holds {kind}, which have no mean IoU; name a stage of masks or scores")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.artefacts.identity import fingerprint, identity
 from tfwsss.errors import UserError
 from tfwsss.runs.stage import Stage
@@ -51,7 +51,8 @@ def _of(given: Path, files: list[tuple[str, int | str]]) -> str:
 
 def _read(path: Path) -> dict:
     try:
-        known = json.loads(path.read_text("utf-8"))
-        return known if all(isinstance(files, dict) for files in known.values()) else {}
-    except (OSError, ValueError, AttributeError):
+        known = read_json(path)
+    except UserError:
         return {}                               # missing or damaged: every file is read again
+    sound = isinstance(known, dict) and all(isinstance(files, dict) for files in known.values())
+    return known if sound else {}

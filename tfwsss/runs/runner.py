@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.artefacts.identity import fingerprint
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
@@ -22,7 +22,8 @@ from tfwsss.runs.stage import Context, Stage
 
 
 def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(),  # noqa: B008  a value, no state
-        given: Mapping[str, Path] | None = None, redo: Sequence[str] = (), until: str | None = None,
+        given: Mapping[str, Path] | None = None, read_as: Mapping[str, Path] | None = None, redo: Sequence[str] = (),
+        until: str | None = None,
         finished: Callable[[Stage, Path], None] = lambda stage, output: None) -> dict[str, str]:
     """Runs what is not yet finished.
 
@@ -34,6 +35,7 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
         folder: the run's folder; each stage writes `folder/<name>`.
         context: the run's seed, workers, devices and precision.
         given: stage name to a folder that stands for that stage's artefact.
+        read_as: stage name to the folder that is read in place of the given one: the same contents in our form.
         redo: stages to make again, with all that depends on them.
         until: last stage to run.
         finished: called with each stage and its folder once its artefact is whole, also where it was kept.
@@ -55,7 +57,8 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
     faults: dict[str, str] = {}
     for stage in stages:
         if stage.name in given:
-            output = outputs[stage.name] = given[stage.name]
+            output = given[stage.name]
+            outputs[stage.name] = (read_as or {}).get(stage.name, output)
             prints[stage.name] = fingerprint_of_given(stage, output, folder, _made_from(stages, folder, stage))
             LOG.info("%s: given, %s", stage.name, output)
             if stage.name == until:
@@ -213,15 +216,13 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
-            raise ValueError("it is no record of a stage")
-        return record
-    except FileNotFoundError:
+    if not path.is_file():
         return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete its folder to make the stage again") from None
+    cure = "delete its folder to make the stage again"
+    record = read_json(path, cure)
+    if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
+        raise UserError(f"{path}: cannot be read (it is no record of a stage); {cure}")
+    return record
 
 
 def _json(value: Any) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
-from tfwsss.artefacts.files import finished, write_atomically
+from tfwsss.artefacts.files import finished, read_json, write_atomically
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
@@ -54,8 +54,8 @@ def threshold_of(settings: Settings, folder: Path, section: str = "cam_masks") -
         return settings.threshold
     path = folder / "threshold.json"
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["threshold"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return float(read_json(path)["threshold"])
+    except (UserError, ValueError, KeyError, TypeError):
         raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, "
                         f"or set {section}.threshold") from None
 
