@@ -13,7 +13,7 @@ from tfwsss.errors import ImageFault, UserError, brief, named
     (AssertionError(), "AssertionError"),
     (TypeError("x" * 1000), "x" * 100), (ZeroDivisionError("division by zero"), "division by zero")])
 def test_one_line(error, words):
-    with pytest.raises(UserError) as caught, named("f.npz", "delete it"):
+    with pytest.raises(UserError) as caught, named("f.npz:", "delete it"):
         raise error
     message = str(caught.value)
     assert message.startswith("f.npz: cannot be read (") and message.endswith("); delete it") and words in message
@@ -24,7 +24,7 @@ def test_one_line(error, words):
 def test_what_the_block_says_itself_passes():
     with pytest.raises(UserError, match="^of its own$"), named("f", "x"):
         raise ImageFault("of its own")
-    with pytest.raises(ImageFault, match="f: cannot be read"), named("f", "x", ImageFault):
+    with pytest.raises(ImageFault, match="f: cannot be read"), named("f:", "x", ImageFault):
         raise IndexError("1")
 
 

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import CLASSES, add_ending, fake_run, loads, write_stage
 from tfwsss.artefacts.masks import write_mask
@@ -136,3 +137,14 @@ def test_true_masks_saved_as_0_and_255_are_refused(run, tmp_path, capsys):
     code, out, err = printed(capsys, tmp_path / "truth", "--truth", tmp_path / "found", "--classes",
                              tmp_path / "classes.txt", "--json")
     assert code == 0 and json.loads(out)["miou"] is None and "no predicted mask holds a class" in err
+
+
+def test_true_masks_in_colours_of_ones_own(run, tmp_path, capsys):
+    """A colour table in place of the class names tells the names, and the ids of the colours."""
+    (tmp_path / "labelmap.txt").write_text("background:9,9,9::\ncat:250,1,2::\ndog:3,250,4::\n")
+    (tmp_path / "truth").mkdir()
+    Image.fromarray(np.array([[[9, 9, 9], [250, 1, 2], [3, 250, 4]]], np.uint8)).save(tmp_path / "truth" / "a.png")
+    write_mask(tmp_path / "found", "a", np.array([[0, 1, 1]], np.uint8), np.zeros((256, 3), np.uint8))
+    code, out, _ = printed(capsys, tmp_path / "found", "--truth", tmp_path / "truth", "--classes",
+                           tmp_path / "labelmap.txt", "--json")
+    assert code == 0 and json.loads(out)["iou"] == {"background": 1.0, "cat": 0.5, "dog": 0.0}

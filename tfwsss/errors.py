@@ -34,7 +34,7 @@ def named(what: str, cure: str, kind: type[UserError] = UserError) -> Iterator[N
     block holds the reading alone, and none of our own rules.
 
     Args:
-        what: the file or value, first in the message.
+        what: the file or value, first in the message, with a colon where one is to follow.
         cure: last in the message.
         kind: of fault to raise.
 
@@ -45,7 +45,7 @@ def named(what: str, cure: str, kind: type[UserError] = UserError) -> Iterator[N
         UserError: the block has failed; one that it raises itself passes as it is.
 
     Example:
-    >>> with named("--set seed=1e", "write a number"):
+    >>> with named("--set seed=1e:", "write a number"):
     ...     float("1e")
     Traceback (most recent call last):
     ...
@@ -56,7 +56,7 @@ def named(what: str, cure: str, kind: type[UserError] = UserError) -> Iterator[N
     except UserError:
         raise
     except Exception as error:
-        raise kind(f"{what}: cannot be read ({brief(error)}); {cure}") from error
+        raise kind(f"{what} cannot be read ({brief(error)}); {cure}") from error
 
 
 def brief(error: BaseException) -> str:

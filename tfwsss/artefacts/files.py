@@ -175,22 +175,23 @@ def reading(path: Path) -> Iterator[None]:
     Raises:
         ImageFault: the file is missing or broken.
     """
-    with named(str(path), "delete it and run its stage again", ImageFault):
+    with named(f"{path}:", "delete it and run its stage again", ImageFault):
         try:
             yield
         except FileNotFoundError as error:
             raise ImageFault(f"{path}: no such file; run the stage that writes it again") from error
 
 
-def read_json(path: Path, cure: str = "delete it and start again") -> Any:
+def read_json(path: Path, cure: str = "delete it and start again", what: str = "") -> Any:
     """Returns what a JSON file holds.
 
     Args:
         path: the file.
         cure: last words of the message.
+        what: first words of the message; empty: the path and a colon.
 
     Raises:
         UserError: the file is missing or holds no JSON.
     """
-    with named(str(path), cure):
+    with named(what or f"{path}:", cure):
         return json.loads(path.read_text("utf-8"))

@@ -39,7 +39,7 @@ def load_model(folder: Path, kind: type[keras.Model] | tuple[type[keras.Model], 
     path = folder / "model.keras"
     if not path.is_file():
         raise UserError(f"{path}: no such file; let python -m tfwsss.train finish its stage")
-    with named(str(path), f"train again with --redo {folder.name}"):
+    with named(f"{path}:", f"train again with --redo {folder.name}"):
         model = keras.saving.load_model(path, compile=False)
     if not isinstance(model, kind):
         expected = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))

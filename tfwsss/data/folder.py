@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfwsss.data import labels as tables
 from tfwsss.data.colour_table import declared_classes
-from tfwsss.data.finding import Found, fault_of, find_images, index_images, stem_of
+from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images, index_images, stem_of
 from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
 from tfwsss.errors import UserError
 
@@ -192,8 +192,8 @@ def _found(root: Path) -> Found:
         first = next(iter(found.faults.values()), "expected .jpg, .png, .tif, .webp and the like in images/, "
                                                   "JPEGImages/ or here")
         raise UserError(f"{root}: no images; {first}")
-    tables_here = {file.name for file in root.glob("*.*") if file.suffix in (".csv", ".txt")} if place == root else ()
-    found.tell(place, tables_here)
+    known = {file.name for file in root.glob("*.*") if file.suffix in (".csv", ".txt")} if place == root else set()
+    found.tell(place, known | {other for other in found.others if other.split("/")[0] in NOT_SEARCHED})
     if place != root and (outside := find_images(root, without=[place]).images):
         _LOG.warning("%s: %d images lie outside of %s/ and are left out: %s%s", root, len(outside), place.name,
                      ", ".join(sorted(outside)[:5]), ", ..." if len(outside) > 5 else "")

@@ -37,7 +37,7 @@ def read_text(path: Path) -> str:
     Raises:
         UserError: the file is missing, unreadable, or in another encoding.
     """
-    with named(str(path), "restore it or name another folder"):
+    with named(f"{path}:", "restore it or name another folder"):
         data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:

@@ -20,13 +20,14 @@ class _Loader(yaml.SafeLoader):
                                for sign, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 
 
-def load_yaml(text: str, what: str, cure: str) -> Any:
+def load_yaml(text: str, what: str, cure: str, place: bool = True) -> Any:
     """Returns what a YAML text holds.
 
     Args:
         text: of a file or a single setting.
         what: names it in messages.
         cure: last words of the message where it is no YAML.
+        place: whether the message tells line and column.
 
     Returns:
         Dictionaries, lists, texts and numbers.
@@ -45,8 +46,8 @@ def load_yaml(text: str, what: str, cure: str) -> Any:
             _check_size(text, what)
             return yaml.load(text, Loader=_Loader)
         except yaml.YAMLError as error:
-            where = str(getattr(error, "problem_mark", None) or "").strip().split("\n")[0].rstrip(":")
-            raise UserError(f"{what} is not valid YAML {where}; {cure}") from None
+            where = str(getattr(error, "problem_mark", None) or "").strip().split("\n")[0].rstrip(":") if place else ""
+            raise UserError(f"{what} is not valid YAML{where and ' ' + where}; {cure}") from None
 
 
 def _check_size(text: str, what: str) -> None:

@@ -94,7 +94,7 @@ def parse_sets(assignments: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--set {text[:80]!r} is not of the form section.key=value, for example --set icd.epochs=5")
         if len(keys) > _MOST_KEYS:
             raise UserError(f"--set {text[:80]!r} names {len(keys)} keys; no setting lies deeper than {_MOST_KEYS}")
-        parsed = load_yaml(value, f"--set {text[:80]!r}: the value", "put it in quotes") if value else None
+        parsed = load_yaml(value, f"--set {text[:80]!r}: the value", "put it in quotes", place=False) if value else None
         for key in reversed(keys):
             parsed = {key: parsed}
         nested = merge(nested, parsed)
@@ -115,7 +115,7 @@ def build(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
     Raises:
         UserError: unknown key (the nearest one is named) or a value of a wrong type or range.
     """
-    with named(origin, "check the values"):
+    with named(f"{origin}:", "check the values"):
         try:
             return kind.model_validate(values)
         except pydantic.ValidationError as error:

@@ -123,7 +123,8 @@ class BackboneSettings(Settings):
 
     Args:
         name: `vgg16`, `resnet38`, `resnet50` or `resnet101` (of MXNet; those of Keras are `resnet50_keras` and
-            `resnet101_keras`), `mobilenet_v2`, or `small` (for the built-in set).
+            `resnet101_keras`, those of torchvision `resnet50_torch` and `resnet101_torch`), `mobilenet_v2`, or `small`
+            (for the built-in set).
         initial: a weights file, `imagenet` (Keras' own download), or None for random weights.
         output_stride: pixels between positions of the maps of `mobilenet_v2` and of ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is the feature map.

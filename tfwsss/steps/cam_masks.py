@@ -1,6 +1,7 @@
 """From class maps to masks by one threshold, set or chosen without masks: what every method is judged beside."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,8 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
         return kept_masks(rule, images, inputs, {"cam": source}, names)
 
-    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    return dataclasses.replace(stage, alone=settings.threshold is not None)
 
 
 def choose_threshold(images: ImageSet, scores: Path, output: Path) -> float:

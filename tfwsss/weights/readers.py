@@ -46,7 +46,7 @@ def read_weights(path: Path | str) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     source = Source.open(path)
-    with named(f"weights file {path}", "fetch the file again, or save it again as plain arrays"):
+    with named(f"weights file {path}:", "fetch the file again, or save it again as plain arrays"):
         return _read(path, source)
 
 
