@@ -22,7 +22,7 @@ def test_maps_are_pytorchs(recorded, output_stride):
     """Every stride and dilation, with trained-like statistics; the names lead each array to its place."""
     model = resnet_v1(50, output_stride=output_stride, units=UNITS, channels=CHANNELS)
     state = {key.removeprefix("state."): value for key, value in recorded.items() if key.startswith("state.")}
-    assert len(assign(model, state, "resnet50_torchvision").filled) == len(model.weights)
+    assert len(assign(model, state, "torchvision_resnet50").filled) == len(model.weights)
     maps, expected = model(recorded["image"])["features"].numpy(), recorded[f"maps.{output_stride}"]
     assert maps.shape == expected.shape
     np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())

@@ -124,10 +124,10 @@ def a_file_of(network, folder):
         model = filled(resnet38(width=NARROW))
         return model, write_params(folder / f"{network}.params",
                                    in_mxnet(model) | {"arg:linear1000_weight": np.ones((5, 64))})
-    if network.endswith("_torchvision"):
-        vgg = network.startswith("vgg16")
+    if network.startswith("torchvision_"):
+        vgg = "vgg16" in network
         model = filled(vgg16(width=NARROW, form="mcis" if "mcis" in network else "affinitynet", head_channels=8) if vgg
-                       else resnet_v1(int(network.split("_")[0].removeprefix("resnet")), width=NARROW))
+                       else resnet_v1(int(network.removeprefix("torchvision_resnet")), width=NARROW))
         return model, write_pth(folder / f"{network}.pth", in_torchvision(model))
     if network in ("resnet50_imagenet", "resnet101_imagenet"):
         model = filled(resnet_v2(int(network.split("_")[0].removeprefix("resnet")), width=NARROW))

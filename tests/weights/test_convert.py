@@ -25,7 +25,7 @@ def test_every_network_has_a_model_and_settings():
         assert section in sections and rest == ["backbone", "initial"]
 
 
-@pytest.mark.parametrize("network", sorted(NETWORKS.keys() - {"vgg16_torchvision"}))     # which changes numbers
+@pytest.mark.parametrize("network", sorted(NETWORKS.keys() - {"torchvision_vgg16"}))     # which changes numbers
 def test_what_is_converted_starts_training(tmp_path, network):
     """Every number of the backbone arrives where `initial` puts it; the class count is the file's own."""
     source, file = a_file_of(network, tmp_path)
@@ -34,8 +34,9 @@ def test_what_is_converted_starts_training(tmp_path, network):
     assert answer.code == 0, answer.err
     assert answer.err == "" and answer.result["network"] == network and answer.result["turned"] == (
         "conv1_1/0 from BGR to RGB" if network == "vgg16_icd_imagenet" else None)
-    name, form = network.split("_")[0], next((form for form in ("icd", "mcis") if form in network), "affinitynet")
-    name += "_torch" if name.startswith("resnet") and network.endswith("torchvision") else ""
+    name = network.removeprefix("torchvision_").split("_")[0]
+    name += "_torch" if name.startswith("resnet") and network.startswith("torchvision") else ""
+    form = next((form for form in ("icd", "mcis") if form in network), "affinitynet")
     settings = BackboneSettings(name=name, initial=out, width=NARROW)
     backbone = build_backbone(**settings.model_dump(), form=form)
     expected = {weight.path: np.array(weight) for weight in getattr(source, "backbone", source).weights}

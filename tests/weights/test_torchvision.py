@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.tiny_run import call
 from tests.weights.foreign import NARROW, filled, in_torchvision, write_pth
-from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.weights.names import NETWORKS, likely_network
 from tfwsss.weights.torchvision import DEVIATION, MEAN
@@ -23,10 +23,10 @@ def test_every_array_of_a_resnet_has_one_place(depth, units):
             names += [f"{start}.conv{number}.weight" for number in (1, 2, 3)]
             names += [f"{start}.bn{number}.{kind}" for number in (1, 2, 3) for kind in kinds]
             names += [] if unit else [f"{start}.downsample.0.weight", *(f"{start}.downsample.1.{k}" for k in kinds)]
-    network = NETWORKS[f"resnet{depth}_torchvision"]
+    network = NETWORKS[f"torchvision_resnet{depth}"]
     places = [place for name in names for place in network.rule_for(name).places(name)]
     assert len(set(places)) == len(names) == {50: 265, 101: 520}[depth]
-    assert likely_network(names) == f"resnet{depth}_torchvision"
+    assert likely_network(names) == f"torchvision_resnet{depth}"
     assert network.rule_for("fc.weight").why and network.rule_for("layer1.0.bn1.num_batches_tracked").why
     if depth == 50:
         assert network.rule_for("layer3.22.conv1.weight") is None
@@ -42,9 +42,10 @@ def test_vgg16_of_torchvision_sees_the_same_picture(tmp_path):
     arrays |= {name: random.normal(size=shape) for name, shape in shapes.items()}
     file = write_pth(tmp_path / "x.pth", {f"module.{name}": array for name, array in arrays.items()})
     answer = call("convert", file, "--to", tmp_path / "x.weights.h5", "--json")
-    assert answer.code == 0 and answer.result["network"] == "vgg16_torchvision", answer.err
+    assert answer.code == 0 and answer.result["network"] == "torchvision_vgg16", answer.err
     assert "from RGB to BGR, and from torchvision's scale" in answer.result["turned"]
-    model = build_backbone("vgg16", tmp_path / "x.weights.h5", width=NARROW, form="affinitynet")
+    model = vgg16(width=NARROW, form="affinitynet", head_channels=16)
+    load_initial(model, tmp_path / "x.weights.h5")
     picture = random.integers(0, 256, (1, 5, 5, 3)).astype(np.float32)
     first = keras.Model(model.input, model.get_layer("conv1_1").output)(picture).numpy()[0, 1:-1, 1:-1]
     seen = (picture[0] / 255 - MEAN) / DEVIATION
@@ -62,5 +63,5 @@ def test_vgg16_of_torchvision_sees_the_same_picture(tmp_path):
 
 def test_vgg16_without_dense_layers(tmp_path):
     file = write_pth(tmp_path / "x.pth", in_torchvision(filled(vgg16(width=NARROW, form="affinitynet"))))
-    result = call("convert", file, "--to", tmp_path / "x.weights.h5", "--network", "vgg16_torchvision", "--json").result
+    result = call("convert", file, "--to", tmp_path / "x.weights.h5", "--network", "torchvision_vgg16", "--json").result
     assert set(result["fresh"]) == {f"{layer}/{leaf}" for layer in ("fc6", "fc7") for leaf in ("kernel", "bias")}

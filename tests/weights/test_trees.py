@@ -49,7 +49,7 @@ def test_beginnings_of_ones_own():
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"tree": "ema"}, r"--tree ema: no name in x.pth begins so; its names begin with model \(28\), optimizer \(60\)"),
+    ({"tree": "ema"}, r"--tree ema: no name in x.pth begins so; its names begin with optimizer \(60\), model \(28\)"),
     ({"strip": ["net."]}, "--strip net.: no name in x.pth begins so")])
 def test_what_is_not_there(options, words):
     with pytest.raises(UserError, match=words):

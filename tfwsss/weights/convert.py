@@ -122,12 +122,12 @@ TARGETS = {
     "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
-    "vgg16_torchvision": Target(_RELEASED_VGG16, _AFFINITYNET, True, lambda model, arrays, rules: as_affinitynet_reads(
+    "torchvision_vgg16": Target(_RELEASED_VGG16, _AFFINITYNET, True, lambda model, arrays, rules: as_affinitynet_reads(
         model, arrays)),
-    "vgg16_mcis_torchvision": Target(lambda size: vgg16(width=size("conv1_1", 64) / 64, form="mcis"), _MCIS, True,
+    "torchvision_vgg16_mcis": Target(lambda size: vgg16(width=size("conv1_1", 64) / 64, form="mcis"), _MCIS, True,
                                      lambda model, arrays, rules: (arrays, None)),
-    "resnet50_torchvision": Target(functools.partial(_resnet_v1, 50), _AFFINITYNET, imagenet=True),
-    "resnet101_torchvision": Target(functools.partial(_resnet_v1, 101), _AFFINITYNET, imagenet=True),
+    "torchvision_resnet50": Target(functools.partial(_resnet_v1, 50), _AFFINITYNET, imagenet=True),
+    "torchvision_resnet101": Target(functools.partial(_resnet_v1, 101), _AFFINITYNET, imagenet=True),
 }
 """Each network of `weights.names.NETWORKS`, as ours."""
 

@@ -81,7 +81,7 @@ def find_tree(arrays: Mapping[str, np.ndarray], network: str | None = None, tree
     used, network = set(names.values()), network or likely_network(names)
     left_out = {name: "of another tree of the file" for name in arrays if name not in used}
     found = {known: arrays[name] for known, name in names.items()}
-    return Tree(network, prefix, found, names, left_out, rivals)
+    return Tree(network, f"{tree.rstrip('.')}.{prefix}" if tree else prefix, found, names, left_out, rivals)
 
 
 def _trees(names: Iterable[str]) -> str:
@@ -106,7 +106,7 @@ def _best_prefix(names: Iterable[str], network: str | None) -> tuple[str, tuple[
     if not most:
         return "", ()
     fitting = [prefix for prefix, count in score.items() if count == most]
-    fitting.sort(key=lambda prefix: (len(below[prefix]), any(word in prefix for word in _AVERAGED), len(prefix)))
+    fitting.sort(key=lambda prefix: (len(below[prefix]), any(word in prefix for word in _AVERAGED), -len(prefix)))
     best = fitting[0]
     apart = [prefix for prefix in fitting if not prefix.startswith(best) and not best.startswith(prefix)]
     outer = [prefix for prefix in apart if not any(prefix != other and prefix.startswith(other) for other in apart)]

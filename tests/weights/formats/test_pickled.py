@@ -85,14 +85,14 @@ def passing(data: bytes):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_objects_that_are_data_are_passed_over(protocol):
     """They stand where they stood, with their names; nothing is made of them."""
-    value = {"a": Counter("aab"), "b": {1, 2}, "c": Namespace(lr=0.1, net=Namespace()), "d": frozenset((3,)), "e": 1j,
+    value = {"a": Counter("aab"), "b": {1, 2}, "c": Namespace(lr=0.1, net=Namespace()), "d": frozenset((3,)),
              "f": np.float64(0.5), "g": np.arange(3), "h": Decimal("1.5"), "i": PurePosixPath("a/b"),
              "j": bytearray(b"x"),
              "k": datetime(2026, 11, 28), "l": {"m": 1}, "n": np.dtype("f4"), "o": b"raw", "p": [Counter()]}
     found = passing(pickle.dumps(value, protocol))
     assert found.keys() == value.keys() and found["l"] == {"m": 1}
     inert = {key for key, item in found.items() if isinstance(item, Inert)}
-    assert inert >= set("acefghikn") and isinstance(found["p"][0], Inert)
+    assert inert >= set("acdfghikn") and isinstance(found["p"][0], Inert)
     assert found["c"].text == "argparse.Namespace" and found["a"].text == "collections.Counter"
 
 

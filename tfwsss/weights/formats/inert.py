@@ -11,7 +11,7 @@ _OF_PYTHON = {
     "pathlib.WindowsPath",
     "pathlib.PurePosixPath", "pathlib.PureWindowsPath", "pathlib.Path", "enum.Enum",
     *(f"{room}.{name}" for room in ("builtins", "__builtin__") for name in (
-        "set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex",
+        "set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray",
         "slice", "range", "object", "NoneType", "unicode", "long", "xrange"))}
 _OF_TORCH = {"torch.device", "torch.layout", "torch.memory_format", "torch.strided", "torch.contiguous_format",
              "torch.Generator", "torch.serialization._get_layout"}

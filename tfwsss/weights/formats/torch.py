@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfwsss.weights.formats.inert import Inert
-from tfwsss.weights.formats.pickled import MAX_BYTES
+from tfwsss.weights.formats.pickled import MAX_BYTES, Name
 from tfwsss.weights.formats.source import MAX_ENTRIES, Contents, Source
 from tfwsss.weights.formats.torch_tensors import Storage, Tensor, interpret, view, width
 from tfwsss.weights.formats.zipped import ZIP_MAGIC, stored_records
@@ -144,7 +144,7 @@ def _collect(source: Source, value: Any, name: tuple[str, ...], found: dict[str,
         return
     if isinstance(value, Inert) or (len(name) == 1 and not isinstance(value, dict | list | tuple)):
         if len(others) < _MAX_OTHERS:
-            others[".".join(name)] = value.text if isinstance(value, Inert) else type(value).__name__
+            others[".".join(name)] = value.text if isinstance(value, Inert | Name) else type(value).__name__
     value = value.items if isinstance(value, Inert) else value
     if isinstance(value, dict | list | tuple):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
