@@ -74,8 +74,8 @@ def refused(*arguments, words: str) -> str:
     (["--set", "given.regions=nowhere"], "given.regions: nowhere is no folder; give the folder with its regions files"),
     (["--set", "devices=[TPU:0]"], "devices: 'TPU:0' is not there; this machine has CPU:0"),
     (["--set", "devices=9", "--set", "icd.batch_size=9"], "devices: 9 logical CPU devices .* start a new process"),
-    (["--set", "icd.backbone.initial=no.h5"], "no.h5: no such weight file; name an existing .weights.h5"),
-    (["--set", "icd.backbone.initial=imagenet"], "'imagenet': none exist for backbone 'small'; use one of"),
+    (["--set", "icd.backbone.initial=no.h5"], "icd.backbone.initial=no.h5: no such file"),
+    (["--set", "icd.backbone.initial=imagenet"], "icd.backbone.initial=imagenet: Keras has no weights of small"),
 ])
 def test_mistakes_in_the_command(finished, tmp_path, arguments, words):
     """Unknown method, key, split and stage; wrong types and ranges; missing folders and files."""

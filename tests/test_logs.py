@@ -139,3 +139,14 @@ def test_loading_without_standard_error():
     done = subprocess.run([sys.executable, "-c", "import os\nos.close(2)\nfrom tfwsss import logs\n"
                            "with logs.quiet_loading():\n    print('loaded')"], text=True, stdout=subprocess.PIPE)
     assert done.stdout == "loaded\n"
+
+
+def test_what_was_told_before_is_not_told_again(tmp_path):
+    logs.open_log(tmp_path)
+    with pytest.raises(ValueError, match="x"), logs.told_before():
+        LOG.warning("once more")
+        LOG.error("a failure")
+        raise ValueError("x")
+    LOG.info("afterwards")
+    lines = (tmp_path / "log.txt").read_text("utf-8").splitlines()
+    assert [line.split(" ", 3)[-1] for line in lines] == ["a failure", "afterwards"]

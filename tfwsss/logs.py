@@ -92,6 +92,21 @@ def quiet_loading() -> Iterator[None]:
             os.dup2(kept, 2)
 
 
+@contextlib.contextmanager
+def told_before() -> Iterator[None]:
+    """Keeps notes out of the log that stand there already, since the same data are read again.
+
+    Yields:
+        Nothing; errors are logged as ever.
+    """
+    level = LOG.level
+    LOG.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        LOG.setLevel(level)
+
+
 def open_log(folder: Path | None = None) -> None:
     """Sends the log to standard error and, where a folder is given, to its `log.txt`.
 

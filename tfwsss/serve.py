@@ -14,7 +14,7 @@ from pathlib import Path
 from tfwsss import cli
 from tfwsss.errors import UserError
 
-_NEEDED = ("aiohttp", "grpc", "tensorflow_serving")
+_NEEDED = ("aiohttp", "grpc", "orjson", "tensorflow_serving")
 _MEBIBYTE = 2**20
 
 
@@ -78,9 +78,10 @@ def _serve(options: argparse.Namespace) -> int:
     from tfwsss import logs
 
     with logs.quiet_loading():
+        from tfwsss.data.reading import MAX_SIDE
         from tfwsss.server import server  # loads TensorFlow: not for --help
         from tfwsss.server.requests import Limits
-    limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, options.timeout)
+    limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, MAX_SIDE, options.timeout)
     server.serve(server.Settings(options.models, options.config, options.host, options.rest_port, options.grpc_port,
                                  options.threads, options.queue, options.poll, options.grace, limits))
     return 0

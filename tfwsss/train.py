@@ -33,6 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
                         help="make a finished stage, and all that depends on it, again; `changed`: whatever was made "
                         "of photographs, masks or saliency maps that differ now; may be repeated")
     parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
+    parser.add_argument("--settings", nargs="?", const="text", choices=("text", "markdown"),
+                        help="print every key that --set and a config take, with its type, value and meaning, and stop")
     return parser
 
 
@@ -55,6 +57,9 @@ def _train(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss.methods import run  # loads TensorFlow: not for --help
         from tfwsss.reports.page import write_report
+    if options.settings:
+        print(run.settings_in_words(options.method, options.config, options.sets, options.settings))
+        return 0
     result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
                                options.until, report=write_report)
     code = cli.list_faults(faults)

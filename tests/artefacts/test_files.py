@@ -6,11 +6,13 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfwsss.artefacts.files import finished, path_of, read_json, readable_name, unfit_name, write_atomically
 from tfwsss.artefacts.marginals import read_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions
+from tfwsss.artefacts.saliency import read_saliency
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import voc_palette
@@ -115,3 +117,11 @@ def test_names_that_cannot_be(name, words):
 def test_names_that_can_be():
     assert [unfit_name(name) for name in (*NAMES, "x" * 250, "a.b", "🐈\u200d⬛")] == [None] * (len(NAMES) + 3)
     assert readable_name("caf\udce9 жук") == "caf\\xe9 жук"
+
+
+@pytest.mark.parametrize("read", [read_mask, read_regions, read_saliency, lambda *at: read_marginals(*at, planes=1)])
+def test_only_pngs_are_opened(tmp_path, read):
+    """A folder that is given may hold anything under the name of a PNG; others' readers may start programs."""
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "a.png", "TIFF")
+    with pytest.raises(ImageFault, match="cannot identify image file"):
+        read(tmp_path, "a")

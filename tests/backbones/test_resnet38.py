@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfwsss.backbones.resnet38 import DEVIATION, MEAN, resnet38
+from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.ops.colours import DEVIATION, MEAN
 
 pytestmark = pytest.mark.large
 

@@ -8,7 +8,6 @@ from PIL import Image
 
 from tests.support.shared import shared_file
 from tfwsss.data import heic
-from tfwsss.data.finding import index_images
 from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.errors import UserError
 
@@ -51,13 +50,6 @@ def test_colliding_stems_keep_their_endings(tmp_path):
     write(tmp_path, labels="name,classes\na,cat\n")
     with pytest.raises(UserError, match="'a' fits a.jpg and a.png"):
         read_folder(tmp_path)
-
-
-def test_a_file_whose_stem_is_another_file(tmp_path):
-    draw(tmp_path, "a.jpg", "a.jpg.png")
-    assert set(index_images(tmp_path)) == {"a", "a.jpg.png"}
-    draw(tmp_path, "a.png")
-    assert set(index_images(tmp_path)) == {"a.jpg", "a.png", "a.jpg.png"}
 
 
 def test_decomposed_file_names_match(tmp_path):

@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from tests.data.files import odd_images
-from tfwsss.data.reading import opened, read_ids, read_rgb
+from tfwsss.data.reading import FORMATS, opened, read_ids, read_rgb
 from tfwsss.errors import ImageFault
 from tfwsss.palette import voc_palette
 
@@ -33,6 +33,7 @@ def header_of(rows: int, columns: int) -> bytes:
 @pytest.mark.parametrize(("contents", "words"), [
     (b"", "empty file"), (b"<!DOCTYPE html><html>404</html>", "web page"), (b"hello", "not an image"),
     (header_of(60_000, 60_000), "more than 50,000,000"), (header_of(8_000, 8_000), "8000x8000 pixels"),
+    (header_of(40_000, 1), "1x40000 pixels, a side of more than 32,768; cut it in pieces"),
     (header_of(100, 100), "broken or cut off"), (b"\xff\xd8\xff\xe0", "not an image"), (b"GIF89a", "broken|not an")])
 def test_damaged_files_are_faults(tmp_path, contents, words):
     (tmp_path / "x.jpg").write_bytes(contents)
@@ -41,6 +42,40 @@ def test_damaged_files_are_faults(tmp_path, contents, words):
     assert "x.jpg" in str(caught.value)
     with pytest.raises(ImageFault):
         read_ids(tmp_path / "x.jpg")
+
+
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 20 20
+%%EndComments
+0 0 20 20 rectfill
+showpage
+%%EOF
+"""
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.eps"])
+def test_no_other_program_is_started_by_a_file(tmp_path, monkeypatch, name):
+    """Pillow would hand PostScript to Ghostscript, whatever the file is named."""
+    started = tmp_path / "started"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {started}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    (tmp_path / name).write_bytes(POSTSCRIPT)
+    for read in (read_rgb, read_ids):
+        with pytest.raises(ImageFault, match="not an image of a known format"):
+            read(tmp_path / name)
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_listed_format_is_read(tmp_path, kind):
+    Image.init()
+    if kind not in Image.SAVE:
+        pytest.skip("this Pillow does not write it")
+    Image.fromarray(np.full((16, 16, 3), 200, np.uint8)).save(tmp_path / "x", kind)
+    pixels = read_rgb(tmp_path / "x")
+    assert pixels.shape == (16, 16, 3) and np.abs(pixels.astype(int) - 200).max() <= 4
 
 
 def test_truncated_files_are_faults(tmp_path):

@@ -17,6 +17,7 @@ from tfwsss.data import survey as module
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
 from tfwsss.data.survey import survey
+from tfwsss.data.weak_labels import Point
 from tfwsss.errors import UserError
 from tfwsss.palette import voc_palette
 
@@ -108,6 +109,32 @@ def test_masks_that_do_not_fit_are_dropped(tmp_path):
     assert set(faults) == {"good", "size", "ids", "torn"}
     assert "30x40 pixels, but its image has 40x30" in faults["size"] and "id 3 is no class" in faults["ids"]
     assert usable.saliency == {"ids": images.masks["good"]} and "30x40" in faults["good"]
+
+
+def test_files_of_labels_that_do_not_fit_are_dropped(tmp_path):
+    """Scribbles of a class that is no tag are another image's; full masks may show more than the tags say."""
+    names = ("good", "size", "ids", "other", "torn")
+    empty = np.full((30, 40), 255, np.uint8)
+    cat, dog, strange = (np.where(np.arange(40) < 3, np.uint8(value), empty) for value in (1, 2, 3))
+    images = data_set(tmp_path / "data", {f"{name}.jpg": jpeg() for name in names},
+                      {"good": cat, "size": cat.T.copy(), "ids": strange, "other": dog, "torn": cat})
+    images.masks["torn"].write_bytes(b"\x89PNG\r\n\x1a\n")
+    scribbles = dataclasses.replace(images, masks={}, scribble_masks=images.masks)
+    usable, faults = survey(scribbles, tmp_path / "run")
+    assert usable.names == names and set(usable.scribble_masks) == {"good"} and set(faults) == set(names) - {"good"}
+    assert "30x40 pixels, but its image has 40x30" in faults["size"] and "id 3 is no class" in faults["ids"]
+    assert "scribbles of 'dog', which is none of the image's tags. The image is used without it" in faults["other"]
+    assert survey(scribbles, tmp_path / "run") == (usable, faults)
+    usable, faults = survey(dataclasses.replace(images, full_masks=images.masks), tmp_path / "run")
+    assert set(usable.full_masks) == set(usable.masks) == {"good", "other"}
+
+
+def test_weak_labels_leave_with_their_images(tmp_path):
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(), "b.jpg": b""})
+    point = (Point(1, 2.0, 2.0),)
+    images = dataclasses.replace(images, points={"a": point, "b": point}, faults={"a": "its boxes are torn"})
+    usable, faults = survey(images, tmp_path / "run")
+    assert usable.points == {"a": point} and set(faults) == {"a", "b"} and faults["a"] == "its boxes are torn"
 
 
 def test_a_second_survey_decodes_only_what_changed(tmp_path, monkeypatch):

@@ -1,14 +1,19 @@
 """The layout of PASCAL VOC: lists, tags, masks, and what is missing from them."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.support.tiny_voc import annotation, draw_tiny_voc
-from tfwsss.data.voc import VOC_CLASSES, read_voc
+from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
+from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.weak_labels import Box
 from tfwsss.errors import UserError
 
+CAT, DOG = VOC_CLASSES.index("cat") - 1, VOC_CLASSES.index("dog") - 1
 BOX = (1, 1, 9, 9)
+ANNOTATIONS = LabelFiles(boxes=Path("Annotations"))
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def test_objects_that_are_no_class_name_the_nearest(root):
     path = root / "Annotations" / "2026_000000.xml"
     path.write_text(annotation("2026_000000", [("cta", *BOX), ("dog", *BOX)]))
     fault = read_voc(root, "train").faults["2026_000000"]
-    assert "object 'cta' is no class; did you mean 'cat'?; else for classes of your own write classes.txt" in fault
+    assert "object 'cta' is no class; did you mean 'cat'?; classes of your own stand in classes.txt" in fault
     path.write_text(f"<annotation><objects>{annotation('x', [('cat', *BOX)])}</objects></annotation>")
     assert "VOC's form" in read_voc(root, "train").faults["2026_000000"]
 
@@ -42,6 +47,33 @@ def rename(root, **names):
         for old, new in names.items():
             text = text.replace(f"<name>{old}</name>", f"<name>{new}</name>")
         path.write_text(text)
+
+
+def test_difficult_objects_count_where_asked(tmp_path):
+    (tmp_path / "a.xml").write_text(annotation("a", [("cat", *BOX), ("dog", *BOX)], (1,)))
+    assert read_tags(tmp_path / "a.xml") == (CAT,) and read_tags(tmp_path / "a.xml", difficult=True) == (CAT, DOG)
+
+
+@pytest.mark.parametrize("difficult", [True, False])
+def test_boxes_beside_tags(root, difficult):
+    """Of the same objects as the tags, in the order and the numbers of the file; the folder's own path counts."""
+    marked = [("dog", 3, 4, 20, 64), ("cat", 1, 1, 9, 9), ("dog", 30, 30, 40, 41)]
+    (root / "Annotations" / "2026_000000.xml").write_text(annotation("2026_000000", marked, (0, 2)))
+    images = read_voc(root.parents[1], "train", files=ANNOTATIONS._replace(difficult=difficult))
+    assert set(images.boxes) == set(images.names)
+    assert images.labels["2026_000000"] == ((CAT, DOG) if difficult else (CAT,))
+    found = (Box(DOG + 1, 3, 4, 20, 64), Box(CAT + 1, 1, 1, 9, 9), Box(DOG + 1, 30, 30, 40, 41))
+    assert images.boxes["2026_000000"] == (found if difficult else found[1:2])
+    for name in images.names:
+        assert {box.class_id - 1 for box in images.boxes[name]} == set(images.labels[name])
+
+
+def test_boxes_that_cannot_be_used(root):
+    """The tags of the same file are good: the image is used."""
+    (root / "Annotations" / "2026_000000.xml").write_text(annotation("2026_000000", [("cat", 20, 1, 9, 9)]))
+    images = read_voc(root, "train", files=ANNOTATIONS)
+    assert "2026_000000" in images.names and "2026_000000" not in images.boxes and len(images.boxes) == 7
+    assert "ends before it begins" in images.faults["2026_000000"]
 
 
 def test_classes_of_ones_own_are_gathered(root, caplog):
@@ -68,7 +100,7 @@ def test_classes_of_ones_own_are_listed(root):
     images = read_voc(root, "train")                        # 'person' is VOC's: nothing is guessed
     assert images.classes == VOC_CLASSES and len(images.faults) in (3, 4)
     for fault in images.faults.values():
-        assert "object 'lesion' is no class; " in fault and "write classes.txt beside JPEGImages/" in fault
+        assert "object 'lesion' is no class; " in fault and "stand in classes.txt beside JPEGImages/" in fault
     (root / "labelmap.txt").write_text("lesion:1,2,3::\nperson:3,2,1::\nsheep:7,7,7::\n")
     images = read_voc(root, "train")
     assert images.classes == ("background", "lesion", "person", "sheep") and images.palette[3].tolist() == [7, 7, 7]

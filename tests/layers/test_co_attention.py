@@ -161,3 +161,15 @@ def test_starts_as_pytorch_starts():
     layer.build((None, None, None, 512))
     for kernel in layer.trainable_variables:
         assert np.abs(kernel).max() <= 1 / np.sqrt(512) and np.abs(kernel).max() > 0.8 / np.sqrt(512), kernel.path
+
+
+def test_positions_start_by_reading_those_like_themselves():
+    layer = CoAttention(4, alike=True)
+    one, other = 20 * np.eye(16, dtype="float32"), 20 * np.roll(np.eye(16, dtype="float32"), 3, axis=0)
+    one, other = one.reshape(1, 4, 4, 16), other.reshape(1, 2, 8, 16)           # the same features, elsewhere
+    layer.build(one.shape)
+    np.testing.assert_array_equal(layer.similarity.kernel, np.eye(16) / 4)
+    read = layer.read(one, other, one, other)                                 # a similarity of 100 to its like, else 0
+    np.testing.assert_allclose(read[0], one, atol=1e-5)
+    np.testing.assert_allclose(read[1], other, atol=1e-5)
+    assert CoAttention.from_config(layer.get_config()).alike

@@ -1,6 +1,5 @@
 """What a run notes beside its stages: settings, scores of masks that still stand, faults."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 
 from tests.support.fake_run import image_set, write_pseudo
 from tests.support.tiny_run import contents, draw_tiny_folder, write_config
+from tfwsss import train as command
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.methods import run as module
@@ -94,15 +94,9 @@ def test_a_run_from_python(tmp_path):
     assert list(json.loads((tmp_path / "run" / "faults.json").read_text())) == ["2026_000003"]
     record = json.loads((tmp_path / "run" / "config.json").read_text())
     assert record["classes"] == ["background", "cat", "dog", "sheep"] and record["images"]["training"] == 11
+    assert list(record["labels"]) == ["training", "pseudo"]
+    assert record["labels"]["training"]["supervision"] == {"image": 11}
     assert record["versions"]["tensorflow"] and record["config"]["icd"]["crop"] == 49
-
-
-def test_classes_are_counted(tmp_path, splits):
-    """How many images show each class, and how many show none: misread tags are seen before anything starts."""
-    images = image_set(tmp_path / "counted")                # rectangles of labels {0}, {1}, {2}, {0, 1}, {1, 2}
-    images = dataclasses.replace(images, labels={**images.labels, "image 0": ()})
-    assert module._counted(images) == "cat 1, <script>alert('x')</script> 3, жук 2, none of them 1"
-    assert "none of them" not in module._counted(splits.training)
 
 
 def test_labels_saved_as_0_and_255_are_not_learnt(tmp_path):
@@ -140,3 +134,37 @@ def test_a_replaced_photograph_stops_the_run(tmp_path):
     assert Image.open(run / "regions" / "2026_000002.png").size == (40, 56)
     train(None, file, run, **options)
     assert contents(run / "regions") == after
+
+
+def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):
+    root = draw_tiny_folder(tmp_path / "data")
+    labels = {"2026_000000": [{"name": "cat", "x": 0.5, "y": 0.5}],
+              "2026_000001": [{"name": "sheep", "x": 0.5, "y": 0.5}]}          # it shows a dog
+    (root / "points.json").write_text(json.dumps(labels))
+    file = write_config(tmp_path / "config.yaml", root, data={"points": "points.json"})
+
+    def run():
+        return train(None, file, tmp_path / "run", until="regions", report=lambda folder: folder / "page.html")
+
+    assert run()[1] == {}
+    record = json.loads((tmp_path / "run" / "config.json").read_text())["labels"]["pseudo"]
+    assert record["supervision"] == {"point": 1, "image": 11} and record["classes"]["cat"]["points"] == 1
+    log = (tmp_path / "run" / "log.txt").read_text("utf-8")
+    assert "labels to train on: 1 images by points, 11 by tags only; images: cat" in log
+    assert "1 points of a class that is none of their image's tags are left out" in log
+    labels["2026_000000"][0]["x"] = 0.25
+    (root / "points.json").write_text(json.dumps(labels))
+    with pytest.raises(UserError, match="regions was made with other images or labels; add --redo regions"):
+        run()
+
+
+def test_settings_are_printed_and_nothing_is_trained(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["--method", "mcis", "--settings", "--set", "mcis.epochs=4"]) == 0
+    printed = capsys.readouterr().out
+    assert "mcis.epochs = 4    (whole number, 1 or more)\n" in printed and "data.kind = demo" in printed
+    assert command.main(["--method", "retrain", "--settings", "markdown"]) == 0
+    assert "\n## segmenter.backbone\n" in capsys.readouterr().out
+    assert command.main(["--method", "mcis", "--settings", "--set", "mcis.epoch=4"]) == 2
+    assert "did you mean 'mcis.epochs'?" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

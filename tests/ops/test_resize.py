@@ -1,3 +1,5 @@
+import resource
+
 import numpy as np
 import pytest
 from keras import ops
@@ -5,7 +7,8 @@ from keras import ops
 from tests.support.arrays import channels_last, recorded
 from tests.support.oracles.seeds import resize_maps
 from tests.support.oracles.upsample import upsample
-from tfwsss.ops.resize import BAND, interpolation_matrix, part_means, resize, resize_part, strongest_part
+from tfwsss.ops.planes import interpolation_matrix
+from tfwsss.ops.resize import BAND, exact_positions, part_means, resize, resize_part, strongest_part
 
 
 def slow(x, rows, columns, align_corners):
@@ -62,6 +65,65 @@ def test_as_tensorflow_with_unknown_sizes(size):
     graph = tf.function(lambda x, size: resize(x, size[0], size[1]), input_signature=[
         tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((2,), tf.int32)])
     np.testing.assert_allclose(graph(x, size), tf.image.resize(x, size), atol=2e-6)
+
+
+def grown(work) -> float:
+    """MiB by which the process's largest memory grew; the limit of tests below is far above what sums need."""
+    before = largest_memory()
+    work()
+    return largest_memory() - before
+
+
+def largest_memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+LONG = 60_000
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_memory_of_a_long_strip_grows_with_its_pixels(align_corners, axis):
+    """A matrix from 1 to the other side would have 10^9 numbers; these have 10^6 at most."""
+    source, target = ([LONG // 4, 1], [LONG, 1])
+    if axis:
+        source, target = source[::-1], target[::-1]
+    x = np.linspace(0, 1, LONG // 4, dtype="float32").reshape(*source, 1)
+
+    def work():
+        for made in (resize(x[None], *target, align_corners)[0], resize_part(x, target, (LONG, LONG), align_corners),
+                     strongest_part(x, target, (LONG, LONG), align_corners)[1][..., None]):
+            assert tuple(made.shape) == (*target, 1)
+            middle = np.asarray(made).ravel()[::2500]
+            np.testing.assert_allclose(middle, np.linspace(0, 1, LONG)[::2500], atol=1e-4)
+        np.testing.assert_allclose(part_means(x, target, (LONG, LONG), align_corners), [0.5], atol=1e-3)
+
+    assert grown(work) < 300
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(("source", "target"), [(65_535, 65_535), (50_000, 60_001), (65_535, 49_153)])
+def test_positions_of_long_sides_are_exact(source, target, align_corners):
+    """Their products are beyond 2^31."""
+    lower, upper, part, whole = (np.asarray(found, np.int64) for found in
+                                 exact_positions(source, target, align_corners))
+    index = np.arange(target, dtype=object)
+    top, bottom = (index * (source - 1), target - 1) if align_corners else \
+        (np.clip((2 * index + 1) * source - target, 0, (source - 1) * 2 * target), 2 * target)
+    assert (lower == top // bottom).all() and (part == top % bottom).all() and whole == bottom
+    assert (upper == np.minimum(lower + 1, source - 1)).all()
+
+
+def test_gradients_are_those_of_the_matrices():
+    import tensorflow as tf
+
+    random = np.random.default_rng(5)
+    x, weights = tf.constant(random.normal(size=(2, 5, 7, 3)).astype("f")), random.normal(size=(2, 9, 6, 3)).astype("f")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(resize(x, 9, 6, align_corners=True) * weights)
+    down, across = (np.asarray(interpolation_matrix(*sizes, True)) for sizes in ((5, 9), (7, 6)))
+    np.testing.assert_allclose(tape.gradient(total, x), np.einsum("ty,sx,btsc->byxc", down, across, weights), atol=1e-5)
 
 
 def test_whole_steps_read_whole_pixels():

@@ -168,3 +168,11 @@ def test_parts_of_a_stage_are_columns_beside_it(run):
     assert all(list(row.pictures)[1:3] == ["cam", "cam, by reference 1"] for row in rows)
     assert [row.name for row in rows if row.pictures["cam, by reference 1"]] == ["image 1"]
     assert set(facts["scored"]) == before and "cam, by reference 1" not in facts["scored"]
+
+
+def test_labels_of_the_run_are_told(run):
+    assert gather(run)["labels"] == {}                                          # a run of before
+    counts = {"supervision": {"box": 3}, "classes": {"cat": {"images": 4, "boxes": 5}}}
+    (run / "config.json").write_text(json.dumps({**CONFIG, "labels": {"training": counts, "pseudo": counts}}))
+    found = gather(run)["labels"]
+    assert list(found) == ["training"] and found["training"]["supervision"] == {"boxes": 3}

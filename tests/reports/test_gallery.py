@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.support.fake_run import CLASSES, SIZE, image_set, write_maps, write_pseudo
 from tfwsss.artefacts.masks import write_mask
-from tfwsss.reports.gallery import SIDE, image_ious, mask_shares, rows
+from tfwsss.reports.gallery import SIDE, image_ious, rows
 
 
 @pytest.fixture
@@ -56,11 +56,3 @@ def test_worst_images_come_first(images, stages):
 def test_ignoring_everything_is_no_way_to_a_good_score(images, stages):
     write_mask(stages["pseudo"][1], "image 0", np.full(SIZE, 255, np.uint8), images.palette)
     assert image_ious(stages["pseudo"][1], images, ["image 0"]) == {"image 0": 0.0}
-
-
-def test_shares_without_truth(tmp_path, images):
-    write_mask(tmp_path / "masks", "image 0", np.zeros((2, 3), np.uint8), images.palette)
-    write_mask(tmp_path / "masks", "image 1", np.full((1, 2), 255, np.uint8), images.palette)
-    shares = mask_shares(tmp_path / "masks", CLASSES, images.names)
-    assert shares["background"] == 0.75 and shares["ignore"] == 0.25 and shares["cat"] == 0
-    assert mask_shares(tmp_path / "none", CLASSES, images.names) == {}

@@ -132,6 +132,14 @@ def test_images_without_tags_have_pictures_of_their_own(ended):
             "without tags 3, 2 of them with a true mask") in page.text
 
 
+def test_labels_by_class_are_a_table(ended):
+    counts = {"supervision": {"scribble": 3, "image": 1}, "classes": {"cat": {"images": 4}, "<b>": {"scribbles": 5}}}
+    (ended / "config.json").write_text(json.dumps({**CONFIG, "labels": {"training": counts, "pseudo": counts}}))
+    text = Page(write_report(ended)).text
+    assert ("Labels of the images to train on 3 images by scribbles, 1 image by tags only. class images scribbles "
+            "cat 4 0 <b> 0 5 Stages") in text and "Labels of the images to make" not in text
+
+
 def test_scores_of_other_images_are_not_compared(ended):
     """The first round's masks with nothing, the second's with the first's; each split has its own best."""
     page = Page(write_report(ended))

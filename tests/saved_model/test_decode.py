@@ -108,6 +108,15 @@ def test_large_images_are_refused_by_their_header():
     assert compiled()(encoded(Image.fromarray(np.zeros((100, 100), np.uint8)), "JPEG")).shape == (100, 100, 3)
 
 
+def test_long_images_are_refused_by_their_header_however_few_their_pixels():
+    """Just up to the limit they are decoded."""
+    for kind in ("PNG", "JPEG"):
+        long, longest = (encoded(Image.fromarray(np.zeros((1, side), np.uint8)), kind) for side in (40_000, 32_768))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="a side of more than.*32768"):
+            compiled(10_000_000)(long)
+        assert compiled(10_000_000)(longest).shape == (1, 32_768, 3)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_files_give_an_image_or_an_error(seed):
     """No bytes end otherwise, whatever is wrong with them."""

@@ -34,6 +34,20 @@ def test_versions_follow_each_other(tmp_path):
     assert {path.name for path in model.iterdir()} == {".lock", "1", "2", "7", "30", "31", "notes", "99"}
 
 
+def test_numbers_beyond_those_of_servers(tmp_path):
+    """A folder of such a name is no version, and none is written."""
+    (tmp_path / str(2**63)).mkdir(parents=True)
+    (tmp_path / ("9" * 200)).mkdir()
+    publish(tmp_path)
+    assert versions(tmp_path) == [1]
+    with pytest.raises(UserError, match="9223372036854775808 is beyond 9223372036854775807, .* smaller one"):
+        publish(tmp_path, 2**63)
+    publish(tmp_path, 2**63 - 1)
+    with pytest.raises(UserError, match="is beyond .* smaller one by --version"):
+        publish(tmp_path)
+    assert versions(tmp_path) == [1, 2**63 - 1]
+
+
 def test_a_version_never_changes(tmp_path):
     publish(tmp_path, 3, "old")
     with pytest.raises(UserError, match="--version 3: .* is there already; a version never changes"):

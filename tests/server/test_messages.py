@@ -37,6 +37,47 @@ def test_strings_that_are_left_out_are_bytes_too(sizes, values, expected):
     assert array.dtype == object and array.tolist() == expected
 
 
+def of_texts(size: int, *texts: bytes) -> TensorProto:
+    message = TensorProto(dtype=tf.string.as_datatype_enum, string_val=texts)
+    message.tensor_shape.dim.add(size=size)
+    return message
+
+
+def test_a_repeated_text_counts_as_often_as_it_is_repeated():
+    """Before anything is copied: each of them would be a text of its own in the model's input."""
+    assert arrays_of({"x": of_texts(9, bytes(100))}, 2000)["x"].shape == (9,)
+    for message in (of_texts(10_000, bytes(100_000)), of_texts(4_000_000, b"", b"a" * 100_000), of_texts(10**6, b"")):
+        with pytest.raises(Refusal, match="makes more than 1,000,000 bytes"):
+            arrays_of({"x": message}, 1_000_000)
+    assert arrays_of({"x": of_texts(1, bytes(1_000_000))}, 1_000_000)["x"].shape == (1,)
+
+
+@pytest.mark.parametrize("message", [
+    TensorProto(dtype=1, float_val=np.zeros(2_000_001, "f")), TensorProto(dtype=3, int_val=np.zeros(2_000_001, "i")),
+    of_texts(2_000_001, *[b""] * 2_000_001)], ids=["floats", "whole numbers", "texts"])
+def test_values_one_by_one_are_not_taken_where_they_are_very_many(message):
+    with pytest.raises(Refusal, match="lists 2,000,001 values, more than 2,000,000; send tensor_content"):
+        arrays_of({"x": message}, 10**9)
+
+
+def test_shapes_of_very_many_axes():
+    message = TensorProto(dtype=1, float_val=[1])
+    for _ in range(33):
+        message.tensor_shape.dim.add(size=1)
+    with pytest.raises(Refusal, match="33 axes, more than 32"):
+        arrays_of({"x": message}, 1000)
+    for _ in range(100_000):
+        message.tensor_shape.dim.add(size=-1)
+    with pytest.raises(Refusal, match="is no array") as caught:
+        arrays_of({"x": message}, 1000)
+    assert len(caught.value.message) < 300
+
+
+def test_very_many_inputs():
+    with pytest.raises(Refusal, match="1,001 inputs, more than 1000"):
+        arrays_of({str(place): TensorProto() for place in range(1001)}, 1000)
+
+
 @pytest.mark.parametrize("message", [TensorProto(), TensorProto(dtype=99), TensorProto(dtype=1, tensor_content=b"abc")])
 def test_no_array(message):
     with pytest.raises(Refusal, match="input 'x' is no array"):

@@ -41,6 +41,28 @@ def test_numbers(models):
     assert numbers(models / "cat") == [1, 2, 10] and numbers(models / "none") == []
 
 
+@pytest.mark.parametrize("name", [str(2**63), "9" * 20, "9" * 200, "9" * 5000, "٣", "²"])
+def test_folders_beyond_any_version_number(tmp_path, name):
+    """Messages hold int64; names that a disk does not take are left out."""
+    fill(tmp_path, "7", str(2**63 - 1))
+    try:
+        fill(tmp_path, name)
+    except OSError:
+        pytest.skip("no folder can be named so")
+    assert numbers(tmp_path) == [7, 2**63 - 1]
+
+
+def test_long_lists(tmp_path):
+    """A name is looked for in what was read before, not in all the others each time."""
+    entry = 'config { name: "%s" base_path: "x" }'
+    many = "model_config_list {" + " ".join(entry % k for k in range(1001)) + "}"
+    for text, words in ((many, "names 1,001 models, more than 1,000"),
+                        (many.replace('"999"', '"0"').replace('"1000"', '"0"', 1), "1,001 models")):
+        (tmp_path / "models.config").write_text(text)
+        with pytest.raises(UserError, match=words):
+            read_config(tmp_path / "models.config", tmp_path)
+
+
 def test_discover(models):
     assert [(config.name, config.wanted()) for config in discover(models)] == [("cat", [10]), ("dog", [7])]
 

@@ -16,6 +16,8 @@ from tfwsss.server.refusal import Code, Refusal, invalid
 from tfwsss.server.requests import Limits, Predictor, refuse_large
 from tfwsss.server.workers import Workers
 
+LIMITS = Limits(body=1000, pixels=10_000, side=1000, seconds=PATIENCE)
+
 
 def header(rows: int, columns: int) -> bytes:
     """The start of a PNG of that size."""
@@ -28,21 +30,29 @@ def header(rows: int, columns: int) -> bytes:
                          ids=["png", "huge png", "jpeg", "gif", "bmp", "webp"])
 def test_large_images(contents):
     with pytest.raises(Refusal, match="pixels, more than 10,000; make it smaller") as caught:
-        refuse_large("image_bytes", contents, 10_000)
+        refuse_large("image_bytes", contents, LIMITS)
     assert caught.value.code == Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("contents", [header(1001, 1), header(1, 1001), photo("JPEG", 1001, 2), photo("GIF", 2, 1001)])
+def test_long_images(contents):
+    """However few their pixels are."""
+    with pytest.raises(Refusal, match="a side of 1,001 pixels, more than 1,000; cut it in pieces"):
+        refuse_large("image_bytes", contents, LIMITS)
+    refuse_large("image_bytes", photo("JPEG", 1000, 2), LIMITS)
 
 
 @pytest.mark.parametrize("contents", [header(100, 100), photo("JPEG", 100, 100), b"", b"text", b"\xff\xd8\xff", b"RIFF",
                                       header(9, 9)[:20], b"BM" + bytes(60)],
                          ids=lambda contents: repr(contents[:12]))
 def test_what_is_left_to_the_model(contents):
-    refuse_large("image_bytes", contents, 10_000)
+    refuse_large("image_bytes", contents, LIMITS)
 
 
 def test_every_outcome_is_counted_and_gives_the_version_back(saved):
     library, metrics = Library(lambda path: path), Metrics()
     library.refresh([ModelConfig("cat", saved)])
-    predictor = Predictor(library, Workers(1, 1), metrics, Limits(1000, 1000, PATIENCE))
+    predictor = Predictor(library, Workers(1, 1), metrics, Limits(1000, 1000, 1000, PATIENCE))
     go = threading.Event()
 
     def refuse(lease):

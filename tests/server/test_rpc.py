@@ -5,6 +5,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2, predict_pb2
 
 from tfwsss.server.library import Library
@@ -12,7 +13,10 @@ from tfwsss.server.metrics import Metrics
 from tfwsss.server.model_configs import ModelConfig
 from tfwsss.server.requests import Limits, Predictor
 from tfwsss.server.rpc import ModelService, PredictionService
+from tfwsss.server.servable import Signature
 from tfwsss.server.workers import Workers
+
+LIMITS = Limits(1000, 1000, 1000, 10)
 
 
 class Context:
@@ -39,7 +43,7 @@ def ended(method, request) -> tuple[grpc.StatusCode, str]:
 def predictor(saved):
     library = Library(lambda path: object())             # a model without anything that is used of it
     library.refresh([ModelConfig("cat", saved)])
-    return Predictor(library, Workers(1, 1), Metrics(), Limits(1000, 1000, 10))
+    return Predictor(library, Workers(1, 1), Metrics(), LIMITS)
 
 
 def test_defects(predictor):
@@ -49,6 +53,30 @@ def test_defects(predictor):
     assert ended(PredictionService(predictor).Predict, request) == (
         grpc.StatusCode.INTERNAL, "AttributeError in the server; its log tells more")
     assert predictor.library.versions("cat")[0].users == 0
+
+
+class Answering:
+    """A model whose signature gives two outputs."""
+
+    def signature(self, name: str, missing) -> Signature:
+        return Signature("any", {}, ("mask", "scores"), lambda: dict.fromkeys(("mask", "scores"), tf.constant([1])))
+
+
+@pytest.mark.parametrize(("names", "words"), [
+    (["mask"] * 10**6, "lists 1,000,000 names; signature 'any' gives"), (["mask", "mask"], "names 'mask' twice"),
+    (["mask", "no"], "no output 'no'"), (["x" * 10**6], "gives ('mask', 'scores')")],
+    ids=["many", "twice", "none", "long"])
+def test_output_filters_that_are_no_list_of_outputs(saved, names, words):
+    library = Library(lambda path: Answering())
+    library.refresh([ModelConfig("cat", saved)])
+    service = PredictionService(Predictor(library, Workers(1, 1), Metrics(), LIMITS))
+    request = predict_pb2.PredictRequest(output_filter=names)
+    request.model_spec.name = "cat"
+    code, details = ended(service.Predict, request)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT and words in details and len(details) < 1000
+    answer = asyncio.run(service.Predict(predict_pb2.PredictRequest(model_spec=request.model_spec,
+                                                                    output_filter=["scores"]), Context()))
+    assert list(answer.outputs) == ["scores"]
 
 
 def test_no_model_is_named(predictor):

@@ -71,3 +71,9 @@ def test_facts_hold_added_keys_only_where_they_are_set():
 def test_facts_without_added_keys_are_all_values():
     settings = RunSettings(method="none", devices=("CPU:0",), given={"a": Path("b")})
     assert settings.facts() == settings.model_dump(mode="json")
+
+
+def test_weak_labels_are_paths():
+    data = DataSettings(boxes="Annotations", difficult=False)
+    assert data.boxes == Path("Annotations") and DataSettings().difficult is None
+    assert DataSettings.model_validate(data.model_dump(mode="json")) == data

@@ -24,11 +24,13 @@ from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.affinity import AffinityLoss
+from tfwsss.losses.gated_crf import GatedCRFLoss
 from tfwsss.losses.hybrid import HybridLoss
 from tfwsss.losses.intra_class import BottomUpLoss, TopDownLoss
 from tfwsss.losses.multilabel import MultilabelLoss
 from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.losses.segmentation import SegmentationLoss
+from tfwsss.losses.window_affinity import WindowAffinityLoss
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
@@ -36,6 +38,7 @@ from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
 from tfwsss.models.oaa import OAA
 from tfwsss.models.segmenter import Segmenter
+from tfwsss.models.window_affinity import WindowAffinityNet
 from tfwsss.training import optimizers, schedules
 
 
@@ -59,6 +62,7 @@ IMAGES = RANDOM.uniform(0, 255, (4, 9, 11, 3)).astype("float32")
 SMALL_IMAGES = RANDOM.uniform(0, 255, (4, 5, 6, 3)).astype("float32")
 AFFINITY = RANDOM.uniform(0, 1, (4, 5, 6, 4)).astype("float32")
 MASKS = RANDOM.choice([0, 1, 2, 255], (4, 5, 6)).astype("int32")
+PROBABILITIES = np.exp(SIGNED) / np.exp(SIGNED).sum(-1, keepdims=True)
 PAIRS = RANDOM.normal(size=(4, 2, 5, 6, 3)).astype("float32")
 PAIRS_OF_IMAGES = RANDOM.uniform(0, 255, (4, 2, 9, 11, 3)).astype("float32")
 
@@ -81,6 +85,10 @@ def classifier() -> Classifier:
 
 def affinity_net() -> AffinityNet:
     return AffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2, border="full")
+
+
+def window_affinity_net() -> WindowAffinityNet:
+    return WindowAffinityNet(small(width=0.1), widths=(8, 8, 16), group_norm=True, radius=2)
 
 
 def cian() -> CIAN:
@@ -106,6 +114,8 @@ GOLDENS = {
     "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
     "HybridLoss": Golden(lambda: HybridLoss(0.001), (np.clip(OTHER, 0, 1), SIGNED)),
     "AffinityLoss": Golden(lambda: AffinityLoss(2, "full"), (MASKS, AFFINITY), over_batch=True),
+    "GatedCRFLoss": Golden(lambda: GatedCRFLoss(2, [(0.5, 6.0, 1.0), (0.5, 3.0, None)]), (OTHER, PROBABILITIES)),
+    "WindowAffinityLoss": Golden(lambda: WindowAffinityLoss(2), (MASKS, SIGNED), over_batch=True),
     "PerImageLoss": Golden(PerImageLoss, (LOGITS[:, 0], LOGITS[:, 0])),
     "SegmentationLoss": Golden(lambda: SegmentationLoss("batch"), (MASKS, SIGNED), over_batch=True),
     "ICD": Golden(icd, ({"image": IMAGES, "regions": REGIONS, "labels": LABELS},)),
@@ -115,6 +125,7 @@ GOLDENS = {
     "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
+    "WindowAffinityNet": Golden(window_affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),
     "SGD": Golden(lambda: optimizers.SGD(0.1, coupled_decay=0.2, multipliers={"fc8": 10}, decayed=("fc8",))),
     "StepDecay": Golden(lambda: schedules.StepDecay(0.1, (1, 3), 5)),

@@ -42,7 +42,7 @@ def read_marginals(folder: Path, name: str, planes: int) -> np.ndarray:
         ImageFault: no such file, or it is broken, or its rows are no whole number of planes.
     """
     path = path_of(folder, "marginals", name)
-    with reading(path), Image.open(path) as image:
+    with reading(path), Image.open(path, formats=("PNG",)) as image:
         values = np.array(image).astype(np.float32) / STEPS
     if len(values) % (2 * planes):
         raise ImageFault(f"{path}: {len(values)} rows are not 2 x {planes} planes; run the stage that writes it again")

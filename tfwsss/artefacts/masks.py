@@ -39,7 +39,7 @@ def read_mask(folder: Path, name: str) -> np.ndarray:
         ImageFault: no such file, or it is broken, or it holds colours in place of ids.
     """
     path = path_of(folder, "masks", name)
-    with reading(path), Image.open(path) as image:
+    with reading(path), Image.open(path, formats=("PNG",)) as image:
         mode, ids = image.mode, ids_of(image)
     if ids is not None:
         return ids

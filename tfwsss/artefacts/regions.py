@@ -34,7 +34,7 @@ def read_regions(folder: Path, name: str) -> np.ndarray:
         int32 `(row, column)`.
     """
     path = path_of(folder, "regions", name)
-    with reading(path), Image.open(path) as image:
+    with reading(path), Image.open(path, formats=("PNG",)) as image:
         if image.mode == "RGB":
             return np.array(image).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
         mode = image.mode

@@ -37,7 +37,7 @@ def read_saliency(folder: Path, name: str) -> np.ndarray:
         ImageFault: no such file, or it is broken, or no grey 8-bit image.
     """
     path = path_of(folder, "saliency", name)
-    with reading(path), Image.open(path) as image:
+    with reading(path), Image.open(path, formats=("PNG",)) as image:
         if image.mode == "L":
             return np.array(image)
         mode = image.mode

@@ -55,12 +55,22 @@ def _read_file(path: Path) -> Arrays:
         raise UserError(f"{path}: not a weight file of Keras ({error}); expected .weights.h5 or .keras") from error
 
 
-def _imagenet(backbone: keras.Model) -> Arrays:
-    """Lets Keras fetch (or find in its cache) the ImageNet weights of a backbone."""
-    facts = facts_of(backbone.name)
+def fetch_imagenet(name: str) -> Arrays:
+    """Lets Keras fetch (or find in its cache) the ImageNet weights of a backbone.
+
+    Args:
+        name: str. Of the backbone.
+
+    Returns:
+        Layer name to its arrays.
+
+    Raises:
+        UserError: there are none, or Keras cannot fetch them.
+    """
+    facts = facts_of(name)
     if facts.imagenet is None:
         known = [name for name, each in FACTS.items() if each.imagenet]
-        raise UserError(f"initial weights 'imagenet': none exist for backbone {backbone.name!r}; "
+        raise UserError(f"initial weights 'imagenet': none exist for backbone {name!r}; "
                         f"use one of {', '.join(known)} or leave the setting empty")
     try:
         build = getattr(keras.applications, facts.imagenet)
@@ -140,7 +150,7 @@ def load_initial(backbone: keras.Model, source: str | Path | Mapping[str, np.nda
         where, arrays = "initial weights", {path: np.asarray(value) for path, value in source.items()}
     else:
         where = str(source)
-        named = _imagenet(backbone) if str(source) == "imagenet" else _read_file(Path(source))
+        named = fetch_imagenet(backbone.name) if str(source) == "imagenet" else _read_file(Path(source))
         optional = (*optional, *(each for each in facts_of(backbone.name).fresh if not fnmatch.filter(named, each)))
         if "block1_conv1" in named and "fc1" not in named:
             optional = (*optional, "fc*")

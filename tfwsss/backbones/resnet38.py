@@ -3,8 +3,7 @@
 import keras
 from keras import layers
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of red, green and blue between 0 and 1."""
+from tfwsss.ops.colours import DEVIATION, MEAN
 
 PLAIN = (("b2", 128, 128, 2, 1, 1), ("b2_1", 128, 128, 1, 1, 1), ("b2_2", 128, 128, 1, 1, 1),
          ("b3", 256, 256, 2, 1, 1), ("b3_1", 256, 256, 1, 1, 1), ("b3_2", 256, 256, 1, 1, 1),

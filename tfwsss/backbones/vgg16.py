@@ -7,13 +7,14 @@ import keras
 from keras import layers, ops
 
 from tfwsss.errors import UserError
+from tfwsss.ops.colours import DEVIATION as RGB_DEVIATION
+from tfwsss.ops.colours import MEAN as RGB_MEAN
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))     # channels, convolutions
 MEAN = (104.008, 116.669, 122.675)
 """Of blue, green and red, in the form of AffinityNet."""
 
 _CAFFE_MEAN = (104.007, 116.669, 122.679)                      # of blue, green and red
-_RGB_MEAN, _RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)       # of values from 0 to 1
 
 
 def _conv(x, channels: int, kernel: int, dilation: int, name: str, trainable: bool = True, initial="he_normal"):
@@ -87,8 +88,8 @@ _FORMS = {
     "icd": _Form(1.0, -127.0, False, lambda x, name: _max_pool(x, 2, name), _icd_head, 1024),
     "affinitynet": _Form(1.0, tuple(-mean for mean in MEAN), True, lambda x, name: _max_pool(x, 2, name),
                          _affinitynet_head, 1024, frozen=2),
-    "mcis": _Form(tuple(1 / (255 * deviation) for deviation in _RGB_DEVIATION),
-                  tuple(-mean / deviation for mean, deviation in zip(_RGB_MEAN, _RGB_DEVIATION, strict=True)), False,
+    "mcis": _Form(tuple(1 / (255 * deviation) for deviation in RGB_DEVIATION),
+                  tuple(-mean / deviation for mean, deviation in zip(RGB_MEAN, RGB_DEVIATION, strict=True)), False,
                   lambda x, name: _halve(x, name, "valid"), _mcis_head, 512),
     "oaa": _Form(1.0, tuple(-mean for mean in _CAFFE_MEAN), True, lambda x, name: _halve(x, name, "same"), _oaa_head,
                  512),

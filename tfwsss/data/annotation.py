@@ -1,22 +1,22 @@
 """What one annotation of PASCAL VOC's form says of its image; a file of another form is a fault, not an empty image."""
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from tfwsss.errors import ImageFault, named
+from tfwsss.data.weak.boxes_xml import counted_objects
+from tfwsss.data.weak.parsing import read_xml
+from tfwsss.errors import ImageFault
 
-_MAX_BYTES = 1_000_000
 _HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "verified", "database", "image_id"}
 _FORM = "VOC's form is <annotation><object><name>dog</name>...</object></annotation>"
 
 
-def object_names(path: Path) -> set[str]:
+def object_names(path: Path, difficult: bool = False) -> set[str]:
     """Reads the names of the objects that one annotation holds, its XML namespaces left out.
-
-    Objects that are not marked difficult; where all are, all count.
 
     Args:
         path: XML file.
+        difficult: objects marked difficult count; otherwise only where all of an image are.
 
     Returns:
         Names as they are written, of no object an empty set.
@@ -24,7 +24,7 @@ def object_names(path: Path) -> set[str]:
     Raises:
         ImageFault: the file is missing, is no XML, declares entities, or is an annotation of another form.
     """
-    annotation = _annotation(path, _root(path))
+    annotation = _annotation(path, read_xml(path))
     objects = annotation.findall("object")
     strange = sorted({str(child.tag) for child in annotation} - _HEADER - {"object"})
     if not objects and strange:
@@ -32,31 +32,17 @@ def object_names(path: Path) -> set[str]:
     inside = sum(1 for item in objects for _ in item.iter("object"))
     if sum(1 for _ in annotation.iter("object")) > inside:
         raise ImageFault(f"{path}: has an <object> elsewhere than in its <annotation>; {_FORM}")
-    plain = [item for item in objects if (item.findtext("difficult") or "0").strip() != "1"]
-    names = {" ".join((item.findtext("name") or "").split()) for item in plain or objects}
+    counted = counted_objects(annotation, difficult)
+    names = {" ".join((item.findtext("name") or "").split()) for item in counted}
     if "" in names:
         raise ImageFault(f"{path}: has an <object> without <name>; {_FORM}")
     return names
 
 
-def _root(path: Path) -> ElementTree.Element:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ImageFault(f"{path}: cannot be read ({error.strerror}); restore it or strike the image from the "
-                         "list") from error
-    if len(data) > _MAX_BYTES or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise ImageFault(f"{path}: larger than an annotation or with entities of its own; replace it")
-    with named(f"{path}: is no XML:", "restore it", ImageFault):
-        root = ElementTree.fromstring(data)
+def _annotation(path: Path, root: Element) -> Element:
+    """Returns the one annotation of a file, which may lie inside another element, without namespaces."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    return root
-
-
-def _annotation(path: Path, root: ElementTree.Element) -> ElementTree.Element:
-    """Returns the one annotation of a file, which may lie inside another element."""
     found = list(root.iter("annotation"))
     found = [root] if root.tag == "annotation" else found
     if len(found) != 1:

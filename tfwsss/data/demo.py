@@ -11,16 +11,19 @@ import numpy as np
 
 from tfwsss.artefacts.files import write_atomically
 from tfwsss.artefacts.masks import write_mask
+from tfwsss.data.demo_labels import LabelDrawing
 from tfwsss.data.folder import read_folder
 from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
 from tfwsss.palette import IGNORE, voc_palette
 
 CLASSES = (BACKGROUND, "ringhead", "checkhead", "barhead", "spothead")
 """Classes of the built-in data set."""
 
-VERSION = 1
-"""Counts changes of the drawing, so that a folder drawn by an older one is not taken for it."""
+VERSION = 2
+"""Counts changes of what is drawn, so that a folder drawn by an older one is not taken for it. The second has weak
+labels beside the pictures of the first."""
 
 _HEADS = (((250, 220, 40), (18, 18, 18)), ((245, 245, 245), (30, 30, 200)),
           ((225, 40, 40), (250, 250, 250)), ((40, 230, 220), (90, 10, 90)))
@@ -28,7 +31,8 @@ _GROUNDS = ((70, 84, 52), (104, 92, 72), (54, 72, 88), (88, 70, 66), (76, 76, 78
 _FINE = 2       # objects are drawn this much larger and averaged down, for smooth outlines
 
 
-def demo_images(cache: Path, split: str | None = None, num_images: int = 400, seed: int = 0) -> ImageSet:
+def demo_images(cache: Path, split: str | None = None, num_images: int = 400, seed: int = 0,
+                files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Returns the built-in data set, drawing it first where it is not there yet.
 
     It is drawn aside and renamed, so that a folder of that name is complete.
@@ -38,6 +42,7 @@ def demo_images(cache: Path, split: str | None = None, num_images: int = 400, se
         split: "train" (four fifths), "val", or None for both.
         num_images: images of both splits together.
         seed: another number gives other pictures.
+        files: weak labels to read beside the tags: boxes.json, points.json, scribbles.json, or masks as full masks.
 
     Returns:
         ImageSet with masks.
@@ -53,17 +58,19 @@ def demo_images(cache: Path, split: str | None = None, num_images: int = 400, se
                 raise UserError(f"{root}: cannot be made ({error.strerror}); name a writable folder") from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return read_folder(root, split)
+    return read_folder(root, split, files)
 
 
 def draw_demo(root: Path, num_images: int = 400, seed: int = 0) -> ImageSet:
-    """Draws the built-in data set into a folder: images, masks, labels.csv, classes.txt and splits.
+    """Draws the built-in data set into a folder: images, masks, labels.csv, classes.txt, splits and weak labels.
 
     Each creature has a small head whose pattern and colours tell its class, and
     a body six times as large that is bright and plain and of a colour that only
     leans towards its class. Grounds are muted, shared by all classes and strewn
     with stones and muted patterns. So a class map finds the head, and a method
-    has to find the body. A quarter of the images shows two classes.
+    has to find the body. A quarter of the images shows two classes. boxes.json,
+    points.json and scribbles.json hold the weak labels of all images; they are
+    read where `data.boxes` and its like name them.
 
     Args:
         root: folder, made if missing; files of the same names are replaced.
@@ -78,17 +85,21 @@ def draw_demo(root: Path, num_images: int = 400, seed: int = 0) -> ImageSet:
     root = Path(root)
     rows = ["name,classes"]
     splits: dict[str, list[str]] = {"train": [], "val": []}
+    weak = LabelDrawing(seed, CLASSES)
     for number in range(num_images):
         name = f"scene_{number:04d}"
-        image, mask, shown = draw_scene(number, seed)
+        image, mask, shown, objects, kinds = _scene(number, seed)
         buffer = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])[1]
         write_atomically(root / "images" / f"{name}.jpg", buffer.tobytes())
         write_mask(root / "masks", name, mask, voc_palette())
         rows.append(f"{name},{' '.join(CLASSES[kind + 1] for kind in shown)}")
+        weak.add(name, number, objects, [kind + 1 for kind in kinds])
         splits["val" if number % 5 == 4 else "train"].append(name)
     for place, lines in (("labels.csv", rows), ("classes.txt", CLASSES), *((f"splits/{key}.txt", names)
                                                                          for key, names in splits.items())):
         write_atomically(root / place, ("\n".join(lines) + "\n").encode())
+    for place, contents in weak.files().items():
+        write_atomically(root / place, contents)
     return read_folder(root)
 
 
@@ -102,6 +113,11 @@ def draw_scene(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tupl
     Returns:
         Image uint8 `(row, column, 3)`; mask uint8 `(row, column)` with 255 along outlines; sorted labels shown.
     """
+    return _scene(number, seed)[:3]
+
+
+def _scene(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], np.ndarray, list[int]]:
+    """Draws one picture; beside it: number of the object that each pixel shows, 0 = none, and the objects' labels."""
     rng = np.random.default_rng([seed, number])
     rows, columns = (int(side) for side in rng.choice((96, 104, 112, 120, 128), 2))
     first = number % (len(CLASSES) - 1)
@@ -112,11 +128,12 @@ def draw_scene(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tupl
         kinds.append(first)                                      # two of a kind
     image = _ground(rng, rows, columns, first)
     mask = np.zeros((rows, columns), np.uint8)
+    objects = np.zeros((rows, columns), np.uint8)
     for place, kind in enumerate(kinds):
-        _creature(rng, image, mask, kind, place, len(kinds))
+        objects[_creature(rng, image, mask, kind, place, len(kinds))] = place + 1
     image = np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
     shown = tuple(sorted({int(label) - 1 for label in np.unique(mask)} - {-1}))
-    return image, _with_outlines(mask), shown
+    return image, _with_outlines(mask), shown, objects, kinds
 
 
 def _ground(rng: np.random.Generator, rows: int, columns: int, kind: int) -> np.ndarray:
@@ -141,8 +158,12 @@ def _ground(rng: np.random.Generator, rows: int, columns: int, kind: int) -> np.
     return image
 
 
-def _creature(rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, kind: int, place: int, of: int) -> None:
-    """Draws a body and its head into image and mask; of two creatures each gets its half of the longer side."""
+def _creature(rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, kind: int, place: int,
+              of: int) -> np.ndarray:
+    """Draws a body and its head into image and mask; of two creatures each gets its half of the longer side.
+
+    Returns where they are, bool (row, column).
+    """
     rows, columns = mask.shape
     half = np.array([columns, rows]) / np.where(np.array([columns >= rows, columns < rows]), of, 1)
     centre = half * (np.array([columns >= rows, columns < rows]) * place + 0.5) + rng.normal(0, 0.05, 2) * half
@@ -162,7 +183,9 @@ def _creature(rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, kin
     along, across = (x - middle[0]) * ahead[0] + (y - middle[1]) * ahead[1], \
         (y - middle[1]) * ahead[0] - (x - middle[0]) * ahead[1]
     _lay(image, _patterned(kind, along, across, radius / 3, *map(np.array, _HEADS[kind])), head)
-    mask[np.maximum(body, head) > 0.5] = kind + 1
+    shown = np.maximum(body, head) > 0.5
+    mask[shown] = kind + 1
+    return shown
 
 
 def _patterned(kind: int, x: np.ndarray, y: np.ndarray, step: float, light, dark) -> np.ndarray:

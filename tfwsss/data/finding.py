@@ -12,22 +12,23 @@ from typing import NamedTuple
 from tfwsss.artefacts.files import readable_name, unfit_name
 from tfwsss.data import heic
 
-FORMATS: Mapping[str, tuple[str, ...]] = {
+ENDINGS: Mapping[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi"), "PNG": (".png", ".apng"), "BMP": (".bmp",),
     "DIB": (".dib",), "WEBP": (".webp",), "TIFF": (".tif", ".tiff"), "GIF": (".gif",), "AVIF": (".avif", ".avifs"),
     "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), "TGA": (".tga", ".vda", ".icb", ".vst"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), "MPO": (".mpo",)}
-"""Pillow's formats that photographs come in, and their endings in any case; HEIC beside them, see `heic`."""
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), "MPO": (".mpo",), "QOI": (".qoi",), "PCX": (".pcx",),
+    "SGI": (".sgi", ".rgb", ".rgba", ".bw"), "ICO": (".ico",)}
+"""Endings, in any case, of Pillow's formats that are read, `reading.FORMATS`; HEIC has its own, see `heic`."""
 
 NOT_SEARCHED = ("masks", "SegmentationClass", "ImageSets", "splits", "saliency", "SegmentationObject")
 """Folders of a data set that hold no photographs."""
 
-_ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
+_ENDINGS = tuple(ending for endings in ENDINGS.values() for ending in endings)
 _OURS = ("made_by.json", "survey.json", "stage.json", "started.json")      # a folder that we have written into
 _OF_PREDICT = ("masks", "overlays")
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
 _OTHER_PICTURES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".srw", ".pef", ".svg", ".psd",
-                   ".eps", ".ai", ".xcf", ".jxl", ".exr", ".hdr", ".ico", ".icns")
+                   ".eps", ".ai", ".xcf", ".jxl", ".exr", ".hdr", ".icns")
 _TEXTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".log", ".py")
 _SHOWN = 20
 _LOG = logging.getLogger("tfwsss")
@@ -100,16 +101,6 @@ def find_images(folder: Path, without: Collection[Path] = ()) -> Found:
     return Found(named, faults, sorted(others))
 
 
-def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path]:
-    """Returns the images of `find_images` alone.
-
-    Args:
-        folder: may be missing.
-        without: folders inside that are not searched.
-    """
-    return find_images(folder, without).images
-
-
 def fault_of(written: str, faults: Mapping[str, str]) -> str | None:
     """Finds the fault of a file that a table or list names.
 
@@ -144,7 +135,9 @@ def _walk(folder: Path, skipped: set[Path]) -> Iterator[tuple[str, Path | None, 
                 yield place, path, _unreadable(path)
             elif not before and (entry.name in NOT_SEARCHED or (ours and entry.name in _OF_PREDICT)):
                 yield f"{place}/", None, "by its name no photographs"
-            elif (real := path.resolve()) in skipped or any((path / name).is_file() for name in _OURS):
+            elif (real := path.resolve()) in skipped:
+                yield f"{place}/", None, "holds other things"
+            elif any((path / name).is_file() for name in _OURS):
                 yield f"{place}/", None, "written by us"
             elif real in seen:
                 yield f"{place}/", None, "searched already"

@@ -2,24 +2,24 @@
 
 import dataclasses
 import logging
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tfwsss.data import labels as tables
 from tfwsss.data.colour_table import declared_classes
-from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images, index_images, stem_of
-from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
+from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images
+from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.naming import IMAGE_FOLDERS, MASK_FOLDERS, files_of, index_images, resolve, usable_names
+from tfwsss.data.weak.attach import WeakLabels, read_weak_labels
+from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
 
-_IMAGES = ("JPEGImages", "images")
-_MASKS = ("SegmentationClass", "masks")
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
 _NOT_SPLITS = ("classes", "labelmap", "README", "LICENSE", "requirements")
 _LOG = logging.getLogger("tfwsss")
 
 
-def read_folder(root: Path, split: str | None = None) -> ImageSet:
+def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Reads a folder of images with image-level labels.
 
     labels.csv has the header name,classes. A name is the path of the image
@@ -27,37 +27,46 @@ def read_folder(root: Path, split: str | None = None) -> ImageSet:
     endings only (a.jpg, a.png) the ending is part of the name. Images lie in
     JPEGImages/, images/ or the folder itself, at any depth. Optional are
     classes.txt (class names in the order of mask ids), labelmap.txt (their
-    colours, in CVAT's form), masks in SegmentationClass/ or masks/, lists of names in ImageSets/Segmentation/,
-    splits/ or the folder itself. Without classes.txt the classes are the sorted
-    tags; without a split the order is that of labels.csv.
+    colours, in CVAT's form), masks in SegmentationClass/ or masks/, lists of
+    names in ImageSets/Segmentation/, splits/ or the folder itself. Without
+    classes.txt the classes are the sorted tags; without a split the order is
+    that of labels.csv.
+
+    An image with boxes, points, scribbles or a full mask needs no row, or none
+    with classes: its tags are then the classes of these. Where all images have
+    some and there is a classes.txt, labels.csv may be missing.
 
     Args:
         root: the folder.
         split: name of a list (`train` is train.txt), or None for all labelled images.
+        files: weak labels beside the tags; a path below the folder, or as it is written.
 
     Returns:
-        ImageSet; listed names without an image or a row are in its `faults`, and files that cannot be used.
+        ImageSet; listed names without an image or any label are in its `faults`, files that cannot be used, and names
+        that go without labels.
 
     Raises:
         UserError: something that would spoil the run as a whole: no labels.csv, no images, a tag that is no class,
-            an unknown split, one image with two different rows, most rows without an image.
+            an unknown split, one image with two different rows, most rows without an image, weak labels that cannot
+            be read.
     """
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; expected one with images and labels.csv")
-    found = _found(root)
-    images = found.images
-    declared, palette = declared_classes(root)
-    classes, rows, labels = _labels(root, images, declared)
+    files = files.below(root)
+    found = _found(root, files.places.values())
+    images, (declared, palette) = found.images, declared_classes(root)
+    classes, rows, labels = _labels(root, images, declared, bool(files.places) or files.untagged)
     names = list(rows) if split is None else _split(root, split, images)
     if split is None:
         names += [name for name in images if name not in labels]
-    faults = _faults(root, names, found, labels)
+    asked = {name: images[name] for name in names if name in images}
+    weak = read_weak_labels(files, asked, classes, labels, palette)
+    faults = _faults(root, names, found, weak)
     usable = usable_names(root, names, faults)
-    masks = index_images(next((root / name for name in _MASKS if (root / name).is_dir()), root / _MASKS[0]))
+    masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
     return ImageSet(usable, root, classes, palette, images={name: images[name] for name in usable},
-                    labels={name: labels[name] for name in usable},
-                    masks={name: masks[name] for name in usable if name in masks}, faults=faults)
+                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, faults))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:
@@ -97,54 +106,16 @@ def check_classes(images: ImageSet) -> None:
                         "label some, or strike the class from classes.txt (mask ids count its lines)")
 
 
-def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list[str]]) -> str | None:
-    """Finds the image that a table or list means: by name, by file name, or by a path that ends in one.
-
-    Args:
-        written: the name as a person wrote it.
-        images: name -> file.
-        by_file: what `files_of` gives for them.
-
-    Returns:
-        The name, or None where no image fits.
-
-    Raises:
-        UserError: two images fit.
-    """
-    written = written.removeprefix("/").removeprefix("./")
-    for prefix in ("", *(f"{folder}/" for folder in _IMAGES)):
-        short = written.removeprefix(prefix)
-        if short in images:
-            return short
-        fitting = by_file.get(short, [])
-        if len(fitting) > 1:
-            raise UserError(f"the name {written!r} fits {' and '.join(fitting)}; write it with its ending")
-        if fitting:
-            return fitting[0]
-    return None
-
-
-def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Returns for each file name and each stem the names of the images it may mean.
-
-    Args:
-        images: name -> file.
-    """
-    by_file: dict[str, list[str]] = {}
-    for name, path in images.items():
-        full = name if name.endswith(path.suffix) else name + path.suffix
-        for key in (full, stem_of(full)):
-            by_file.setdefault(unicodedata.normalize("NFC", key), []).append(name)
-    return by_file
-
-
-def _labels(root: Path, images: Mapping[str, Path], classes: tuple[str, ...] | None
-            ) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
+def _labels(root: Path, images: Mapping[str, Path], classes: tuple[str, ...] | None,
+            weak: bool) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
     """Returns classes, rows by image name (or by the name as written where no image fits), labels by name."""
     table = root / "labels.csv"
+    if weak and classes and not table.exists():
+        return classes, {}, {}
     if not table.is_file():
+        also = "; or add a classes.txt, where the labels of all images tell their tags" if weak else ""
         raise UserError(f"{table}: no such file; write a header name,classes and one line for each image, such as "
-                        f"{next(iter(images))},cat dog")
+                        f"{next(iter(images))},cat dog{also}")
     found = tables.read_table(table, classes)
     if classes is None:
         classes = (BACKGROUND, *sorted({tag for row in found for tag in row.tags}))
@@ -172,29 +143,30 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     return list(names)
 
 
-def _faults(root: Path, names: list[str], found: Found, labels: Mapping) -> dict[str, str]:
+def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels) -> dict[str, str]:
     faults, rest = {}, dict(found.faults)
     for name in names:
         if name not in found.images:
             file = fault_of(name, found.faults)
             faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; "
                             "add the file or strike its line") if file is None else rest.pop(file, found.faults[file])
-        elif name not in labels:
-            faults[name] = f"{found.images[name]}: has no row in labels.csv and is left out; add one to use it"
+        elif name not in weak.labels:
+            faults[name] = weak.faults.get(name) or (f"{found.images[name]}: has no row in labels.csv and is left out; "
+                                                     "add one to use it")
     return faults | rest
 
 
-def _found(root: Path) -> Found:
+def _found(root: Path, without: Collection[Path]) -> Found:
     """Finds the photographs of a data set, and lists what of it is passed over."""
-    place = next((root / name for name in _IMAGES if (root / name).is_dir()), root)
-    found = find_images(place)
+    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
+    found = find_images(place, without)
     if not found.images:
         first = next(iter(found.faults.values()), "expected .jpg, .png, .tif, .webp and the like in images/, "
                                                   "JPEGImages/ or here")
         raise UserError(f"{root}: no images; {first}")
     known = {file.name for file in root.glob("*.*") if file.suffix in (".csv", ".txt")} if place == root else set()
     found.tell(place, known | {other for other in found.others if other.split("/")[0] in NOT_SEARCHED})
-    if place != root and (outside := find_images(root, without=[place]).images):
+    if place != root and (outside := find_images(root, without=[place, *without]).images):
         _LOG.warning("%s: %d images lie outside of %s/ and are left out: %s%s", root, len(outside), place.name,
                      ", ".join(sorted(outside)[:5]), ", ..." if len(outside) > 5 else "")
     return found

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import numpy as np
 
 from tfwsss.artefacts import identity
 from tfwsss.data import reading
+from tfwsss.data.weak_labels import FIELDS, FILES, SUPERVISION, Box, Point, Scribble, check_weak_labels
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
 
 BACKGROUND = "background"
 """Name of mask id 0 in every data set."""
 
-_LOG = logging.getLogger("tfwsss")
+_BY_NAME = ("images", "labels", "masks", "saliency", *FIELDS, *FILES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +33,13 @@ class ImageSet:
         palette: uint8 `(256, 3)`, colours of the mask ids, all different.
         images: image file of each name.
         labels: image-level labels of each name, sorted, each in `0..num_classes - 1`; may be empty.
-        masks: mask file of those names that have one.
+        masks: true mask of those names that have one, to score by; no label.
         saliency: grey saliency map of those names that have one.
-        faults: names that the data set lists but that cannot be used, and why; they are not in `names`.
+        faults: names that the data set lists but that cannot be used, and why; one that is in `names` goes without
+            the label or map of which the message tells.
+        boxes: labels of those names that have some. points, scribbles: the same.
+        scribble_masks: file of ids with the scribbles of a name, 255 where nothing is drawn.
+        full_masks: mask that supervises a name.
 
     Raises:
         UserError: two equal names or classes, no class, or a label that is no class.
@@ -57,6 +61,11 @@ class ImageSet:
     masks: Mapping[str, Path] = dataclasses.field(repr=False)
     saliency: Mapping[str, Path] = dataclasses.field(default_factory=dict, repr=False)
     faults: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    boxes: Mapping[str, tuple[Box, ...]] = dataclasses.field(default_factory=dict, repr=False)
+    points: Mapping[str, tuple[Point, ...]] = dataclasses.field(default_factory=dict, repr=False)
+    scribbles: Mapping[str, tuple[Scribble, ...]] = dataclasses.field(default_factory=dict, repr=False)
+    scribble_masks: Mapping[str, Path] = dataclasses.field(default_factory=dict, repr=False)
+    full_masks: Mapping[str, Path] = dataclasses.field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         _check_classes(self.root, self.classes)
@@ -71,6 +80,8 @@ class ImageSet:
             if any(not 0 <= label < self.num_classes for label in self.labels[name]):
                 raise UserError(f"{self.root}: labels {self.labels[name]} of {name!r}; expected 0 to "
                                 f"{self.num_classes - 1}, counted without background")
+        for kind in FIELDS:
+            check_weak_labels(self.root, self.num_classes, kind, getattr(self, kind))
 
     @property
     def num_classes(self) -> int:
@@ -93,8 +104,7 @@ class ImageSet:
         def of(mapping: Mapping) -> dict:
             return {name: mapping[name] for name in mapping if name in keep}
 
-        return dataclasses.replace(self, names=names, images=of(self.images), labels=of(self.labels),
-                                   masks=of(self.masks), saliency=of(self.saliency))
+        return dataclasses.replace(self, names=names, **{key: of(getattr(self, key)) for key in _BY_NAME})
 
     def joined(self, other: "ImageSet") -> "ImageSet":
         """Returns the images of both sets, this one's first and each name once; they share the classes."""
@@ -105,16 +115,15 @@ class ImageSet:
             return {**getattr(self, key), **getattr(other, key)}
 
         return dataclasses.replace(self, names=self.names + other.names,
-                                   **{key: both(key) for key in ("images", "labels", "masks", "saliency", "faults")})
+                                   **{key: both(key) for key in (*_BY_NAME, "faults")})
 
     def read_size(self, name: str) -> tuple[int, int]:
-        """Returns rows and columns of the image from its header.
+        """Returns rows and columns of the image as it is shown, from its header.
 
         Raises:
             ImageFault: the file is missing or no image.
         """
-        with reading.opened(self.images[name]) as image:
-            return image.height, image.width
+        return reading.read_size(self.images[name])
 
     def multi_hot(self, name: str) -> np.ndarray:
         """Returns the image-level labels as float32 `(num_classes,)` of zeros and ones."""
@@ -122,14 +131,31 @@ class ImageSet:
         hot[list(self.labels[name])] = 1
         return hot
 
+    def supervision(self, name: str) -> str:
+        """Returns the strongest label that an image has: "mask", "scribble", "box", "point", or "image" for its tags.
+
+        Masks to score by (`masks`) are no label.
+        """
+        found = {"mask": name in self.full_masks, "scribble": self.scribbles.get(name) or name in self.scribble_masks,
+                 "box": self.boxes.get(name), "point": self.points.get(name), "image": True}
+        return next(kind for kind in SUPERVISION if found[kind])
+
     def fingerprint(self) -> str:
-        """Returns a hash of names, labels and classes; files and their contents do not enter."""
+        """Returns a hash of names, classes and labels.
+
+        Files of labels (`scribble_masks`, `full_masks`) enter by their contents, other files not at all.
+        """
         return self._fingerprint
 
     @functools.cached_property
     def _fingerprint(self) -> str:
         facts = [self.classes, [[name, sorted(self.labels[name])] for name in self.names]]
-        return identity.fingerprint(facts)
+        weak = {key: {name: found[name] for name in self.names if found.get(name)}
+                for key in FIELDS if (found := getattr(self, key))}
+        weak |= {key: {name: identity.identity(found[name])["sha256"] for name in self.names if name in found}
+                 for key in FILES if (found := getattr(self, key))}
+        weak = {key: labels for key, labels in weak.items() if labels}     # none: the facts of sets with tags only
+        return identity.fingerprint([*facts, weak] if weak else facts)
 
     def read_image(self, name: str) -> np.ndarray:
         """Returns the image as uint8 `(row, column, 3)`, red, green, blue.
@@ -140,19 +166,38 @@ class ImageSet:
         return reading.read_rgb(self.images[name])
 
     def read_mask(self, name: str) -> np.ndarray:
-        """Returns the mask as uint8 `(row, column)`: class ids, background 0, ignore 255.
+        """Returns the true mask as uint8 `(row, column)`: class ids, background 0, ignore 255.
 
         Raises:
             ImageFault: there is no mask, or it is broken, or it holds an id that is no class.
         """
         if name not in self.masks:
             raise ImageFault(f"{self.root}: {name!r} has no mask; add one or leave this image out of the scoring")
-        mask = reading.read_ids(self.masks[name], self.palette)
-        strange = (mask >= len(self.classes)) & (mask != IGNORE)
-        if strange.any():
-            raise ImageFault(f"{self.masks[name]}: id {mask[strange][0]} is no class; ids are 0 to {self.num_classes} "
-                             f"in the order of the class names, and {IGNORE} for ignore")
-        return mask
+        return reading.read_class_ids(self.masks[name], self.palette, self.num_classes)
+
+    def read_scribble_mask(self, name: str) -> np.ndarray:
+        """Returns the drawn scribbles as uint8 `(row, column)`: class ids, background 0, not drawn 255.
+
+        Raises:
+            ImageFault: there are none, or the file is broken, of another size, or holds an id that is no class.
+        """
+        return self._read_label(name, self.scribble_masks, "data.scribbles")
+
+    def read_full_mask(self, name: str) -> np.ndarray:
+        """Returns the mask that supervises an image as uint8 `(row, column)`: class ids, background 0, ignore 255.
+
+        Raises:
+            ImageFault: there is none, or the file is broken, of another size, or holds an id that is no class.
+        """
+        return self._read_label(name, self.full_masks, "data.full_masks")
+
+    def _read_label(self, name: str, files: Mapping[str, Path], setting: str) -> np.ndarray:
+        if name not in files:
+            raise ImageFault(f"{self.root}: {name!r} has no mask of labels; add one to the folder of {setting}")
+        ids = reading.read_class_ids(files[name], self.palette, self.num_classes)
+        if ids.shape != self.read_size(name):
+            raise ImageFault(reading.other_size(files[name], ids.shape, self.read_size(name)))
+        return ids
 
     def read_saliency(self, name: str) -> np.ndarray:
         """Returns the saliency map as uint8 `(row, column)`, 255 = salient.
@@ -163,29 +208,6 @@ class ImageSet:
         if name not in self.saliency:
             raise ImageFault(f"{self.root}: {name!r} has no saliency map; add one or switch saliency off")
         return reading.read_rgb(self.saliency[name])[..., 0]
-
-
-def usable_names(root: Path, names: Iterable[str], faults: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the names without a fault, in their order, and logs the number of the others.
-
-    Args:
-        root: folder of the data set.
-        names: all that were listed.
-        faults: name and message of those that cannot be used.
-
-    Raises:
-        UserError: more than half of the names have a fault: then names or folders do not fit.
-    """
-    names = tuple(names)
-    usable = tuple(name for name in names if name not in faults)
-    faulty = [name for name in names if name in faults]
-    if 2 * len(faulty) > len(names):
-        raise UserError(f"{root}: {len(faulty)} of {len(names)} listed images cannot be used. The first: "
-                        f"{faults[faulty[0]]}")
-    if faulty:
-        _LOG.warning("%s: %d of %d listed images are left out. The first: %s", root, len(faulty), len(names),
-                     faults[faulty[0]])
-    return usable
 
 
 def _check_classes(root: Path, classes: tuple[str, ...]) -> None:

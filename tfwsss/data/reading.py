@@ -1,7 +1,7 @@
 """Reads any image file as viewers show it; every way a file can be broken ends as one ImageFault."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,19 @@ from PIL import Image, UnidentifiedImageError
 
 from tfwsss.artefacts.masks import ids_of
 from tfwsss.data import heic
+from tfwsss.data.painted import as_painted, ids_of_colours
 from tfwsss.errors import ImageFault, brief
-from tfwsss.palette import voc_palette
+from tfwsss.palette import IGNORE
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused from their header, before anything is decoded."""
+
+MAX_SIDE = 32_768
+"""So are longer ones: no camera makes them, and what is kept for each row or column of them adds up."""
+
+FORMATS = ("JPEG", "PNG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "QOI", "SGI",
+           "PCX", "ICO", "TGA")
+"""What is opened, by Pillow's names: only readers that start no other program, whatever a file is named."""
 
 _ORIENTATION = 0x0112       # the EXIF tag, 1 for upright
 _TURNS = dict(enumerate((Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
@@ -66,11 +74,63 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
     with opened(path, max_pixels) as image:
         ids = ids_of(image)
         if ids is not None:
-            return _as_painted(ids, image, palette)
+            return as_painted(ids, image, palette)
         if image.mode in ("RGB", "RGBA") and palette is not None:
-            return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
+            return ids_of_colours(path, np.array(image.convert("RGB")), palette)
         mode = image.mode
     raise ImageFault(f"{path}: mode {mode}; a mask is an indexed or 8-bit grey PNG whose values are class ids")
+
+
+def read_class_ids(path: Path, palette: np.ndarray | None, num_classes: int,
+                   max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a mask file whose values are classes, background or ignore.
+
+    Args:
+        path: as `read_ids` takes it.
+        palette: as there.
+        num_classes: classes without background.
+        max_pixels: more pixels than this are refused before decoding.
+
+    Returns:
+        uint8 `(row, column)`: 0 to `num_classes`, and 255 for ignore.
+
+    Raises:
+        ImageFault: as `read_ids`; also an id that is no class.
+    """
+    ids = read_ids(path, palette, max_pixels)
+    strange = (ids > num_classes) & (ids != IGNORE)
+    if strange.any():
+        raise ImageFault(f"{path}: id {ids[strange][0]} is no class; ids are 0 to {num_classes} in the order of the "
+                         f"class names, and {IGNORE} for ignore")
+    return ids
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Returns rows and columns of an image as it is shown (EXIF orientation applied), from its header.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageFault: the file is missing or no image.
+    """
+    with opened(path) as image:
+        return (image.width, image.height) if orientation(image) > 4 else (image.height, image.width)
+
+
+def other_size(path: Path, size: Sequence[int], expected: Sequence[int]) -> str:
+    """Says that a map or mask has not the size of its image.
+
+    Args:
+        path: of the map.
+        size: its rows and columns.
+        expected: rows and columns of its image.
+
+    Returns:
+        The message.
+    """
+    return (f"{path}: {size[1]}x{size[0]} pixels, but its image has {expected[1]}x{expected[0]}; save both in one "
+            "size")
 
 
 @contextlib.contextmanager
@@ -86,10 +146,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """
     heic.readable()
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             rows, columns = image.height, image.width
             if rows * columns > max_pixels:
                 raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
+            if max(rows, columns) > MAX_SIDE:
+                raise ImageFault(f"{path}: {columns}x{rows} pixels, a side of more than {MAX_SIDE:,}; cut it in pieces")
             yield image
     except ImageFault:
         raise
@@ -103,6 +165,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         raise ImageFault(f"{path}: {_what_it_is(Path(path))}") from error
     except Exception as error:                  # Pillow's plug-ins do not agree on one kind
         raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
+
+
+def _formats() -> tuple[str, ...]:
+    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def orientation(image: Image.Image) -> int:
@@ -168,29 +236,3 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     elif values.max() > 255:
         values = values >> 8
     return np.clip(values, 0, 255).astype(np.uint8)
-
-
-def _as_painted(ids: np.ndarray, image: Image.Image, palette: np.ndarray | None) -> np.ndarray:
-    """Returns the ids of an image's colours, where a palette of the user's own has all of them; else its values."""
-    if image.mode != "P" or palette is None or np.array_equal(palette, voc_palette()):
-        return ids
-    shown = np.array(image.getpalette("RGB")).reshape(-1, 3)
-    known, used = {tuple(colour): place for place, colour in enumerate(palette.tolist())}, np.unique(ids)
-    if used[-1] >= len(shown) or not all(tuple(colour) in known for colour in shown[used].tolist()):
-        return ids
-    turned = np.zeros(256, np.uint8)
-    turned[used] = [known[tuple(colour)] for colour in shown[used].tolist()]
-    return turned[ids]
-
-
-def _ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    weights = np.array([65536, 256, 1])
-    keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
-    order = np.argsort(known, kind="stable")
-    found = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
-    strange = known[found] != keys
-    if strange.any():
-        colour = colours[strange][0].tolist()
-        raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids, or "
-                         "tell their colours in labelmap.txt (lines name:red,green,blue::)")
-    return found.astype(np.uint8)

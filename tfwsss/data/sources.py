@@ -7,12 +7,13 @@ from tfwsss.data.demo import demo_images
 from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.voc import read_voc
+from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import MAKE, DataSettings
 
 
 def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
-    """Reads the list, labels and paths of a data set; opens no image.
+    """Reads the list, labels and paths of a data set; of images with weak labels it reads the header.
 
     Args:
         data: which data set.
@@ -23,19 +24,28 @@ def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
         The images of that list, in its order.
 
     Raises:
-        UserError: nothing at `data.root`, an unknown split, or a tag that is no class.
+        UserError: nothing at `data.root`, an unknown split, a tag that is no class, or weak labels that cannot be read.
     """
+    return _open(data, cache, split, _files(data))
+
+
+def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles) -> ImageSet:
     if data.kind == "demo":
-        images = demo_images(cache, split)
+        images = demo_images(cache, split, files=files)
     elif data.root is None:
         raise UserError(f"data.kind is '{data.kind}' but data.root is not set; add --set data.root=FOLDER")
     elif not data.root.is_dir():
         raise UserError(f"data.root: {data.root} is no folder; give the folder that holds the images")
     elif data.kind == "voc":
-        images = read_voc(data.root, split or "train")
+        images = read_voc(data.root, split or "train", files=files)
     else:
-        images = read_folder(data.root, split)
+        images = read_folder(data.root, split, files)
     return with_saliency(images, data.saliency) if data.saliency not in (None, MAKE) else images
+
+
+def _files(data: DataSettings) -> LabelFiles:
+    difficult = data.boxes is not None if data.difficult is None else data.difficult
+    return LabelFiles(data.boxes, data.points, data.scribbles, data.full_masks, difficult)
 
 
 class Splits(NamedTuple):
@@ -65,10 +75,12 @@ def open_splits(data: DataSettings, cache: Path) -> Splits:
     Raises:
         UserError: as `open_images`; also a class that no training image shows.
     """
-    training = open_images(data, cache, data.split)
+    files = _files(data)
+    training = _open(data, cache, data.split, files)
     if data.kind != "voc":                # its twenty classes are fixed, and a list may well lack some
         check_classes(training)
     same = data.pseudo_split in (None, data.split)
-    pseudo = training if same else open_images(data, cache, data.pseudo_split)
+    pseudo = training if same else _open(data, cache, data.pseudo_split, files._replace(needed=False))
     plain = data.model_copy(update={"saliency": None})               # a segmentation network sees images only
-    return Splits(training, pseudo, open_images(plain, cache, data.val_split) if data.val_split else None)
+    untagged = LabelFiles(difficult=files.difficult, untagged=bool(files.places))
+    return Splits(training, pseudo, _open(plain, cache, data.val_split, untagged) if data.val_split else None)

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,22 @@ from tfwsss.data import reading
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
 from tfwsss.data.mask_objects import check_objects
+from tfwsss.data.weak_labels import FILES
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
 
 _VERSION = 1
+_MAPS = ("masks", "saliency", *FILES)
 _MAX_THREADS = 8        # each may hold one decoded image
 _LOG = logging.getLogger("tfwsss")
 
 
 def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
            progress: Callable[[int, int], None] | None = None) -> tuple[ImageSet, dict[str, str]]:
-    """Opens and decodes every image and mask once.
+    """Opens and decodes every image, mask and map once.
 
-    Images that cannot be used leave the set; a mask or saliency map that cannot
-    be used leaves its image without one. Images that TensorFlow would show
+    Images that cannot be used leave the set; a mask, saliency map or file of
+    labels that cannot be used leaves its image without one. Images that TensorFlow would show
     otherwise than viewers do (turned by EXIF, transparent, 16 bits, CMYK, not
     JPEG or PNG, ...) are converted to 8-bit RGB PNG in `folder/images/`. What
     was found is kept in `folder/survey.json` by path, size and time of change,
@@ -54,7 +56,8 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     _check_apart(images, Path(folder))
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
-    done, faults, usable, maps, ids = 0, dict(images.faults), {}, {"masks": {}, "saliency": {}}, {}
+    done, faults, usable, maps = 0, dict(images.faults), {}, {key: {} for key in _MAPS}
+    ids: dict[str, dict[str, list[int]]] = {"masks": {}, "full_masks": {}}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
@@ -70,8 +73,8 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
                 else:
                     usable[name] = copies[name] if found["converted"] else images.images[name]
                 _take(name, found, found_maps, images, maps, faults)
-                if name in maps["masks"]:
-                    ids[name] = found_maps["masks"]["ids"]
+                for kind in ids:
+                    ids[kind] |= {name: found_maps[kind]["values"]} if name in maps[kind] else {}
                 done += 1
                 if progress:
                     progress(done, len(images.names))
@@ -81,8 +84,9 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     if not usable:
         raise UserError(f"{images.root}: none of {len(images.names)} images can be used. The first: "
                         f"{next(iter(faults.values()), 'the list is empty')}")
-    if warning := check_objects(f"masks of {images.root}", ids, images.labels):
-        _LOG.warning("%s", warning)
+    for kind, values in ids.items():
+        if warning := check_objects(f"{kind} of {images.root}", values, images.labels, learnt=kind == "full_masks"):
+            _LOG.warning("%s", warning)
     return dataclasses.replace(images.subset(usable), images=usable, faults=faults, **maps), faults
 
 
@@ -157,23 +161,24 @@ def _look_at_image(path: Path, copy: Path, max_pixels: int, palette: np.ndarray)
 
 
 def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int) -> dict[str, dict]:
-    """Returns the records of those of mask and saliency map that the image has."""
+    """Returns the records of those of masks and saliency map that the image has."""
     def look_at_mask(path: Path) -> dict:
-        mask = reading.read_ids(path, images.palette, max_pixels)
-        strange = (mask > images.num_classes) & (mask != IGNORE)
-        if strange.any():
-            raise ImageFault(f"{path}: id {mask[strange][0]} is no class; ids are 0 to {images.num_classes}, and "
-                             f"{IGNORE} for ignore. The mask is left out, the image is used")
-        return {"size": list(mask.shape), "ids": np.unique(mask).tolist()}
+        mask = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
+        return {"size": list(mask.shape), "values": np.unique(mask).tolist()}
 
-    maps = {}
-    if name in images.masks:
-        question = f"ids {images.num_classes} {max_pixels}"
-        maps["masks"] = memory.recall(images.masks[name], question, None, look_at_mask)
-    if name in images.saliency:
-        maps["saliency"] = memory.recall(images.saliency[name], f"map {max_pixels}", None, lambda path: {
-            "size": list(reading.read_rgb(path, max_pixels).shape[:2])})
-    return maps
+    def look_at_scribbles(path: Path) -> dict:
+        ids = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
+        return {"size": list(ids.shape), "ids": sorted(set(ids.ravel().tolist()))}
+
+    def look_at_map(path: Path) -> dict:
+        return {"size": list(reading.read_rgb(path, max_pixels).shape[:2])}
+
+    classes = f"{images.num_classes} {max_pixels}"
+    looks = {"masks": (f"values {classes}", look_at_mask), "full_masks": (f"values {classes}", look_at_mask),
+             "scribble_masks": (f"scribbles {classes}", look_at_scribbles),
+             "saliency": (f"map {max_pixels}", look_at_map)}
+    return {key: memory.recall(getattr(images, key)[name], question, None, look)
+            for key, (question, look) in looks.items() if name in getattr(images, key)}
 
 
 def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, maps: Mapping[str, dict],
@@ -181,11 +186,17 @@ def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, m
     """Sorts the maps found for one image into usable ones and faults."""
     for kind, record in found.items():
         path = getattr(images, kind)[name]
-        if record["fault"]:
-            faults[name] = record["fault"]
-        elif list(record["size"]) != list(image["size"]):
-            (rows, columns), (own_rows, own_columns) = record["size"], image["size"]
-            faults[name] = (f"{path}: {columns}x{rows} pixels, but its image has {own_columns}x{own_rows}; save both "
-                            "in one size. The image is used without it")
+        fault = record["fault"] or _contradiction(path, record, image, images.labels[name], images.classes)
+        if fault:
+            faults[name] = f"{fault}. The image is used without it"
         else:
             maps[kind][name] = path
+
+
+def _contradiction(path: Path, record: Mapping, image: Mapping, labels: Sequence[int],
+                   classes: Sequence[str]) -> str | None:
+    """Says what makes a map another image's: its size, or of scribbles a class."""
+    if list(record["size"]) != list(image["size"]):
+        return reading.other_size(path, record["size"], image["size"])
+    strange = set(record.get("ids", ())) - {0, IGNORE, *(label + 1 for label in labels)}
+    return f"{path}: scribbles of {classes[min(strange)]!r}, which is none of the image's tags" if strange else None

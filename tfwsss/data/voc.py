@@ -12,7 +12,10 @@ from tfwsss.artefacts.files import unfit_name
 from tfwsss.data import labels as tables
 from tfwsss.data.annotation import object_names
 from tfwsss.data.colour_table import declared_classes
-from tfwsss.data.image_set import BACKGROUND, ImageSet, usable_names
+from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.naming import usable_names
+from tfwsss.data.weak.attach import read_weak_labels
+from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import ImageFault, UserError
 
 VOC_CLASSES = (
@@ -27,11 +30,13 @@ _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 _LOG = logging.getLogger("tfwsss")
 
 
-def read_voc(root: Path, split: str) -> ImageSet:
+def read_voc(root: Path, split: str, classes: Sequence[str] | None = None,
+             files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Reads a data set in the layout of PASCAL VOC.
 
     The image-level labels are the objects of Annotations/<name>.xml that are
-    not marked difficult; where all are, all count. Masks come from
+    not marked difficult (`files.difficult` counts all); where all are, all
+    count. Masks come from
     SegmentationClassAug/ where it has the image, else from SegmentationClass/.
     The classes are those of classes.txt or labelmap.txt beside JPEGImages/.
     Without these they are VOC's twenty, or, where no object of Annotations/ has
@@ -41,12 +46,16 @@ def read_voc(root: Path, split: str) -> ImageSet:
         root: the folder with JPEGImages/, or one that holds it as VOC2012/ or VOCdevkit/VOC2012/.
         split: list in ImageSets/Segmentation/ or ImageSets/Main/, or the path of a list; its lines are names or
             paths such as `/JPEGImages/x.jpg /SegmentationClassAug/x.png`.
+        classes: class names in the order of the mask ids, background first; None: as the data set tells.
+        files: weak labels beside the tags, such as Annotations for `boxes`; a path below the folder with JPEGImages/,
+            or as it is written.
 
     Returns:
-        ImageSet; names whose image or XML file is missing or broken are in its `faults`.
+        ImageSet; names whose image or XML file is missing or broken are in its `faults`, and names that go without
+        labels.
 
     Raises:
-        UserError: no such folder or list, or most of the list cannot be used.
+        UserError: no such folder or list, or most of the list or of the weak labels cannot be used.
     """
     root = _home(Path(root))
     masks: dict[str, Path] = {}
@@ -54,34 +63,51 @@ def read_voc(root: Path, split: str) -> ImageSet:
         name, mask = _entry(root, line)
         masks.setdefault(name, mask or next((path for folder in _MASKS if os.path.isfile(
             path := root / folder / f"{name}.png")), None))
+    files = files.below(root)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        found = dict(zip(masks, pool.map(lambda name: _read(root, name), masks), strict=True))
-    classes, palette = declared_classes(root)
-    cure = "add it to classes.txt" if classes else "for classes of your own write classes.txt beside JPEGImages/"
-    classes = classes or _usual_classes(root, found)
+        found = dict(zip(masks, pool.map(lambda name: _read(root, name, files.difficult), masks), strict=True))
+    declared, palette = declared_classes(root)
+    classes = tuple(classes or declared or _usual_classes(root, found))
     faults = {name: str(each) for name, each in found.items() if isinstance(each, ImageFault)}
     images, labels = {}, {}
-    for name in masks.keys() - faults.keys():
-        images[name], objects = found[name]
+    for name in (name for name in masks if name not in faults):
         try:
-            labels[name] = _labels(root / "Annotations" / f"{name}.xml", objects, classes, cure)
+            labels[name] = _labels(root / "Annotations" / f"{name}.xml", found[name][1], classes)
+            images[name] = found[name][0]
         except ImageFault as fault:
             faults[name] = str(fault)
-    names = usable_names(root, masks, {name: faults[name] for name in masks if name in faults})
+    faults = {name: faults[name] for name in masks if name in faults}
+    names = usable_names(root, masks, faults)
     if not names:
         raise UserError(f"{root}: the list {split!r} names no image; write one name a line")
-    return ImageSet(names, root, classes, palette, images={name: images[name] for name in names},
-                    labels={name: labels[name] for name in names},
-                    masks={name: masks[name] for name in names if masks[name]},
-                    faults={name: faults[name] for name in masks if name in faults})
+    weak = read_weak_labels(files, images, classes, labels, palette)
+    return ImageSet(names, root, classes, palette, images=images,
+                    masks={name: masks[name] for name in names if masks[name]}, **weak.of(names, faults))
 
 
-def _labels(path: Path, objects: Collection[str], classes: Sequence[str], cure: str) -> tuple[int, ...]:
+def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES, difficult: bool = False) -> tuple[int, ...]:
+    """Reads the image-level labels of one VOC annotation.
+
+    Args:
+        path: XML file.
+        classes: class names, background first.
+        difficult: objects marked difficult count; otherwise only where all of an image are.
+
+    Returns:
+        Sorted labels, counted without background.
+
+    Raises:
+        ImageFault: the file is missing, is no XML, declares entities, or names an object that is no class.
+    """
+    return _labels(path, object_names(path, difficult), classes)
+
+
+def _labels(path: Path, objects: Collection[str], classes: Sequence[str]) -> tuple[int, ...]:
     """Returns the sorted labels of the objects, counted without background."""
     strange = sorted(set(objects) - set(classes[1:]))
     if strange:
         raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}; "
-                         f"else {cure}")
+                         "classes of your own stand in classes.txt beside JPEGImages/")
     return tuple(sorted(classes.index(tag) - 1 for tag in objects))
 
 
@@ -140,7 +166,7 @@ def _entry(root: Path, line: str) -> tuple[str, Path | None]:
     return words[0], None                               # what follows is the 1 or -1 of Main's class lists
 
 
-def _read(root: Path, name: str) -> tuple[Path, set[str]] | ImageFault:
+def _read(root: Path, name: str, difficult: bool) -> tuple[Path, set[str]] | ImageFault:
     """Returns the image, and the names of its objects."""
     if fault := unfit_name(name):
         return ImageFault(f"{root}: {name!r}: {fault}")
@@ -148,7 +174,7 @@ def _read(root: Path, name: str) -> tuple[Path, set[str]] | ImageFault:
     if image is None:
         return ImageFault(f"{root / 'JPEGImages' / name}.jpg: no such file; restore it or strike it from the list")
     try:
-        return image, object_names(root / "Annotations" / f"{name}.xml")
+        return image, object_names(root / "Annotations" / f"{name}.xml", difficult)
     except ImageFault as fault:
         return fault
 

@@ -29,6 +29,9 @@ class CoAttention(keras.layers.Layer):
 
     Args:
         num_classes: int. Classes without background.
+        alike: bool. W_e starts as the unit matrix over sqrt(channels), so that at first a position reads positions
+            like itself; else at random, as released: where features are large, each position then reads one other
+            at random, and no gradient tells it which.
 
     Inputs:
         first: float, `(batch, row, column, channel)`.
@@ -47,14 +50,15 @@ class CoAttention(keras.layers.Layer):
     Reference: Sun et al., MCIS, ECCV 2020.
     """
 
-    def __init__(self, num_classes: int, **kwargs):
+    def __init__(self, num_classes: int, alike: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.num_classes = num_classes
+        self.num_classes, self.alike = num_classes, alike
 
     def build(self, first_shape, second_shape=None):
         """Makes W_e, W_c and w_g."""
         channels = first_shape[-1]
-        self.similarity = layers.Dense(channels, use_bias=False, kernel_initializer=_fresh(), name="similarity",
+        start = keras.initializers.Identity(channels**-0.5) if self.alike else _fresh()
+        self.similarity = layers.Dense(channels, use_bias=False, kernel_initializer=start, name="similarity",
                                        dtype=self.dtype_policy)
         self.classes = layers.Conv2D(self.num_classes, 1, use_bias=False, kernel_initializer=_fresh(), name="classes",
                                      dtype=self.dtype_policy)
@@ -91,7 +95,7 @@ class CoAttention(keras.layers.Layer):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {**super().get_config(), "num_classes": self.num_classes, "alike": self.alike}
 
 
 def _fresh() -> keras.initializers.Initializer:

@@ -1,6 +1,5 @@
 """What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
 
-import collections
 import importlib.metadata
 import json
 import platform
@@ -10,17 +9,19 @@ from typing import Any
 
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import read_json, write_atomically
+from tfwsss.backbones.initial import fetch_imagenet
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import count_labels, in_words
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, runner, scoring
+from tfwsss.runs import devices, doubts, preflight, runner, scoring
 from tfwsss.runs.given_masks import usable_masks
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
-from tfwsss.settings import reading
+from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
@@ -58,12 +59,13 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
-        _write_config(folder, settings, splits)
         stages = methods.get(settings.method).stages(settings, splits)
         as_ids = {stage.name: usable_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split),
                                            folder / "given" / stage.name)
                   for stage in stages if stage.kind == "masks" and stage.name in settings.given}
         redo = _settle(folder, splits, stages, settings.given, redo)
+        doubtful = _check(stages, folder, settings, splits, redo, until)
+        _write_config(folder, settings, splits, doubtful)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
                                      redo=redo, until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
@@ -99,12 +101,29 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
     return reading.build(own.config, reading.merge(base, chosen) | {"method": method}, origin)
 
 
+def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str] = (), form: str = "text") -> str:
+    """Returns every key that can be set, with its type and range, its value, and what it means.
+
+    Args:
+        method: its name; None: the file's, or else ICD.
+        file: YAML, or None: values are those of the built-in data set where no other data is named.
+        sets: texts `section.key=value`.
+        form: `text`, or `markdown`: tables.
+
+    Raises:
+        UserError: as `read_settings`.
+    """
+    keys = list(reference.keys_of(read_settings(method, file, sets)))
+    return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
+
+
 def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     """Opens every image once; returns the usable ones, and the faults."""
     splits = open_splits(settings.data, demo_folder(folder))
     images, pseudo, val = splits
     LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
-             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes, _counted(images))
+             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
+             ", ".join(images.classes[1:]))
     faults: dict[str, str] = {}
 
     def usable(images: ImageSet) -> ImageSet:
@@ -113,28 +132,36 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
         return found
 
     training = usable(images)
+    LOG.info("labels to train on: %s", in_words(count_labels(training)))
     further = training if pseudo is images else usable(pseudo)
     return Splits(training, further, usable(val) if val else None), faults
 
 
-def _counted(images: ImageSet) -> str:
-    """Returns the classes, and how many images show each."""
-    counts = collections.Counter(label for name in images.names for label in images.labels[name])
-    bare = sum(not images.labels[name] for name in images.names)
-    shown = [f"{name} {counts[label]}" for label, name in enumerate(images.classes[1:])]
-    return ", ".join([*shown, *([f"none of them {bare}"] if bare else [])])
+def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, redo: Sequence[str],
+           until: str | None) -> list[str]:
+    """Looks for weights, and returns what is doubtful, before any time is spent."""
+    again = {stage.name for stage in runner.depending(stages, set(redo))}
+    pending = preflight.pending(stages, folder, settings.given, until, again)
+    preflight.check_weights(pending, fetch_imagenet)
+    doubtful = preflight.doubts(pending, splits)
+    for line in doubtful:
+        LOG.warning(line)
+    return doubtful
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits) -> None:
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    used = {name: images for name, images in splits._asdict().items() if images}
     record = {"method": settings.method, "config": settings.model_dump(mode="json"), "versions": versions,
               "classes": list(splits.training.classes),
-              "images": {name: len(images.names) for name, images in splits._asdict().items() if images}}
+              "images": {name: len(images.names) for name, images in used.items()},
+              "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
+              "doubts": list(doubtful)}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
@@ -165,9 +192,13 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
 
 
 def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
-    """Scores a finished stage where there are masks to score by."""
+    """Scores a finished stage where there are masks to score by; else says what is doubtful about it."""
     metrics, images = _metrics(folder), getattr(splits, stage.split)
-    if stage.kind not in scoring.KINDS or not images.masks or stage.name in metrics:
+    if stage.name in metrics:
+        return
+    if stage.kind not in scoring.KINDS or not images.masks:
+        for line in doubts.of_stage(stage.kind, output, images):
+            LOG.warning("%s: %s", stage.name, line)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score

@@ -3,32 +3,25 @@
 from collections.abc import Sequence
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from tfwsss.backbones.facts import FACTS, facts_of
-from tfwsss.errors import UserError
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.losses.affinity import KINDS, AffinityLoss
 from tfwsss.losses.per_image import PerImageLoss
+from tfwsss.models.affinity_features import check_grid, embedding, taps_of
 from tfwsss.models.on_backbone import OnBackbone
-
-_PROBE = 64     # pixels of the square image by which the taps' sizes are compared
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
 class AffinityNet(OnBackbone):
     """Learns which near positions belong to the same class, from label maps that may leave most of the image open.
 
-    Three maps of the backbone are narrowed, put together and mixed; the mean
-    difference of the result gives the affinity.
+    The mean difference of features of three maps of the backbone (`models.affinity_features`) gives the affinity.
 
-        f = ELU(f9(concat(ELU(f8_3(x_3)), ELU(f8_4(x_4)), ELU(f8_5(x_5)))))
         affinity[p, k] = exp(-mean_c |f_c(p) - f_c(p + offset_k)|)
 
-    Each f is a 1x1 convolution without bias. For a trunk without normalisation
-    (VGG-16) groups of 8 channels are normalised before the first ELU. See `AffinityLoss`
-    and `PairwiseAffinity`.
+    See `AffinityLoss` and `PairwiseAffinity`.
 
     Args:
         backbone: keras.Model. Image to "features" and "classifier".
@@ -65,15 +58,10 @@ class AffinityNet(OnBackbone):
                  group_norm: bool = False, radius: int = 5, border: str = "released", name: str = "affinity_net",
                  **kwargs):
         # === Layers ===
-        taps = tuple(taps) or _own_taps(backbone)
-        gain = keras.initializers.VarianceScaling(16.0, "fan_avg", "uniform")                # Glorot's, 4 times as wide
-        embed = layers.Conv2D(sum(widths), 1, use_bias=False, kernel_initializer=gain, name="f9")
-        activation = layers.Activation("elu", dtype="float32", name="f9_elu")
+        taps = taps_of(backbone, taps)
         pairs = PairwiseAffinity(radius, border, name="affinity")
         # === Functional model ===
-        narrow = [_narrowed(x, width, f"8_{number}", group_norm)
-                  for number, (x, width) in enumerate(zip(_tapped(backbone, taps), widths, strict=True), start=3)]
-        x = activation(embed(layers.Concatenate(name="f8")(narrow)))
+        x = embedding(backbone, taps, widths, group_norm)
         outputs = {"embedding": x, "affinity": pairs(x)}
         # === Config ===
         settings = {"taps": list(taps), "widths": list(widths), "group_norm": group_norm, "radius": radius,
@@ -88,54 +76,12 @@ class AffinityNet(OnBackbone):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss of the pairs, and notes its three terms."""
-        _check_size(y["mask"].shape, y_pred["affinity"].shape)
+        check_grid(y["mask"].shape, y_pred["affinity"].shape)
         terms = self._pairs.terms(y["mask"], y_pred["affinity"])             # (batch, 3)
         for place, mean in enumerate(self._means):
             mean.update_state(terms[:, place])
         total = ops.matmul(terms, ops.convert_to_tensor(self._pairs.weights, "float32"))
         return self._reduce(total, total)
-
-
-def _own_taps(backbone: keras.Model) -> tuple[str, ...]:
-    """Returns the taps that are known for a backbone."""
-    taps = facts_of(backbone.name).taps
-    if not taps:
-        raise UserError(f"AffinityNet: no taps are known for backbone {backbone.name!r}, only for {', '.join(FACTS)}; "
-                        "name three of its layers as taps, all of one size")
-    return taps
-
-
-def _check_size(mask: Sequence[int | None], affinity: Sequence[int | None]) -> None:
-    """Refuses a mask that does not lie on the network's grid; sizes may be unknown while a graph is made."""
-    if any(None not in (one, other) and one != other for one, other in zip(mask[1:], affinity[1:3], strict=False)) \
-            or len(mask) != 3:
-        raise UserError(f"AffinityNet: received masks of the shape {tuple(mask)}, expected (batch, row, column) of "
-                        f"{affinity[1]} x {affinity[2]} positions, the network's grid: reduce masks of the image's "
-                        "size by batches.shrink.reduce_ids")
-
-
-def _tapped(backbone: keras.Model, taps: Sequence[str]) -> list:
-    """Returns the outputs of the taps, all of one size."""
-    missing = [tap for tap in taps if tap not in (layer.name for layer in backbone.layers)]
-    if missing:
-        raise UserError(f"AffinityNet: backbone {backbone.name!r} has no layer {missing[0]!r}; "
-                        f"its last layers are {', '.join(layer.name for layer in backbone.layers[-6:])}")
-    found = [backbone.get_layer(tap).output for tap in taps]
-    shapes = keras.Model(backbone.input, found).compute_output_shape((1, _PROBE, _PROBE, 3))
-    sizes = [tuple(shape[1:3]) for shape in shapes]
-    if len(set(sizes)) > 1:
-        raise UserError(f"AffinityNet: taps {', '.join(taps)} of backbone {backbone.name!r} have the sizes {sizes} for "
-                        f"an image of {_PROBE} pixels; expected one size: choose later taps or a smaller output_stride")
-    return found
-
-
-def _narrowed(x, width: int, suffix: str, group_norm: bool):
-    """Adds a 1x1 convolution, normalisation of groups of 8 channels if wanted, and ELU."""
-    initial = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
-    x = layers.Conv2D(width, 1, use_bias=False, kernel_initializer=initial, name=f"f{suffix}")(x)
-    if group_norm:
-        x = layers.GroupNormalization(max(1, width // 8), epsilon=1e-5, dtype="float32", name=f"gn{suffix}")(x)
-    return layers.ELU(name=f"f{suffix}_elu")(x)
 
 
 def affinities(model: AffinityNet, paths: bool = False) -> keras.Model:

@@ -9,6 +9,9 @@ from tfwsss.losses.per_image import PerImageLoss
 from tfwsss.models.on_backbone import OnBackbone
 from tfwsss.ops.replicas import sum_over_replicas
 
+VERSION = 2
+"""Raised whenever a training's numbers change, so that finished runs are known to be stale."""
+
 HEADS = ("extra*", "fc8", "co_attention")
 """New layers, which learn faster; the first are those of the backbone's own form."""
 
@@ -24,9 +27,8 @@ class MCIS(OnBackbone):
     """Learns class maps from image-level labels of pairs that share a class.
 
     Each image alone must show its classes; what the two have in common
-    (`CoAttention`) must show the classes they share; from a certain step on, what
-    is left of each must show its other classes. Other views of the first image
-    make further pairs with it, which share all its classes.
+    (`CoAttention`) must show the classes they share; from a certain step on, what is
+    left of each its other classes. Other views of the first image make further pairs.
 
         y = y1 y2,  r_k = y_k - y,  L = mean_c softplus(z_c) - label_c z_c
         basic       = mean_k L(z_k, y_k)                   common = mean_k L(common_k, y)
@@ -42,8 +44,9 @@ class MCIS(OnBackbone):
         backbone: keras.Model. Image to "features" and "classifier"; the latter is read.
         num_classes: int. Classes without background.
         self_views: bool. Whether other views of the first image make pairs with it.
-        contrastive_from_step: int or None. Step of the training, counted from 0, from which on what is left counts;
-            None: never.
+        contrastive_from_step: int or None. Step, counted from 0, from which on what is left counts; None: never.
+        alike: bool. Positions start by reading those like themselves, and class maps start near 0; else both as drawn
+            by the release, which suits the features of its own layers only: see `layers.co_attention`.
 
     Inputs:
         A dictionary: "image" `(batch, 2, row, column, 3)` RGB 0 to 255; with `self_views` also "mirrored", of the
@@ -66,12 +69,13 @@ class MCIS(OnBackbone):
     """
 
     def __init__(self, backbone: keras.Model, num_classes: int, self_views: bool = True,
-                 contrastive_from_step: int | None = 0, name: str = "mcis", **kwargs):
+                 contrastive_from_step: int | None = 0, alike: bool = False, name: str = "mcis", **kwargs):
         # === Layers ===
-        fc8 = layers.Conv2D(num_classes, 1, name="fc8", kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"))
+        draw = keras.initializers.RandomNormal(stddev=0.01) if alike else \
+            keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        fc8 = layers.Conv2D(num_classes, 1, name="fc8", kernel_initializer=draw)
         mean = layers.GlobalAveragePooling2D(dtype="float32", name="logits")
-        co_attention = CoAttention(num_classes, name="co_attention")
+        co_attention = CoAttention(num_classes, alike, name="co_attention")
         # === Functional model ===
         inputs = {"image": keras.Input((2, None, None, 3), name="image")}
         same_size = list(ops.unstack(inputs["image"], 2, axis=1))
@@ -87,7 +91,7 @@ class MCIS(OnBackbone):
                    "common": ops.stack([_scores(pair[:2]) for pair in pairs], axis=1), "rest": _scores(pairs[0][2:])}
         # === Config ===
         settings = {"num_classes": num_classes, "self_views": self_views,
-                    "contrastive_from_step": contrastive_from_step}
+                    "contrastive_from_step": contrastive_from_step, "alike": alike}
         super().__init__(backbone, settings, inputs=inputs, outputs=outputs, name=name, **kwargs)
         self._multilabel, self._reduce = MultilabelLoss(mean_over_classes=True), PerImageLoss()
         self._means = [keras.metrics.Mean(name=term) for term in TERMS]

@@ -136,6 +136,10 @@ def half_window(radius: int) -> tuple[Offset, ...]:
     return whole[len(whole) // 2 + 1 :]
 
 
+HALVES = {"disc": half_disc, "window": half_window}
+"""Which neighbours a position is paired with, by name: radius to one of every opposite pair of offsets."""
+
+
 def reach(offsets: tuple[Offset, ...]) -> int:
     """Largest number of rows or columns that any offset spans.
 

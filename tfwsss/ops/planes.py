@@ -6,7 +6,7 @@ go along whole rows.
 
 from keras import ops
 
-from tfwsss.ops.resize import interpolation_matrix
+from tfwsss.ops.resize import sample_positions
 
 
 def to_planes(x):
@@ -24,6 +24,33 @@ def to_planes(x):
     (2, 3, 5, 6)
     """
     return ops.transpose(x, (0, 3, 1, 2))
+
+
+def interpolation_matrix(source, target, align_corners: bool):
+    """Returns the matrix that resizes a signal of `source` samples to `target` samples.
+
+    Row i holds the weights of target sample i; there are at most two, and they
+    sum to 1. Memory is `target` times `source` floats: for crops in training, whose
+    gradients products give fast; images of any size go through `resize`.
+
+    Args:
+        source: int or integer scalar. Number of source samples.
+        target: int or integer scalar. Number of target samples.
+        align_corners: bool. As in `resize`.
+
+    Returns:
+        float32 `(target, source)`, rows summing to 1.
+
+    Example:
+
+    >>> ops.convert_to_numpy(interpolation_matrix(2, 3, True)).tolist()
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    """
+    lower, upper, fraction = sample_positions(source, target, align_corners)
+    column = ops.arange(ops.cast(source, "int32"), dtype="int32")[None, :]
+    fraction = fraction[:, None]
+    return (ops.where(column == lower[:, None], 1.0 - fraction, 0.0)
+            + ops.where(column == upper[:, None], fraction, 0.0))      # (target, source)
 
 
 def resize_planes(planes, rows, columns, align_corners: bool = False):

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from tfwsss.ops.offsets import Offset, pair_mask, reach
+from tfwsss.ops.tiles import from_tiles, to_tiles
 
 SMALLEST_CELL = 4      # cells of 4 × 4 positions were the fastest of 4 × 4, 4 × 8, 8 × 8 and 4 × 16
 NEGLECTED = 1e-9       # weight of the expansion's left-out tail
@@ -99,10 +100,10 @@ def random_walk(planes, affinity, offsets: tuple[Offset, ...], sharpness: float 
     planes = ops.cast(planes, "float32")
     _, rows, columns, _ = ops.shape(planes)
     size = max(reach(offsets), SMALLEST_CELL)
-    blocks = _blocks(_to_cells(2.0 * weights, size), offsets, size)         # doubled here: a second copy would be large
+    blocks = _blocks(to_tiles(2.0 * weights, size), offsets, size)         # doubled here: a second copy would be large
     around = _cells_around(-(-rows // size), -(-columns // size))
-    walked = _chebyshev(_to_cells(planes, size), blocks, around, _coefficients(int(steps)))
-    return _from_cells(walked, rows, columns, size)
+    walked = _chebyshev(to_tiles(planes, size), blocks, around, _coefficients(int(steps)))
+    return from_tiles(walked, rows, columns, size)
 
 
 def _chebyshev(cells, twice, around, coefficients):
@@ -133,21 +134,6 @@ def _coefficients(steps: int) -> np.ndarray:
     tail = np.cumsum(weights[::-1])[::-1]
     kept = weights[: max(1, np.count_nonzero(tail > NEGLECTED))]
     return kept / kept.sum()
-
-
-def _to_cells(values, size: int):
-    batch, rows, columns, channels = ops.shape(values)
-    down, right = -(-rows // size), -(-columns // size)
-    full = ops.pad(values, ((0, 0), (0, down * size - rows), (0, right * size - columns), (0, 0)))
-    cut = ops.transpose(ops.reshape(full, (batch, down, size, right, size, channels)), (0, 1, 3, 2, 4, 5))
-    return ops.reshape(cut, (batch, down * right, size * size, channels))   # (batch, cell, inside, channel)
-
-
-def _from_cells(cells, rows, columns, size: int):
-    batch, _, _, channels = ops.shape(cells)
-    down, right = -(-rows // size), -(-columns // size)
-    cut = ops.transpose(ops.reshape(cells, (batch, down, right, size, size, channels)), (0, 1, 3, 2, 4, 5))
-    return ops.reshape(cut, (batch, down * size, right * size, channels))[:, :rows, :columns]
 
 
 def _cells_around(down, right):

@@ -1,6 +1,8 @@
-"""Bilinear resizing by interpolation matrices, for known and unknown sizes on any backend."""
+"""Bilinear resizing, two samples a row, for known and unknown sizes on any backend; memory grows with the pixels."""
 
 from keras import ops
+
+from tfwsss.ops.weighted_samples import weighted_samples
 
 BAND = 64
 """Rows that `strongest_part` enlarges at a time."""
@@ -28,8 +30,8 @@ def exact_positions(source, target, align_corners: bool):
     >>> [ops.convert_to_numpy(value).tolist() for value in exact_positions(3, 4, True)]
     [[0, 0, 1, 2], [1, 1, 2, 2], [0, 2, 1, 0], 3]
     """
-    source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
-    index = ops.arange(target, dtype="int32")
+    source, target = ops.cast(source, "int64"), ops.cast(target, "int64")    # products of two long sides
+    index = ops.cast(ops.arange(ops.cast(target, "int32"), dtype="int32"), "int64")
     if align_corners:
         denominator = ops.maximum(target - 1, 1)
         numerator = index * (source - 1)
@@ -37,7 +39,8 @@ def exact_positions(source, target, align_corners: bool):
         denominator = 2 * target
         numerator = ops.clip((2 * index + 1) * source - target, 0, (source - 1) * denominator)
     lower = ops.floor_divide(numerator, denominator)
-    return lower, ops.minimum(lower + 1, source - 1), numerator - lower * denominator, denominator
+    found = (lower, ops.minimum(lower + 1, source - 1), numerator - lower * denominator, denominator)
+    return tuple(ops.cast(value, "int32") for value in found)
 
 
 def sample_positions(source, target, align_corners: bool):
@@ -65,39 +68,34 @@ def sample_positions(source, target, align_corners: bool):
     return lower, upper, ops.cast(part, "float32") / ops.cast(whole, "float32")
 
 
-def interpolation_matrix(source, target, align_corners: bool):
-    """Returns the matrix that resizes a signal of `source` samples to `target` samples.
-
-    Row i holds the weights of target sample i; there are at most two, and they
-    sum to 1. Memory is `target` times `source` floats.
+def bilinear_taps(source, target, align_corners: bool):
+    """Says which two source samples each target sample sums, and with which weights.
 
     Args:
-        source: int or integer scalar. Number of source samples.
+        source: int or integer scalar. Number of source samples, at least 1.
         target: int or integer scalar. Number of target samples.
         align_corners: bool. As in `resize`.
 
     Returns:
-        float32 `(target, source)`, rows summing to 1.
+        Two pairs `(places, weights)`, int32 and float32 `(target,)`, as `weighted_samples` takes them.
 
     Example:
 
-    >>> ops.convert_to_numpy(interpolation_matrix(2, 3, True)).tolist()
-    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    >>> [[ops.convert_to_numpy(each).tolist() for each in tap] for tap in bilinear_taps(2, 3, True)]
+    [[[0, 0, 1], [1.0, 0.5, 1.0]], [[1, 1, 1], [0.0, 0.5, 0.0]]]
     """
     lower, upper, fraction = sample_positions(source, target, align_corners)
-    column = ops.arange(ops.cast(source, "int32"), dtype="int32")[None, :]
-    fraction = fraction[:, None]
-    return (ops.where(column == lower[:, None], 1.0 - fraction, 0.0)
-            + ops.where(column == upper[:, None], fraction, 0.0))      # (target, source)
+    return (lower, 1.0 - fraction), (upper, fraction)
 
 
 def resize(x, rows, columns, align_corners: bool = False):
     """Resizes maps by bilinear interpolation, without smoothing before a reduction.
 
     Stands for `keras.ops.image.resize`, which fails for unknown sizes in Keras
-    3.14 and 3.15. Both conventions occur in the published programs.
+    3.14 and 3.15. Both conventions occur in the published programs. Memory grows
+    with the pixels of `x` and of the result, whatever their shapes.
 
-        output = R x C^T  with R, C the interpolation matrices of rows and columns
+        output = R x C^T  with R, C the interpolation matrices of rows and columns, which are never made
 
     Args:
         x: `(batch, row, column, channel)`, any size, known or not.
@@ -120,14 +118,14 @@ def resize(x, rows, columns, align_corners: bool = False):
     if "float" not in str(x.dtype):
         x = ops.cast(x, "float32")
     size = ops.shape(x)
-    along_rows = ops.cast(interpolation_matrix(size[1], rows, align_corners), x.dtype)
-    along_columns = ops.cast(interpolation_matrix(size[2], columns, align_corners), x.dtype)
-    x = ops.einsum("ty,byxc->btxc", along_rows, x)
-    return ops.einsum("sx,btxc->btsc", along_columns, x)
+    x = weighted_samples(x, bilinear_taps(size[2], columns, align_corners), axis=2)
+    return weighted_samples(x, bilinear_taps(size[1], rows, align_corners), axis=1)
 
 
 def resize_part(x, size, covers, align_corners: bool = False):
     """Resizes maps of a canvas to the canvas' size and keeps its upper left, where the image lies.
+
+    Memory grows with the pixels of the part, not with those of the canvas.
 
         output = R x C^T  with R, C the first rows of the interpolation matrices to `covers`
 
@@ -146,8 +144,8 @@ def resize_part(x, size, covers, align_corners: bool = False):
     >>> ops.convert_to_numpy(resize_part(x, (1, 2), (1, 3), align_corners=True))[0, :, 0].tolist()
     [0.0, 0.5]
     """
-    down, across = part_matrices(x, size, covers, align_corners)
-    return ops.einsum("sx,txc->tsc", across, ops.einsum("ty,yxc->txc", down, x))
+    down, across = part_taps(x, size, covers, align_corners)
+    return weighted_samples(weighted_samples(x, across, axis=1), down, axis=0)
 
 
 def part_means(x, size, covers, align_corners: bool = False):
@@ -168,12 +166,14 @@ def part_means(x, size, covers, align_corners: bool = False):
     >>> ops.convert_to_numpy(part_means(x, (1, 2), (1, 3), align_corners=True)).tolist()
     [0.25]
     """
-    down, across = (ops.mean(matrix, axis=0) for matrix in part_matrices(x, size, covers, align_corners))
+    shape, down_and_across = ops.shape(x), part_taps(x, size, covers, align_corners)
+    down, across = (sum(ops.segment_sum(weight, place, num_segments=shape[axis]) for place, weight in taps)
+                    / ops.cast(size[axis], "float32") for axis, taps in enumerate(down_and_across))
     return ops.einsum("y,x,yxc->c", down, across, x)
 
 
-def part_matrices(x, size, covers, align_corners: bool = False):
-    """Returns what `resize_part` multiplies maps by.
+def part_taps(x, size, covers, align_corners: bool = False):
+    """Returns the taps that make rows and columns of `resize_part`.
 
     Args:
         x: float `(row, column, channel)`.
@@ -182,15 +182,16 @@ def part_matrices(x, size, covers, align_corners: bool = False):
         align_corners: bool. As in `resize`.
 
     Returns:
-        Two float32 matrices, `(rows, row)` and `(columns, column)`.
+        Those of the rows and those of the columns, each as `bilinear_taps` gives them, `(rows,)` and `(columns,)`.
 
     Example:
 
-    >>> [tuple(matrix.shape) for matrix in part_matrices(ops.ones((3, 4, 1)), (2, 5), (9, 9))]
-    [(2, 3), (5, 4)]
+    >>> [tuple(taps[0][0].shape) for taps in part_taps(ops.ones((3, 4, 1)), (2, 5), (9, 9))]
+    [(2,), (5,)]
     """
     shape = ops.shape(x)
-    return tuple(interpolation_matrix(shape[axis], covers[axis], align_corners)[:size[axis]] for axis in (0, 1))
+    return tuple(tuple((place[:size[axis]], weight[:size[axis]])
+                       for place, weight in bilinear_taps(shape[axis], covers[axis], align_corners)) for axis in (0, 1))
 
 
 def strongest_part(x, size, covers, align_corners: bool = False):
@@ -213,14 +214,15 @@ def strongest_part(x, size, covers, align_corners: bool = False):
     >>> ids.numpy().tolist(), values.numpy().tolist()
     ([[1, 1, 0]], [[0.75, 0.75, 1.0]])
     """
-    down, across = part_matrices(x, size, covers, align_corners)
+    down, across = part_taps(x, size, covers, align_corners)
     rows, columns = size[0], size[1]
     bands = -(-rows // BAND)
-    down = ops.reshape(ops.pad(down, ((0, bands * BAND - rows), (0, 0))), (bands, BAND, ops.shape(x)[0]))
-    narrow = ops.einsum("sx,yxc->ysc", across, x)                            # (row, columns, channel)
+    down = tuple(tuple(ops.reshape(ops.pad(each, ((0, bands * BAND - rows),)), (bands, BAND)) for each in tap)
+                 for tap in down)
+    narrow = weighted_samples(ops.convert_to_tensor(x), across, axis=1)      # (row, columns, channel)
 
-    def largest(weights):
-        wide = ops.einsum("ty,ysc->tsc", weights, narrow)                    # (BAND, columns, channel)
+    def largest(taps):
+        wide = weighted_samples(narrow, taps, axis=0)                        # (BAND, columns, channel)
         return ops.cast(ops.argmax(wide, axis=-1), "int32"), ops.max(wide, axis=-1)
 
     ids, values = ops.map(largest, down)

@@ -10,11 +10,13 @@ import numpy as np
 
 from tfwsss.artefacts.files import finished, read_json
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.label_counts import in_tables
 from tfwsss.errors import UserError
+from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
-from tfwsss.runs import journal
-from tfwsss.runs.scoring import KINDS, dominant_class
+from tfwsss.runs import doubts, journal
+from tfwsss.runs.scoring import KINDS
 from tfwsss.runs.shown import part_folders, shown_names, spread
 from tfwsss.settings.sections import MAKE
 
@@ -59,8 +61,11 @@ def gather(run: Path) -> dict[str, Any]:
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
-            "saliency": _saliency(config, stages), "faults": _faults(run, stages, metrics),
-            "warnings": _warnings(scored, shown, images, names), "threshold_chart": _threshold_chart(scored),
+            "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})),
+            "faults": _faults(run, stages, metrics),
+            "warnings": [*record.get("doubts", ()), *_doubtful_trainings(run, stages),
+                         *_warnings(scored, shown, images)],
+            "threshold_chart": _threshold_chart(scored),
             "histories": _histories(run, stages), "reviews": _reviews(run, stages),
             **_pictures(shown, images, names)}
 
@@ -94,7 +99,8 @@ def _images(run: Path, splits: Iterable[str]) -> tuple[dict[str, ImageSet], list
     images, trouble = {}, {}
     for split in splits:
         try:
-            images[split] = images_of_run(run, split)
+            with told_before():
+                images[split] = images_of_run(run, split)
         except (UserError, OSError) as error:
             trouble[str(error)] = split
     return images, list(trouble)
@@ -153,17 +159,19 @@ def _gallery(stages: Mapping[str, tuple[str, Path]], images: ImageSet,
     return {"rows": fixed, "worst": worst, "examined": len(ious), "unread": unread + further}
 
 
-def _warnings(scored: Mapping[str, Any], shown: _Shown, images: Mapping[str, ImageSet],
-              names: Mapping[str, Sequence[str]]) -> list[str]:
-    """Returns what a reader should know first; masks without truth are sampled for it."""
-    from tfwsss.reports.gallery import mask_shares
+def _doubtful_trainings(run: Path, stages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns what a reader should know of trainings that have ended."""
+    return [f"{stage['name']}: {line}" for stage in stages if stage["kind"] == "model"
+            for line in doubts.of_training(_read(run / stage["name"] / "history.json", []))]
 
+
+def _warnings(scored: Mapping[str, Any], shown: _Shown, images: Mapping[str, ImageSet]) -> list[str]:
+    """Returns what a reader should know first; masks without truth are sampled for it."""
     found = [f"{stage}: {line}" for stage, score in scored.items() for line in score.get("warnings", ())]
     for split, those in images.items():
         for stage, (kind, folder) in shown.get(split, {}).items():
-            if kind == "masks" and stage not in scored and names[stage]:
-                line = dominant_class(mask_shares(folder, those.classes, spread(names[stage], SAMPLE)))
-                found += [f"{stage}: {line}"] if line else []
+            if kind == "masks" and stage not in scored:
+                found += [f"{stage}: {line}" for line in doubts.of_masks(folder, those)]
     return found
 
 

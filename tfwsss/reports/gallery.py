@@ -77,28 +77,6 @@ def image_ious(folder: Path, images: ImageSet, names: Sequence[str]) -> dict[str
     return dict(sorted(known.items(), key=lambda pair: pair[1]))
 
 
-def mask_shares(folder: Path, classes: Sequence[str], names: Sequence[str]) -> dict[str, float]:
-    """Measures which share of the pixels each class fills, without any truth.
-
-    Args:
-        folder: masks artefact.
-        classes: names in the order of the mask ids.
-        names: images to count; those that cannot be read are left out.
-
-    Returns:
-        Class and "ignore" to share in 0–1; empty where no mask could be read.
-    """
-    counts = np.zeros(256, np.int64)
-    for name in names:
-        try:
-            counts += np.bincount(read_mask(folder, name).ravel(), minlength=256)
-        except ImageFault:
-            continue
-    titles = dict(enumerate(classes)) | {255: "ignore"}
-    total = counts.sum()
-    return {title: float(counts[place] / total) for place, title in titles.items()} if total else {}
-
-
 def data_address(content: bytes, kind: str) -> str:
     """Returns bytes as an address that a page can hold.
 

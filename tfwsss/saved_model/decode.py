@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfwsss.data import png
 from tfwsss.data.images import decode_image
+from tfwsss.data.reading import MAX_SIDE
 from tfwsss.saved_model.headers import read_header
 
 
@@ -21,7 +22,7 @@ def decode(contents, max_pixels: int):
         uint8 `(row, column, 3)`.
 
     Raises:
-        tf.errors.InvalidArgumentError: neither JPEG nor PNG, cut off, or larger than allowed.
+        tf.errors.InvalidArgumentError: neither JPEG nor PNG, cut off, larger than allowed, or longer than `MAX_SIDE`.
 
     Example:
     >>> decode(tf.io.encode_png(tf.fill([1, 2, 1], tf.constant(7, tf.uint8))), 100).numpy().tolist()
@@ -31,7 +32,9 @@ def decode(contents, max_pixels: int):
     rows, columns = header.size[0], header.size[1]
     small = tf.debugging.Assert(rows * columns <= max_pixels,
                                 ["image of", columns, "x", rows, "pixels: more than the limit of", max_pixels])
-    with tf.control_dependencies([small]):
+    short = tf.debugging.Assert(tf.reduce_max(header.size) <= MAX_SIDE,
+                                ["image of", columns, "x", rows, "pixels: a side of more than", MAX_SIDE])
+    with tf.control_dependencies([small, short]):
         contents = tf.identity(contents)
     image = tf.cond(header.clear_colour, lambda: png.on_white(tf.io.decode_png(contents, channels=4)),
                     lambda: decode_image(contents))

@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_MOST_PARTS = 20_000        # segments or chunks looked at: many more than photographs have
-_EXIF = b"Exif\0\0"
+_MOST_PARTS = 2000          # segments or runs of chunks that are passed: many more than photographs have
+_WINDOW = 1024              # bytes in which the next marker is looked for at once
+_RUN = 256                  # chunks of one name and length that are passed at once: encoders write pixels in such
+_EXIF = (69, 120, 105, 102, 0, 0)
 _ORIENTATION, _SHORT, _LONG = 0x0112, 3, 4     # the tag, and the types that hold its number
+_AFTER = 2 * _WINDOW        # zeros behind the file, so that nothing is read beyond it
 
 
 class Header(NamedTuple):
@@ -44,80 +47,101 @@ def read_header(contents):
     is_png = tf.strings.substr(contents, 0, 8) == b"\x89PNG\r\n\x1a\n"
     known = tf.debugging.Assert(is_jpeg | is_png, ["not an image: expected the bytes of a JPEG or PNG file"])
     with tf.control_dependencies([known]):
-        data = tf.io.decode_raw(contents, tf.uint8)
+        data = tf.pad(tf.io.decode_raw(contents, tf.uint8), [[0, _AFTER]])
     return Header(*tf.cond(is_jpeg, lambda: _of_jpeg(contents, data), lambda: _of_png(data)))
 
 
 def _of_jpeg(contents, data):
-    """Walks the segments before the pixels; the first with EXIF counts."""
-    def exif_at(at):
-        return (_number(data, at + 1, 1) == 0xE1) & tf.reduce_all(_bytes(data, at + 4, 6) == tf.constant(list(_EXIF)))
+    """Passes the segments before the pixels; the first with EXIF counts."""
+    end = tf.size(data) - _AFTER
 
-    def more(at):
-        kind = _number(data, at + 1, 1)
-        return (_number(data, at, 1) == 0xFF) & (kind != 0xDA) & (kind != 0xD9) & ~exif_at(at)
+    def look(at, exif, ended):
+        window = tf.ensure_shape(data[at:at + _WINDOW + 1], [_WINDOW + 1])
+        marks = (window[:-1] == 0xFF) & (window[1:] != 0xFF) & (window[1:] != 0)    # others fill up, or are junk
+        first = tf.argmax(tf.cast(marks, tf.uint8), output_type=tf.int32)
+        found, start = marks[first], at + first
+        segment = _bytes(data, start, 10)
+        kind, length = segment[1], segment[2] * 256 + segment[3]
+        with_exif = found & (kind == 0xE1) & tf.reduce_all(segment[4:] == _EXIF)
+        last = found & ((kind == 0xDA) | (kind == 0xD9))
+        bare = (kind == 0x01) | ((kind >= 0xD0) & (kind <= 0xD8))                  # these have no length
+        following = tf.where(found, start + tf.where(bare, 2, 2 + tf.maximum(length, 2)), at + _WINDOW)
+        return [following, tf.where(with_exif, start + 10, exif), with_exif | last | (following >= end)]
 
-    def following(at):
-        kind = _number(data, at + 1, 1)
-        bare = (kind == 0x01) | ((kind >= 0xD0) & (kind <= 0xD8))               # these have no length
-        step = tf.where(bare, 2, 2 + tf.maximum(_number(data, at + 2, 2), 2))
-        return [at + tf.where(kind == 0xFF, 1, step)]                           # bytes that fill up
-
-    at, = tf.while_loop(more, following, [tf.constant(2)], maximum_iterations=_MOST_PARTS)
+    exif = _passed(look, [tf.constant(2), tf.constant(-1), end <= 2])[1]
     size = tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.int64)
-    return size, tf.cond(exif_at(at), lambda: _orientation(data, at + 10), lambda: tf.constant(1)), tf.constant(False)
+    return size, _orientation_at(data, exif), tf.constant(False)
 
 
 def _of_png(data):
-    """Walks all chunks."""
-    def look(at, exif, clear):
-        name = _number(data, at + 4, 4)
-        exif = tf.where((name == _name("eXIf")) & (exif < 0), at + 8, exif)
-        step = 12 + tf.minimum(_number(data, at, 4), tf.size(data))
-        return [at + step, exif, clear | (name == _name("tRNS"))]
+    """Passes all chunks, those of a run at once."""
+    end = tf.size(data) - _AFTER
+    turns = tf.range(_RUN, dtype=tf.int64)[:, None]
 
-    _, exif, clear = tf.while_loop(lambda at, *_: at + 8 <= tf.size(data), look,
-                                   [tf.constant(8), tf.constant(-1), tf.constant(False)],
-                                   maximum_iterations=_MOST_PARTS)
-    size = tf.stack([_number(data, 16 + at, 4) for at in (4, 0)])              # columns come first
-    kind = _number(data, 25, 1)
+    def look(at, exif, clear, ended):
+        chunk = _bytes(data, at, 8)
+        name, step = _number(chunk[4:]), 12 + tf.minimum(_number(chunk[:4]), tf.cast(end, tf.int64))
+        heads = tf.cast(at, tf.int64) + turns * step + tf.range(8, dtype=tf.int64)             # (_RUN, 8)
+        heads = tf.gather(data, tf.minimum(heads, tf.cast(end, tf.int64)))
+        alike = tf.reduce_all(tf.cast(heads, tf.int32) == chunk, axis=1)
+        run = tf.maximum(tf.reduce_sum(tf.math.cumprod(tf.cast(alike, tf.int64))), 1)
+        following = tf.cast(tf.minimum(tf.cast(at, tf.int64) + run * step, tf.cast(end, tf.int64)), tf.int32)
+        exif = tf.where((name == _name("eXIf")) & (exif < 0), at + 8, exif)
+        return [following, exif, clear | (name == _name("tRNS")), (name == _name("IEND")) | (following + 8 > end)]
+
+    _, exif, clear, _ = _passed(look, [tf.constant(8), tf.constant(-1), tf.constant(False), end < 16])
+    head = _bytes(data, 16, 10)
+    size = tf.stack([_number(head[4:8]), _number(head[:4])])                    # columns come first
     # its transparency comes with the pixels only where these have 8 bits or more
-    clear &= ((kind == 0) | (kind == 2)) & (_number(data, 24, 1) >= 8)
-    return tf.cast(size, tf.int64), tf.cond(exif < 0, lambda: tf.constant(1), lambda: _orientation(data, exif)), clear
+    clear &= ((head[9] == 0) | (head[9] == 2)) & (head[8] >= 8)
+    return size, _orientation_at(data, exif), clear
+
+
+def _passed(look, start):
+    """Repeats `look` until the last of its values is true; files of very many parts are refused."""
+    values = tf.while_loop(lambda *values: ~values[-1], look, start, maximum_iterations=_MOST_PARTS)
+    few = tf.debugging.Assert(values[-1], ["an image file of more than", _MOST_PARTS,
+                                           "segments or chunks: save it again with another program"])
+    with tf.control_dependencies([few]):
+        return [tf.identity(value) for value in values]
+
+
+def _orientation_at(data, start):
+    """Reads the first directory of a TIFF structure; whatever is not as it should be, or below 0, gives 1."""
+    return tf.cond(start < 0, lambda: tf.constant(1), lambda: _orientation(data, start))
 
 
 def _orientation(data, start):
-    """Reads the first directory of a TIFF structure; whatever is not as it should be gives 1."""
-    little = _number(data, start, 2) == 0x4949
+    end = tf.cast(tf.size(data) - _AFTER, tf.int64)
+    head = _bytes(data, start, 8)
+    little = (head[0] == 0x49) & (head[1] == 0x49)
 
-    def number(at, count):
-        plain, turned = _number(data, at, count), _number(data, at, count, little=True)
-        return tf.where(little, turned, plain)
+    def number(values):
+        """Of bytes along the last axis, in the structure's own order."""
+        return _number(tf.where(little, tf.reverse(values, [-1]), values))
 
-    valid = (little | (_number(data, start, 2) == 0x4D4D)) & (number(start + 2, 2) == 42)
-    directory = start + tf.clip_by_value(number(start + 4, 4), 0, tf.size(data))
-    entries = directory + 2 + 12 * tf.range(number(directory, 2))
-    entries = tf.boolean_mask(entries, entries + 12 <= tf.size(data))
-    here = tf.map_fn(lambda entry: number(entry, 2) == _ORIENTATION, entries, fn_output_signature=tf.bool)
-    entry = tf.concat([tf.boolean_mask(entries, here), [tf.size(data)]], axis=0)[0]      # beyond the end all is 0
-    kind = number(entry + 2, 2)
-    value = tf.where(kind == _SHORT, number(entry + 8, 2), tf.where(kind == _LONG, number(entry + 8, 4), 0))
-    return tf.where(valid & (number(entry + 4, 4) == 1) & (value >= 1) & (value <= 8), value, 1)
+    valid = (little | ((head[0] == 0x4D) & (head[1] == 0x4D))) & (number(head[2:4]) == 42)
+    directory = tf.minimum(tf.cast(start, tf.int64) + number(head[4:]), end)
+    count = tf.minimum(number(_bytes(data, directory, 2)), (end - directory) // 12)
+    entries = tf.reshape(data[directory + 2:directory + 2 + 12 * count], [-1, 12])
+    entries = tf.cast(entries, tf.int32)
+    here = tf.boolean_mask(entries, number(entries[:, :2]) == _ORIENTATION)
+    entry = tf.concat([here, tf.zeros([1, 12], tf.int32)], axis=0)[0]                         # of several the first
+    kind, plain = number(entry[2:4]), number(entry[4:8]) == 1
+    value = tf.where(kind == _SHORT, number(entry[8:10]), tf.where(kind == _LONG, number(entry[8:]), 0))
+    return tf.cast(tf.where(valid & plain & (value >= 1) & (value <= 8), value, 1), tf.int32)
 
 
 def _bytes(data, at, count: int):
-    """Returns int32 `(count,)`; 0 beyond the end."""
-    places = at + tf.range(count)
-    inside = (places >= 0) & (places < tf.size(data))
-    return tf.where(inside, tf.cast(tf.gather(data, tf.where(inside, places, 0)), tf.int32), 0)
+    """Returns int32 `(count,)`, of the zeros behind the file where it is beyond."""
+    at = tf.minimum(at, tf.cast(tf.size(data) - count, at.dtype) if tf.is_tensor(at) else tf.size(data) - count)
+    return tf.ensure_shape(tf.cast(data[at:at + count], tf.int32), [count])
 
 
-def _number(data, at, count: int, little: bool = False):
-    """Returns an unsigned number of up to four bytes; what does not fit into int32 becomes its largest."""
-    weights = [256**k for k in range(count)]
-    found = tf.cast(_bytes(data, at, count), tf.int64)
-    total = tf.reduce_sum(found * tf.constant(weights if little else weights[::-1], tf.int64))
-    return tf.cast(tf.minimum(total, 2**31 - 1), tf.int32)
+def _number(values):
+    """Returns the unsigned numbers of bytes along the last axis, the highest first, as int64."""
+    weights = [256**place for place in reversed(range(values.shape[-1]))]
+    return tf.reduce_sum(tf.cast(values, tf.int64) * tf.constant(weights, tf.int64), axis=-1)
 
 
 def _name(chunk: str) -> int:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tfwsss.errors import UserError
 
+MAX_VERSION = 2**63 - 1
+"""Servers hold version numbers as int64."""
+
 _ASIDE = ".part-"       # servers look at folders whose name is a number only
 
 
@@ -36,6 +39,9 @@ def publishing(model: Path, version: int | None = None) -> Iterator[Path]:
             for left in model.glob(f"{_ASIDE}*"):
                 shutil.rmtree(left)
             number = max(versions(model), default=0) + 1 if version is None else version
+            if number > MAX_VERSION:
+                raise UserError(f"{model}: version {number} is beyond {MAX_VERSION}, the largest that servers know; "
+                                "name a smaller one by --version")
             target, aside = model / str(number), model / f"{_ASIDE}{number}"
             if target.exists():
                 raise UserError(f"--version {number}: {target} is there already; a version never changes. Leave "
@@ -51,12 +57,13 @@ def publishing(model: Path, version: int | None = None) -> Iterator[Path]:
 
 
 def versions(model: Path) -> list[int]:
-    """Returns the numbers of a model's versions, rising.
+    """Returns the numbers of a model's versions, rising; folders beyond the largest number are none.
 
     Args:
         model: folder of the model; may be missing.
     """
-    return sorted(int(path.name) for path in model.glob("*") if path.is_dir() and path.name.isdecimal())
+    named = [path.name for path in model.glob("*") if path.is_dir() and path.name.isdecimal()]
+    return sorted(int(name) for name in named if len(name) <= len(str(MAX_VERSION)) and int(name) <= MAX_VERSION)
 
 
 def _take(lock, model: Path) -> None:

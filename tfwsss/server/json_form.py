@@ -1,19 +1,19 @@
-"""Predict requests and answers in JSON: rows (`instances`) and columns (`inputs`), bytes as {"b64": ...}."""
+"""Predict requests in JSON: rows (`instances`) and columns (`inputs`), bytes as {"b64": ...}."""
 
 import base64
 import binascii
 import itertools
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from tfwsss.server.refusal import Code, Refusal, invalid
+from tfwsss.server.json_text import with_parsed
+from tfwsss.server.messages import MAX_AXES
+from tfwsss.server.refusal import invalid
 from tfwsss.server.servable import Input, Signature
 
-BYTES_SUFFIX = "_bytes"
+_SHOWN = 8             # names in messages
 _TAKEN = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}, "O": {str, dict}}     # dtype's kind: JSON's types
 
 
@@ -29,12 +29,12 @@ def read_request(body: bytes, signature_named: Callable[[str], Signature]
         The signature that is asked for, the arrays of its inputs, and whether they came as rows.
 
     Raises:
-        Refusal: it is no JSON, not of the form, or its values do not fit the signature's types.
+        Refusal: it is no JSON, of too many values, not of the form, or its values do not fit the signature's types.
     """
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise invalid(f"the body is no JSON: {error}") from error
+    return with_parsed(body, lambda request: _read(request, signature_named))
+
+
+def _read(request: Any, signature_named: Callable[[str], Signature]) -> tuple[Signature, dict[str, np.ndarray], bool]:
     if not isinstance(request, dict):
         raise invalid("the body is no JSON object; expected {\"instances\": [...]} or {\"inputs\": {...}}")
     name = request.get("signature_name", "")
@@ -58,7 +58,7 @@ def _columns_of_rows(rows: Any, signature: Signature) -> dict[str, Any]:
         return {_only_input(signature, "instances"): rows}
     for index, row in enumerate(rows):
         if not _is_named(row) or set(row) != set(signature.inputs):
-            keys = sorted(row) if isinstance(row, dict) else type(row).__name__
+            keys = list(itertools.islice(row, _SHOWN)) if isinstance(row, dict) else type(row).__name__
             raise invalid(f"instance {index} has {keys}; signature {signature.name!r} takes {sorted(signature.inputs)}")
     return {name: [row[name] for row in rows] for name in signature.inputs}
 
@@ -109,6 +109,8 @@ def _flat(name: str, value: Any) -> tuple[list, list[int]]:
         if len(sizes) != 1:
             raise invalid(f"input {name!r}: lists at depth {len(shape)} differ in length; expected a full array")
         shape.append(sizes.pop())
+        if len(shape) > MAX_AXES:
+            raise invalid(f"input {name!r}: lists are nested deeper than {MAX_AXES} levels; expected an array")
         flat = list(itertools.chain.from_iterable(flat))
     return flat, shape
 
@@ -118,57 +120,8 @@ def _bytes(name: str, item: str | dict) -> bytes:
         return item.encode("utf-8", "surrogatepass")
     if _is_named(item):
         raise invalid(f"input {name!r} holds an object; expected a string or {{\"b64\": ...}}")
+    coded = "".join(item["b64"].split())                  # encoders break lines
     try:
-        return base64.b64decode(item["b64"] + "=" * (-len(item["b64"]) % 4), validate=True)
+        return base64.b64decode(coded + "=" * (-len(coded) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid(f"input {name!r}: its base64 is broken or cut off ({error})") from error
-
-
-def write_answer(outputs: Mapping[str, tf.Tensor], rows: bool) -> bytes:
-    """Writes the answer to a predict request.
-
-    Args:
-        outputs: name to result.
-        rows: whether the request came as rows.
-
-    Returns:
-        Strict JSON: numbers are finite. A single output goes without its name.
-
-    Raises:
-        Refusal: a number is not finite, a text is no UTF-8, or rows are asked of outputs without a common first axis.
-    """
-    if rows and (len({tuple(value.shape[:1]) for value in outputs.values()}) != 1
-                 or not all(value.shape.rank for value in outputs.values())):
-        shapes = {name: value.shape.as_list() for name, value in outputs.items()}
-        raise invalid(f"the outputs {shapes} have no common first axis; ask by 'inputs' in place of 'instances'")
-    columns = {name: _plain(name, value) for name, value in outputs.items()}
-    if len(columns) == 1:
-        (answer,) = columns.values()
-    elif rows:
-        answer = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    else:
-        answer = columns
-    return json.dumps({"predictions" if rows else "outputs": answer}, allow_nan=False).encode()
-
-
-def _plain(name: str, value: tf.Tensor) -> Any:
-    """Returns a result as nested lists of what JSON knows."""
-    array = value.numpy()
-    if value.dtype == tf.string:
-        return _coded(name, array if isinstance(array, bytes) else array.tolist())
-    if value.dtype.is_floating and not np.isfinite(array).all():
-        raise Refusal(Code.OUT_OF_RANGE, f"output {name!r} is not finite everywhere, which JSON cannot say; "
-                      "check the inputs, or ask by gRPC")
-    return array.tolist()
-
-
-def _coded(name: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_coded(name, item) for item in value]
-    if name.endswith(BYTES_SUFFIX):
-        return {"b64": base64.b64encode(value).decode("ascii")}
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refusal(Code.FAILED_PRECONDITION, f"output {name!r} is no UTF-8; a model gives bytes under a name that "
-                      f"ends in {BYTES_SUFFIX}") from error

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tfwsss.logs import LOG
-from tfwsss.server.model_configs import ModelConfig
-from tfwsss.server.refusal import Code, Refusal, invalid
+from tfwsss.server.model_configs import ModelConfig, held_by
+from tfwsss.server.refusal import Code, Refusal, invalid, shortened
 from tfwsss.server.servable import Servable
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
@@ -19,9 +19,9 @@ class Version:
     """What is known of a version; `servable` is there from AVAILABLE to the end of UNLOADING."""
 
     number: int
+    folder: Path
     state: str = LOADING
     error: str = ""
-    stamp: tuple[int, ...] = ()
     servable: Servable | None = None
     users: int = 0
 
@@ -57,59 +57,87 @@ class Library:
     def __init__(self, load: Callable[[Path], Servable]):
         self._load = load
         self._lock = threading.Lock()             # guards what is below; never held while a model loads
-        self._configs: dict[str, ModelConfig] = {}
+        self._configs: dict[str, ModelConfig] = {}      # what answers
+        self._coming: dict[str, ModelConfig] = {}       # what is being loaded
+        self._leaving: dict[str, set[str]] = {}         # what is wanted no more, and those that shall answer before
         self._versions: dict[str, dict[int, Version]] = {}
-        self._refreshing = threading.Lock()       # one refresh at a time
+        self._refreshing = threading.Lock()       # one refresh at a time, which alone uses what follows
+        self._failed: dict[Path, tuple] = {}      # folder to what it held when it could not be loaded
         self._left = False                        # whether a version's memory waits for the collector
 
-    def refresh(self, configs: Sequence[ModelConfig]) -> None:
+    def refresh(self, configs: Sequence[ModelConfig]) -> list[str]:
         """Loads what is wanted and not there, then lets go what is there and not wanted.
 
-        A model's old versions stay until a wanted one is available, so that no request fails.
+        A model's old versions and folder stay until a wanted version is available, and models
+        that are wanted no more until those that came in their place answer: no request fails.
 
         Args:
             configs: all the models that are served from now on.
+
+        Returns:
+            Names of the models of which no wanted version is available.
         """
         with self._refreshing:
+            named = {config.name: config for config in configs}
             with self._lock:
-                self._configs = {config.name: config for config in configs}
-                gone = set(self._versions) - set(self._configs)
-            for name in gone:
-                self._retire(name, keep=())
-            for config in configs:
-                wanted = config.wanted()
-                for number in wanted:
+                self._coming, arrived = named, set(named) - set(self._configs)
+                for name in set(self._configs) - set(named):
+                    self._leaving.setdefault(name, arrived)
+            wanted = {name: config.wanted() for name, config in named.items()}
+            for name, config in named.items():
+                for number in wanted[name]:
                     self._ensure(config, number)
-                if any(version.state == AVAILABLE for version in self.versions(config.name)
-                       if version.number in wanted):
-                    self._retire(config.name, keep=wanted)
+            answering = {name for name, config in named.items() if self._answers(config, wanted[name])}
+            with self._lock:
+                self._coming = {}
+                self._configs |= {name: config for name, config in named.items()
+                                  if name in answering or name not in self._configs}
+                self._leaving = {name: awaited & set(named) for name, awaited in self._leaving.items()
+                                 if name not in named}
+                gone = {name for name, awaited in self._leaving.items() if awaited <= answering}
+                for name in gone:
+                    del self._configs[name], self._leaving[name]
+            for name in gone | answering:
+                self._retire(name, keep=wanted.get(name, ()))
             if self._left:                        # graphs refer to themselves
                 self._left = False
                 gc.collect()
+        return sorted(set(named) - answering)
+
+    def _answers(self, config: ModelConfig, wanted: Sequence[int]) -> bool:
+        return any(version.state == AVAILABLE and version.folder == config.folder / str(version.number)
+                   for version in self.versions(config.name) if version.number in wanted)
 
     def _ensure(self, config: ModelConfig, number: int) -> None:
-        """Loads a version unless it is there, or has failed and is still the same."""
+        """Loads a version unless it is there, or has failed and its folder still holds the same."""
         folder = config.folder / str(number)
-        try:
-            status = (folder / "saved_model.pb").stat()
-        except OSError:                                          # taken away since it was listed
-            return
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         with self._lock:
             versions = self._versions.setdefault(config.name, {})
             known = versions.get(number)
-            if known is not None and (known.state in (AVAILABLE, UNLOADING) or (known.error and known.stamp == stamp)):
-                return
-            version = versions[number] = Version(number, stamp=stamp)
+        if known is not None and (known.state == UNLOADING or (known.state == AVAILABLE and known.folder == folder)):
+            return
+        held = held_by(folder)
+        if not held or self._failed.get(folder) == held:         # taken away since it was listed, or tried before
+            return
+        version = Version(number, folder)
+        answers = known is not None and known.state == AVAILABLE          # from another folder, until this one does
+        with self._lock:
+            if not answers:
+                versions[number] = version
         try:
             servable = self._load(folder)
         except Exception as error:      # a folder may be anything: the fault is told, and the others are served
             LOG.error("model %s, version %d cannot be loaded: %s", config.name, number, error)
+            self._failed[folder] = held
             with self._lock:
-                version.state, version.error = END, f"{type(error).__name__}: {error}"
+                version.state, version.error = END, shortened(f"{type(error).__name__}: {error}")
             return
+        self._failed.pop(folder, None)
         with self._lock:
-            version.state, version.servable = AVAILABLE, servable
+            version.state, version.servable, versions[number] = AVAILABLE, servable, version
+            if answers:
+                known.state = UNLOADING
+                self._end_if_unused(config.name, known)
         LOG.info("model %s, version %d is available", config.name, number)
 
     def _retire(self, name: str, keep: Sequence[int]) -> None:
@@ -161,14 +189,14 @@ class Library:
             self._end_if_unused(name, version)
 
     def _known(self, model: str) -> dict[int, Version]:
-        if model not in self._configs:
+        if model not in self._configs and model not in self._coming:
             raise Refusal(Code.NOT_FOUND, f"no model {model!r}; there is {', '.join(sorted(self._configs)) or 'none'}")
         return self._versions.get(model, {})
 
     def _number(self, wanted: Wanted) -> int | None:
         if not wanted.label:
             return wanted.version
-        labels = self._configs[wanted.model].labels
+        labels = (self._configs.get(wanted.model) or self._coming[wanted.model]).labels
         if wanted.label not in labels:
             raise invalid(f"model {wanted.model!r} has no label {wanted.label!r}; it has {sorted(labels) or 'none'}")
         return labels[wanted.label]

@@ -1,6 +1,8 @@
 """Which models are served: those found in a folder, or those of a `models.config` as TensorFlow Serving reads it."""
 
 import dataclasses
+import itertools
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +11,14 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfwsss.errors import UserError
 
+MAX_MODELS = 1000
+"""A list of more models is refused."""
+
+MAX_VERSION = 2**63 - 1
+"""Version numbers are int64 in every message."""
+
+_MOST_FILES = 10_000        # of a version that are looked at
+_MAX_DIGITS = len(str(MAX_VERSION))
 _FORM = 'model_config_list { config { name: "..." base_path: "..." } }'
 
 
@@ -49,10 +59,34 @@ def numbers(folder: Path) -> list[int]:
     """
     try:
         return sorted(int(path.name) for path in folder.iterdir()
-                      if path.name.isdecimal() and str(int(path.name)) == path.name
-                      and (path / "saved_model.pb").is_file())
+                      if _is_number(path.name) and (path / "saved_model.pb").is_file())
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_number(name: str) -> bool:
+    """Says whether a folder's name is a version number: digits as they are written, without zeros before them."""
+    return (name.isascii() and name.isdecimal() and len(name) <= _MAX_DIGITS and (name == "0" or name[0] != "0")
+            and int(name) <= MAX_VERSION)
+
+
+def held_by(folder: Path) -> tuple:
+    """Returns what tells whether a version's folder has changed: all files in it, with their sizes and times.
+
+    Args:
+        folder: of a version; it may be there in part, or not at all.
+
+    Returns:
+        Path, size, time and number of each file; empty where there is no `saved_model.pb`.
+    """
+    found = []
+    try:
+        for path in itertools.islice(folder.rglob("*"), _MOST_FILES):
+            status = path.stat()
+            found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ino))
+    except OSError:                                       # it changes while it is looked at
+        found.append(time.monotonic_ns())
+    return tuple(sorted(found, key=str)) if (folder / "saved_model.pb").is_file() else ()
 
 
 def discover(models: Path) -> list[ModelConfig]:
@@ -113,11 +147,15 @@ def from_message(message: model_server_config_pb2.ModelServerConfig, models: Pat
     """
     if message.WhichOneof("config") != "model_config_list" or not message.model_config_list.config:
         raise UserError(f"{origin} names no model; expected {_FORM}")
-    configs = [_config(entry, models, origin) for entry in message.model_config_list.config]
-    names = [config.name for config in configs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"{origin} names model {twice[0]!r} twice; drop one of them")
-    return configs
+    entries = message.model_config_list.config
+    if len(entries) > MAX_MODELS:
+        raise UserError(f"{origin} names {len(entries):,} models, more than {MAX_MODELS:,}; start several servers")
+    configs: dict[str, ModelConfig] = {}
+    for entry in entries:
+        if entry.name in configs:
+            raise UserError(f"{origin} names model {entry.name!r} twice; drop one of them")
+        configs[entry.name] = _config(entry, models, origin)
+    return list(configs.values())
 
 
 def _config(entry: model_server_config_pb2.ModelConfig, models: Path, origin: str) -> ModelConfig:

@@ -49,14 +49,17 @@ class Poller:
         raise UserError(faults[0] if faults else f"model {config.name!r} has no wanted version in {config.folder}; "
                         "check base_path and model_version_policy")
 
-    def reload(self, configs: list[ModelConfig]) -> None:
+    def reload(self, configs: list[ModelConfig]) -> list[str]:
         """Serves another list of models, until the file or folder behind the first one changes.
 
         Args:
             configs: the list.
+
+        Returns:
+            Names of those of which no wanted version is available.
         """
         self._configs = configs
-        self._library.refresh(configs)
+        return self._library.refresh(configs)
 
     def _loop(self) -> None:
         while not self._stop.wait(self._seconds):

@@ -33,12 +33,17 @@ HTTP = {
 """The status that TensorFlow Serving's REST interface gives each."""
 
 
+_LEFT_OUT = " [...] "
+_HEAD, _TAIL = 600, 300       # bytes; gRPC sends messages as metadata, 3 bytes for one that is not ASCII, 8 KiB in all
+
+
 class Refusal(Exception):
     """A request that is answered with an error, through no fault of the server's.
 
     Args:
         code: the reason.
-        message: what was received, what was expected, and the cure.
+        message: what was received, what was expected, and the cure; it is shortened, since requests hold names of
+            any length.
 
     Example:
     >>> HTTP[Refusal(Code.NOT_FOUND, "no model 'dog'").code]
@@ -46,9 +51,32 @@ class Refusal(Exception):
     """
 
     def __init__(self, code: Code, message: str):
+        message = shortened(message)
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def shortened(message: str) -> str:
+    """Returns a message of bounded length: what is in the middle of a long one is left out.
+
+    Args:
+        message: of any length.
+
+    Returns:
+        At most 1000 bytes as UTF-8; no lone halves of characters, which cannot be sent.
+
+    Example:
+    >>> shortened("no model 'dog'")
+    "no model 'dog'"
+    >>> len(shortened("no model " + 10**6 * "x" + "; there is cat"))
+    907
+    """
+    text = message if len(message) <= _HEAD + _TAIL else message[:_HEAD] + _LEFT_OUT + message[-_TAIL:]
+    coded = text.encode("utf-8", "replace")
+    if len(coded) > _HEAD + _TAIL + len(_LEFT_OUT):
+        coded = coded[:_HEAD] + _LEFT_OUT.encode() + coded[-_TAIL:]
+    return coded.decode("utf-8", "ignore")
 
 
 def invalid(message: str) -> Refusal:

@@ -2,17 +2,14 @@
 
 import asyncio
 import dataclasses
-import io
-import math
-import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
+from tfwsss.server.image_size import stated_size
 from tfwsss.server.library import Lease, Library, Wanted
 from tfwsss.server.metrics import Metrics
 from tfwsss.server.refusal import Code, Refusal, invalid
@@ -20,9 +17,6 @@ from tfwsss.server.servable import Signature, check_inputs
 from tfwsss.server.workers import Workers
 
 Result = TypeVar("Result")
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_SIZE = struct.Struct(">16xII")
-_MAGIC = {b"\xff\xd8": "JPEG", b"GI": "GIF", b"BM": "BMP", b"RI": "WEBP"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,11 +26,13 @@ class Limits:
     Args:
         body: bytes of a request.
         pixels: of an image, told from its header before anything is decoded.
+        side: pixels of an image's longest side.
         seconds: that a request may take, its waiting included.
     """
 
     body: int
     pixels: int
+    side: int
     seconds: float
 
 
@@ -111,36 +107,26 @@ class Predictor:
         for name, array in arrays.items():
             if array.dtype == object:
                 for contents in array.flat:
-                    refuse_large(name, contents, self.limits.pixels)
+                    refuse_large(name, contents, self.limits)
         return signature(arrays)
 
 
-def refuse_large(name: str, contents: bytes, max_pixels: int) -> None:
-    """Refuses an image of too many pixels; what is no image is left to the model.
+def refuse_large(name: str, contents: bytes, limits: Limits) -> None:
+    """Refuses an image of too many pixels or too long a side; what is no image is left to the model.
 
     Args:
         name: the input, for the message.
         contents: what may be an image file.
-        max_pixels: the limit.
+        limits: those of pixels and side.
 
     Raises:
         Refusal: it is too large.
     """
-    pixels = _pixels(contents)
-    if pixels > max_pixels:
-        raise invalid(f"input {name!r} is an image of {pixels:,.0f} pixels, more than {max_pixels:,}; make it smaller")
-
-
-def _pixels(contents: bytes) -> float:
-    """Returns the number of pixels that an image's header states, 0 if it is none."""
-    if contents.startswith(_PNG) and len(contents) >= _PNG_SIZE.size:        # Pillow wants more than the header
-        return math.prod(_PNG_SIZE.unpack_from(contents))
-    if contents[:2] not in _MAGIC:
-        return 0
-    try:
-        with Image.open(io.BytesIO(contents), formats=(_MAGIC[contents[:2]],)) as image:
-            return image.width * image.height
-    except Image.DecompressionBombError:
-        return math.inf
-    except Exception:            # Pillow's readers raise many things on damaged files; the model tells what is wrong
-        return 0
+    rows, columns = stated_size(contents)
+    pixels, side = rows * columns, max(rows, columns)
+    if pixels > limits.pixels:
+        raise invalid(f"input {name!r} is an image of {pixels:,.0f} pixels, more than {limits.pixels:,}; "
+                      "make it smaller")
+    if side > limits.side:
+        raise invalid(f"input {name!r} is an image with a side of {side:,} pixels, more than {limits.side:,}; "
+                      "cut it in pieces")

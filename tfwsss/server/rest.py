@@ -10,14 +10,16 @@ from google.protobuf import json_format
 
 from tfwsss.logs import LOG
 from tfwsss.server import replies
-from tfwsss.server.json_form import read_request, write_answer
+from tfwsss.server.content_coding import unpacked
+from tfwsss.server.json_answer import write_answer
+from tfwsss.server.json_form import read_request
 from tfwsss.server.library import Lease, Wanted
+from tfwsss.server.model_configs import MAX_VERSION
 from tfwsss.server.refusal import HTTP, Code, Refusal, invalid
 from tfwsss.server.requests import Predictor
 
 _PATH = re.compile(r"/v1/models(?:/(?P<model>[^/:]+)(?:/(?:versions/(?P<version>\d+)|labels/(?P<label>[^/:]+)))?"
                    r"(?P<metadata>/metadata)?(?::(?P<verb>\w+))?)?")
-_MAX_VERSION = 2**63 - 1
 _MAX_DIGITS = 100               # more make a number too large as well
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -78,8 +80,8 @@ class REST:
         if found["model"] is None:
             raise invalid("no model is named; expected /v1/models/NAME")
         version = None if found["version"] is None else int(found["version"][:_MAX_DIGITS])
-        if version is not None and version > _MAX_VERSION:
-            raise invalid(f"{found['version'][:40]} is no version number; the largest is {_MAX_VERSION}")
+        if version is not None and version > MAX_VERSION:
+            raise invalid(f"{found['version'][:40]} is no version number; the largest is {MAX_VERSION}")
         wanted = Wanted(found["model"], version, found["label"])
         if request.method == "POST" and found["verb"] and not found["metadata"]:
             return await self._predict(request, wanted, found["verb"])
@@ -116,6 +118,14 @@ class REST:
         return web.Response(body=answer, content_type="application/json")
 
     async def _body(self, request: web.Request) -> bytes:
+        body = await self._received(request)
+        if coding := request.headers.get("Content-Encoding"):
+            body = await asyncio.to_thread(unpacked, body, coding, self._predictor.limits.body)
+            if body is None:
+                raise _too_large(self._predictor.limits.body)
+        return body
+
+    async def _received(self, request: web.Request) -> bytes:
         limits = self._predictor.limits
         if (request.content_length or 0) > limits.body:
             raise _too_large(limits.body)

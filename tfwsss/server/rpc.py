@@ -1,7 +1,7 @@
 """TensorFlow Serving's gRPC interface, on its official stubs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from tfwsss.server.messages import arrays_of, message_of
 from tfwsss.server.model_configs import ModelConfig, from_message
 from tfwsss.server.refusal import Code, Refusal, invalid
 from tfwsss.server.requests import Predictor
-from tfwsss.server.servable import DEFAULT_SIGNATURE
+from tfwsss.server.servable import DEFAULT_SIGNATURE, Signature
 
 Reply = TypeVar("Reply")
 
@@ -54,6 +54,18 @@ async def _answered(context: grpc.aio.ServicerContext, reply: Awaitable[Reply]) 
     return None
 
 
+def _check_filter(names: Sequence[str], signature: Signature) -> None:
+    """Refuses what is no list of different outputs; a filter may name each output once, so a longer one is none."""
+    known = signature.outputs
+    if len(names) > len(known):
+        raise invalid(f"output_filter lists {len(names):,} names; signature {signature.name!r} gives {known}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise invalid(f"no output {name!r}; signature {signature.name!r} gives {known}")
+        if name in names[:place]:
+            raise invalid(f"output_filter names {name!r} twice; drop one of them")
+
+
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata.
 
@@ -71,8 +83,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def _predict(self, request: predict_pb2.PredictRequest, seconds: float | None):
         def work(lease: Lease) -> predict_pb2.PredictResponse:
             signature = lease.servable.signature(request.model_spec.signature_name, Code.FAILED_PRECONDITION)
-            if unknown := set(request.output_filter) - set(signature.outputs):
-                raise invalid(f"no output {unknown.pop()!r}; signature {signature.name!r} gives {signature.outputs}")
+            _check_filter(request.output_filter, signature)
             outputs = self._predictor.run(signature, arrays_of(request.inputs, self._predictor.limits.body))
             response = predict_pb2.PredictResponse()
             response.model_spec.name = lease.model
@@ -90,8 +101,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return await _answered(context, self._metadata(request))
 
     async def _metadata(self, request: get_model_metadata_pb2.GetModelMetadataRequest):
-        if list(request.metadata_field) != ["signature_def"]:
-            raise invalid(f"metadata_field is {list(request.metadata_field)}; only ['signature_def'] is known")
+        fields = list(request.metadata_field[:2])
+        if fields != ["signature_def"]:
+            raise invalid(f"metadata_field begins with {fields}; only ['signature_def'] is known")
         lease = self._predictor.library.lease(_wanted(request.model_spec))
         try:
             response = get_model_metadata_pb2.GetModelMetadataResponse()
@@ -109,10 +121,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     Args:
         library: the models.
         models: folder that holds all that may be asked for by a reload.
-        reload: takes the new list of models, and returns when they are loaded.
+        reload: takes the new list of models, and returns when they are loaded, the names of those that are not.
     """
 
-    def __init__(self, library: Library, models: Path, reload: Callable[[list[ModelConfig]], None]):
+    def __init__(self, library: Library, models: Path, reload: Callable[[list[ModelConfig]], list[str]]):
         self._library, self._models, self._reload = library, models.resolve(), reload
 
     async def GetModelStatus(self, request: get_model_status_pb2.GetModelStatusRequest,
@@ -129,14 +141,19 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return await _answered(context, self._configure(request))
 
     async def _configure(self, request: model_management_pb2.ReloadConfigRequest):
+        configs = await asyncio.to_thread(self._asked_for, request)
+        if missing := await asyncio.to_thread(self._reload, configs):
+            raise Refusal(Code.FAILED_PRECONDITION, f"model {missing[0]!r} has no version that loads; what was served "
+                          "before goes on, and GetModelStatus tells more")
+        return model_management_pb2.ReloadConfigResponse()
+
+    def _asked_for(self, request: model_management_pb2.ReloadConfigRequest) -> list[ModelConfig]:
         try:
             configs = from_message(request.config, self._models, "the request")
-        except UserError as error:
+            outside = [config.folder for config in configs      # a SavedModel is a program: only this server's own
+                       if not config.folder.resolve().is_relative_to(self._models)]
+        except (UserError, OSError, ValueError) as error:       # paths of any length and any letters
             raise invalid(str(error)) from error
-        for config in configs:               # a SavedModel is a program: only those of this server's own folder
-            if not config.folder.resolve().is_relative_to(self._models):
-                raise Refusal(Code.PERMISSION_DENIED, f"{config.folder} is not under the server's --models")
-        await asyncio.to_thread(self._reload, configs)
-        if not self._library.ready():
-            raise Refusal(Code.FAILED_PRECONDITION, "a model has no version that loads; GetModelStatus tells more")
-        return model_management_pb2.ReloadConfigResponse()
+        if outside:
+            raise Refusal(Code.PERMISSION_DENIED, f"{outside[0]} is not under the server's --models")
+        return configs

@@ -1,7 +1,6 @@
 """A loaded SavedModel: its signatures, their inputs and outputs, and calls of them. Keras is not needed."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from tfwsss.logs import LOG
+from tfwsss.server.graph_errors import plain_words
 from tfwsss.server.refusal import Code, Refusal, invalid
 
 DEFAULT_SIGNATURE = "serving_default"
 _TAG = "serve"
-_ASSERTION = "assertion failed: "
-_NOTES = re.compile(r".*<stack traces unavailable>\n|^Graph execution error:\s*|\s*\[\[\{\{node.*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +39,8 @@ class Signature:
         try:
             return dict(self.function(**tensors))
         except tf.errors.OpError as error:
-            raise Refusal(Code(error.error_code), _plain(error.message)) from error
-
-
-def _plain(message: str) -> str:
-    """Returns what an operation says, without where it stands in the graph and the brackets of an assertion."""
-    words = _NOTES.sub("", message).strip()
-    return words.removeprefix(_ASSERTION).strip("[]").replace("] [", " ") if words.startswith(_ASSERTION) else words
+            LOG.debug("%s refuses: %s", self.name, error.message)
+            raise Refusal(Code(error.error_code), plain_words(error)) from error
 
 
 class Servable:

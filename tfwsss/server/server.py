@@ -2,23 +2,23 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import os
 import signal
 import socket
-import warnings
 from pathlib import Path
 
 import grpc
 from aiohttp import web
-from PIL import Image
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfwsss import logs
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.server.library import Library
+from tfwsss.server.memory import keep_small
 from tfwsss.server.metrics import Metrics
 from tfwsss.server.model_configs import discover, read_config
 from tfwsss.server.poller import Poller
@@ -72,7 +72,8 @@ def serve(settings: Settings) -> None:
     """
     logs.open_log()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)       # broken requests; our handlers tell faults
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # the limit of pixels says the same
+    gc.collect()
+    gc.freeze()                                    # a look at all that is loaded takes half a second, nobody else works
     asyncio.run(_serve(settings))
 
 
@@ -87,14 +88,17 @@ async def _serve(settings: Settings) -> None:
     rpc, grpc_port = _rpc(settings, predictor, poller)
     await asyncio.to_thread(poller.start)
     app, site = application(predictor)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace, handler_cancellation=True,
+                           auto_decompress=False)              # which a small body would keep busy for long
     await runner.setup()
     await web.SockSite(runner, listener).start()
     await rpc.start()
     rest_port = listener.getsockname()[1]
     print(json.dumps({"rest": f"http://{settings.host}:{rest_port}", "grpc": f"{settings.host}:{grpc_port}",
                       "models": library.models()}), flush=True)
+    tidying = asyncio.create_task(keep_small(workers))
     await stop.wait()
+    tidying.cancel()
     LOG.info("stopping: no new requests; those that run may end within %g s", settings.grace)
     site.stopping = True
     await asyncio.gather(rpc.stop(settings.grace), runner.cleanup(), asyncio.to_thread(poller.stop, settings.grace))

@@ -25,6 +25,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="model")
         self._lock = threading.Lock()
         self._inside = 0
+        self.ended = 0              # requests, whatever became of them
 
     @property
     def running(self) -> int:
@@ -80,6 +81,7 @@ class Workers:
     def _leave(self, ended: Callable[[], None]) -> None:
         with self._lock:
             self._inside -= 1
+            self.ended += 1
         ended()
 
     def close(self, seconds: float) -> bool:

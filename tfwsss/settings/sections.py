@@ -57,6 +57,14 @@ class DataSettings(Settings):
         saliency: folder of grey PNGs, 255 = salient; or `make`: a stage of the run makes them, see `refine.saliency`.
             Only methods that use saliency read it, to label images of the run; masks of other photographs, which
             `predict` and an export make, go without.
+        boxes: boxes of objects: a folder of VOC's XML files, or JSON. Path below `root`, or else as written, as for the
+            next three; the README shows the forms. Methods that know only tags go by the tags.
+        points: clicks: JSON, or a folder of such files.
+        scribbles: a folder of ScribbleSup's XML files or of grey PNGs of ids (255 = not drawn), or JSON.
+        full_masks: folder of PNGs of ids, 255 = ignore: masks that supervise the images of their names, beside images
+            that have weaker labels. True masks that a data set has anyway are only scored by. `given.STAGE` is another
+            thing: it stands for what a stage makes of all images, whatever labels they have.
+        difficult: whether VOC's objects marked difficult count, for tags and boxes alike; None: where `boxes` is set.
         max_pixels: larger images are refused from their header.
     """
 
@@ -66,6 +74,11 @@ class DataSettings(Settings):
     pseudo_split: str | None = None
     val_split: str | None = None
     saliency: Literal["make"] | Path | None = None
+    boxes: Path | None = None
+    points: Path | None = None
+    scribbles: Path | None = None
+    full_masks: Path | None = None
+    difficult: bool | None = None
     max_pixels: pydantic.PositiveInt = 50_000_000
 
     @pydantic.field_validator("saliency")

@@ -19,7 +19,14 @@ STAGE = "saliency"
 
 
 class SaliencySettings(Settings):
-    """Saliency maps that the run makes itself: see `refine.saliency`; unused unless `data.saliency` is `make`."""
+    """Saliency maps that the run makes itself: see `refine.saliency`; unused unless `data.saliency` is `make`.
+
+    Args:
+        segments: about how many superpixels.
+        compactness: of the superpixels; higher is squarer.
+        longer_side: in pixels; larger images are reduced to it, and their maps enlarged.
+        cut: share of GrabCut in the map; 0 goes without.
+    """
 
     segments: pydantic.PositiveInt = 300
     compactness: pydantic.PositiveFloat = 20.0

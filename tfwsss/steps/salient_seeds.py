@@ -16,7 +16,11 @@ from tfwsss.steps.saliency import SaliencyMaps
 
 
 class SalientSeedSettings(Settings):
-    """Which pixels are salient: those of at least this byte."""
+    """Which pixels are salient.
+
+    Args:
+        salient: smallest byte of a saliency map, 1 to 255, that says so.
+    """
 
     salient: int = pydantic.Field(32, ge=1, le=255)
 

@@ -30,7 +30,8 @@ class OptimizerSettings(Settings):
         backbone: see `settings.sections.BackboneSettings`.
         epochs, batch_size: of training; the batch is that of all devices together.
         optimizer: `sgd` with `momentum`, or `adam`.
-        learning_rate: of the first step; falls by the power 0.9 at every `epoch` or `step` (`schedule`).
+        momentum: share of the step before that joins each step of `sgd`.
+        learning_rate: of the first step; falls by the power 0.9. schedule: whether at every `epoch` or `step`.
         head_factor: times the learning rate, for the new layers. bias_factor: the same for biases and offsets.
         weight_decay: coupled; of kernels, and of those scales that the published program decays too.
     """

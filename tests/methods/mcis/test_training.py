@@ -55,9 +55,24 @@ def test_new_layers_of_vgg16_learn_faster(images):
     model.optimizer.build(model.trainable_variables)
     factors = dict(zip([variable.path for variable in model.trainable_variables],
                        model.optimizer._factors, strict=True))
+    assert not model.get_config()["alike"] and np.std(model.get_layer("fc8").kernel) > 0.3     # published: sqrt(2 / 3)
     wanted = {"conv1_1/kernel": 1, "conv5_3/bias": 2, "extra2/kernel": 10, "extra2/bias": 20, "similarity/kernel": 10}
     for path, factor in wanted.items():
         assert {value for key, value in factors.items() if key.endswith(path)} == {factor}, path
+
+
+def test_other_networks_start_near_zero_and_with_likeness(images):
+    """Drawn as for the 512 channels of VGG-16's own head, class maps of MobileNetV2 stay noise of 100 and more."""
+    model = build(images)
+    assert model.get_config()["alike"] and np.abs(model.get_layer("fc8").kernel).max() < 0.06
+    kernel = np.asarray(model.get_layer("co_attention").similarity.kernel)
+    np.testing.assert_allclose(kernel, np.eye(len(kernel)) / np.sqrt(len(kernel)), rtol=1e-6)
+
+
+def test_likeness_may_stay_as_it_starts(images):
+    learnt, kept = (build(images, learn_similarity=value) for value in (True, False))
+    assert len(learnt.trainable_variables) == len(kept.trainable_variables) + 1
+    assert not any("similarity" in variable.path for variable in kept.trainable_variables)
 
 
 def test_a_rate_that_falls_by_a_power(images):

@@ -8,7 +8,7 @@ from tfwsss.inference.decide.decision import Decision
 from tfwsss.inference.decide.threshold import enlarged
 from tfwsss.inference.views import Picture
 from tfwsss.ops.proxy_labels import Limits, proxy_labels, proxy_scores
-from tfwsss.ops.resize_cubic import resize_cubic
+from tfwsss.ops.resize_cubic import resize_cubic_part
 
 
 def enlarged_bytes(maps, picture: Picture, classes, corners_aligned: bool = False):
@@ -25,8 +25,7 @@ def enlarged_bytes(maps, picture: Picture, classes, corners_aligned: bool = Fals
     """
     if corners_aligned:
         return ops.round(enlarged(maps, picture, classes))
-    planes = resize_cubic(ops.take(maps, classes, axis=-1)[None], *(picture.covers[axis] for axis in (0, 1)))[0]
-    planes = planes[:picture.size[0], :picture.size[1]]
+    planes = resize_cubic_part(ops.take(maps, classes, axis=-1)[None], picture.size, picture.covers)[0]
     return ops.clip(ops.round(planes), 0.0, 255.0)
 
 

@@ -13,7 +13,14 @@ from tfwsss.training.fitting import FitSettings
 
 
 class RegionSettings(Settings):
-    """Superpixels, by default those of the published tool: see `refine.superpixels`."""
+    """Superpixels, by default those of the published tool: see `refine.superpixels`.
+
+    Args:
+        kind: `felzenszwalb` (reads `scale`, `sigma`, `min_size`) or `slic` (reads `segments`, `compactness`).
+        scale: larger gives larger superpixels. sigma: deviation of the smoothing before, in pixels.
+        min_size: smallest superpixel, in pixels.
+        segments: about how many superpixels. compactness: weight of place against colour; higher is squarer.
+    """
 
     kind: Literal["felzenszwalb", "slic"] = "felzenszwalb"
     scale: pydantic.PositiveFloat = 75.0
@@ -72,7 +79,11 @@ class ICDSettings(FitSettings):
 
 
 class SeedSettings(Settings):
-    """ICD's rule from scores to seeds: see `inference.decide.icd`."""
+    """ICD's rule from scores to seeds: see `inference.decide.icd`.
+
+    Args:
+        corners_aligned: enlarge maps corners on corners, which suits MobileNetV2; else as published.
+    """
 
     corners_aligned: bool = False
 

@@ -26,6 +26,8 @@ class MCISSettings(OptimizerSettings):
         jitter: largest changes of brightness, contrast, saturation (shares) and hue (turns); empty for none.
         self_views: each first image also makes pairs with its mirror image and with itself at 3/4 and twice the side.
         contrastive_from_epoch: epoch, counted from 0, from which on what a pair does not share counts; None: never.
+        learn_similarity: learn which positions read each other, as published; false: positions of like features do, as
+            networks other than VGG-16 start. Adam moves the large matrix that learns it faster than its features.
         decay_epochs: epochs, counted from 0, at whose start the rate falls to a tenth; null: by a power (`schedule`).
         weight_decay: of every variable.
     """
@@ -37,6 +39,7 @@ class MCISSettings(OptimizerSettings):
     jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
     self_views: bool = True
     contrastive_from_epoch: pydantic.NonNegativeInt | None = 2
+    learn_similarity: bool = True
     decay_epochs: tuple[pydantic.PositiveInt, ...] | None = (5, 10)
 
     @property

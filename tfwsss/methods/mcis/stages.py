@@ -6,6 +6,7 @@ from tfwsss.batches.pairs import with_classes
 from tfwsss.data.sources import Splits
 from tfwsss.methods.mcis import masker, training
 from tfwsss.methods.mcis.config import Config
+from tfwsss.models.mcis import VERSION
 from tfwsss.runs.stage import Stage, train
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
@@ -32,7 +33,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
         train("mcis", images, settings=config.mcis, epochs=config.mcis.epochs, needs=(),
               build=functools.partial(training.build, config.mcis),
               batches=functools.partial(training.batches, config.mcis),
-              callbacks=functools.partial(training.callbacks, config)),
+              callbacks=functools.partial(training.callbacks, config), versions={"mcis": VERSION}),
         class_map_stage("cam", pseudo, config.cam, "mcis", masker.load_maps),
         cam_mask_stage("cam_masks", pseudo, config.cam_masks, "cam"),
         co_attention_stage("maps", pseudo, config.maps, "mcis", images),

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfwsss.artefacts.scores import Scores
 from tfwsss.backbones.build import build_backbone
+from tfwsss.backbones.facts import facts_of
 from tfwsss.batches.pairs import pair_batches
 from tfwsss.batches.streams import steps_per_epoch
 from tfwsss.data.image_set import ImageSet
@@ -39,7 +40,9 @@ def build(settings: MCISSettings, context: Context, inputs: Inputs, images: Imag
     steps = steps_per_epoch(images, settings.batch_size, _whole_batches(context))
     start = settings.contrastive_from_epoch
     model = MCIS(backbone, images.num_classes, self_views=settings.self_views,
-                 contrastive_from_step=None if start is None else start * steps)
+                 contrastive_from_step=None if start is None else start * steps,
+                 alike=not facts_of(backbone.name).fresh)
+    model.get_layer("co_attention").similarity.trainable = settings.learn_similarity
     rate = StepDecay(settings.learning_rate, settings.decay_epochs, steps) if settings.decay_epochs else None
     learning = {layer.name for layer in (*model.layers, *backbone.layers)}
     heads = tuple(name for name in HEADS if any(one.startswith(name.rstrip("*")) for one in learning))

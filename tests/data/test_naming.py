@@ -1,0 +1,42 @@
+"""Which file a name means."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.data.test_folder import draw
+from tfwsss.data.naming import files_of, index_images, resolve, usable_names
+from tfwsss.errors import UserError
+
+
+def test_a_file_whose_stem_is_another_file(tmp_path):
+    draw(tmp_path, "a.jpg", "a.jpg.png")
+    assert set(index_images(tmp_path)) == {"a", "a.jpg.png"}
+    draw(tmp_path, "a.png")
+    assert set(index_images(tmp_path)) == {"a.jpg", "a.png", "a.jpg.png"}
+
+
+def test_folders_of_labels_hold_no_images(tmp_path):
+    """Those inside are left out at any depth; one that is the folder itself, or lies elsewhere, changes nothing."""
+    draw(tmp_path, "a.jpg", "drawn/a.png", "drawn/deep/b.png", "drawn too/c.png")
+    everything = {"a", "drawn/a", "drawn/deep/b", "drawn too/c"}
+    assert set(index_images(tmp_path)) == everything
+    assert set(index_images(tmp_path, [tmp_path / "drawn"])) == {"a", "drawn too/c"}
+    assert set(index_images(tmp_path, [tmp_path, tmp_path.parent / "drawn"])) == everything
+    assert set(index_images(tmp_path / "drawn", [tmp_path / "drawn"])) == {"a", "deep/b"}
+
+
+@pytest.mark.parametrize(("written", "name"), [
+    ("farm/c", "farm/c"), ("farm/c.webp", "farm/c"), ("./farm/c", "farm/c"), ("/images/farm/c.webp", "farm/c"),
+    ("JPEGImages/a.jpg", "a.jpg"), ("c", None), ("a.gif", None)])
+def test_names_as_people_write_them(written, name):
+    images = {"farm/c": Path("x/farm/c.webp"), "a.jpg": Path("x/a.jpg"), "a.png": Path("x/a.png")}
+    assert resolve(written, images, files_of(images)) == name
+    with pytest.raises(UserError, match="'a' fits a.jpg and a.png"):
+        resolve("a", images, files_of(images))
+
+
+def test_a_few_faults_pass_and_many_stop():
+    assert usable_names(Path("pets"), ["a", "b", "c"], {"b": "broken"}) == ("a", "c")
+    with pytest.raises(UserError, match="2 of 3 listed images cannot be used. The first: no file"):
+        usable_names(Path("pets"), ["a", "b", "c"], {"a": "no file", "c": "no file"})
