@@ -60,7 +60,7 @@ def named(what: str, cure: str, kind: type[UserError] = UserError) -> Iterator[N
 
 
 def brief(error: BaseException) -> str:
-    """Says in a few words of one line what an exception says.
+    """Returns in a few words of one line what an exception says.
 
     Args:
         error: anything.

@@ -51,7 +51,7 @@ def path_of(folder: Path, kind: str, name: str) -> Path:
 
 
 def unfit_name(name: str) -> str | None:
-    r"""Says why files cannot be named after an image, or lists hold its name; None where they can.
+    r"""Returns why files cannot be named after an image, or lists hold its name; None where they can.
 
     Args:
         name: path below a folder, with or without ending; "/" between its parts.

@@ -13,7 +13,7 @@ _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1
 
 
 def is_heic(start: bytes) -> bool:
-    """Says whether a file's first bytes are those of a HEIC photograph.
+    """Returns whether a file's first bytes are those of a HEIC photograph.
 
     Args:
         start: at least its first 12 bytes.
@@ -27,7 +27,7 @@ def is_heic(start: bytes) -> bool:
 
 @functools.cache
 def readable() -> bool:
-    """Says whether Pillow reads HEIC here, and teaches it where pillow-heif is installed."""
+    """Returns whether Pillow reads HEIC here, and teaches it where pillow-heif is installed."""
     if importlib.util.find_spec("pillow_heif") is None:
         return False
     import pillow_heif

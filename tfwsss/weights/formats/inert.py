@@ -39,7 +39,7 @@ class Inert:
 
 
 def is_inert(name: str) -> bool:
-    """Says whether a name stands for data: of Python's own and of PyTorch's those listed, of others all.
+    """Returns whether a name stands for data: of Python's own and of PyTorch's those listed, of others all.
 
     What is refused is Python's library beyond that (`os.system`) and modules of PyTorch's, which only a program makes
     weights of. Others' are passed over: nothing of them is imported or called.
