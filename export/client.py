@@ -2,6 +2,7 @@
 
     python export/client.py photos --model icd --out masks                       # REST at 127.0.0.1:8501
     python export/client.py photos --model icd --out masks --grpc 127.0.0.1:8500
+    python export/client.py photos --model icd --out masks --rest https://HOST:8443 --user ann:secret
     python export/client.py photos --model icd --out masks --tags 1,0,0          # only the first class may appear
 
 Needs Python 3.11 alone; --grpc needs the package tensorflow-serving-api, and photographs that are neither JPEG nor PNG
@@ -17,6 +18,7 @@ import io
 import json
 import os
 import random
+import ssl
 import sys
 import threading
 import time
@@ -44,17 +46,19 @@ class Refused(Exception):
     """The server does not take this request."""
 
 
-def rest(address: str, model: str, seconds: float) -> Ask:
+def rest(address: str, model: str, seconds: float, user: str = "", authority: Path | None = None) -> Ask:
     """Returns what asks by REST, with the standard library alone."""
     url = f"{address.rstrip('/')}/v1/models/{model}:predict"
+    headers = {"Content-Type": "application/json"} | ({"Authorization": _basic(user)} if user else {})
+    trust = ssl.create_default_context(cafile=authority) if url.startswith("https") else None
 
     def ask(photo: bytes, tags: Sequence[float] | None) -> bytes:
         inputs = {"image_bytes": [{"b64": base64.b64encode(photo).decode("ascii")}]}
         body = {"inputs": inputs} if tags is None else {"signature_name": "with_tags",
                                                         "inputs": inputs | {"tags": [list(tags)]}}
-        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=seconds) as response:
+            with urllib.request.urlopen(request, timeout=seconds, context=trust) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             raise (TryLater if error.code in LATER else Refused)(f"{error.code}: {_message(error)}") from error
@@ -76,13 +80,22 @@ def _message(error: urllib.error.HTTPError) -> str:
         return text[:200]
 
 
-def over_grpc(address: str, model: str, seconds: float) -> Ask:
-    """Returns what asks by gRPC."""
+def _basic(user: str) -> str:
+    return f"Basic {base64.b64encode(user.encode()).decode('ascii')}"
+
+
+def over_grpc(address: str, model: str, seconds: float, user: str = "", authority: Path | None = None) -> Ask:
+    """Returns what asks by gRPC; with TLS where there is a user or an authority."""
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
+    options, metadata = [("grpc.max_receive_message_length", -1)], [("authorization", _basic(user))] if user else None
+    if user or authority:
+        known = grpc.ssl_channel_credentials(authority.read_bytes() if authority else None)
+        channel = grpc.secure_channel(address, known, options)
+    else:
+        channel = grpc.insecure_channel(address, options)
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def ask(photo: bytes, tags: Sequence[float] | None) -> bytes:
@@ -93,7 +106,7 @@ def over_grpc(address: str, model: str, seconds: float) -> Ask:
             request.model_spec.signature_name = "with_tags"
             request.inputs["tags"].CopyFrom(tf.make_tensor_proto([list(tags)], tf.float32))
         try:
-            return stub.Predict(request, seconds).outputs["mask_bytes"].string_val[0]
+            return stub.Predict(request, seconds, metadata).outputs["mask_bytes"].string_val[0]
         except grpc.RpcError as error:
             name = error.code().name
             raise (TryLater if name in LATER_GRPC else Refused)(f"{name}: {error.details()}") from error
@@ -192,6 +205,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True)
     parser.add_argument("--rest", default="http://127.0.0.1:8501", metavar="URL", help="default %(default)s")
     parser.add_argument("--grpc", metavar="HOST:PORT", help="ask by gRPC instead")
+    parser.add_argument("--user", default="", metavar="NAME:PASSWORD", help="where a proxy wants a password")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="certificate that vouches for the server, if it is not "
+                        "one that this machine knows")
     parser.add_argument("--tags", metavar="0,1,...", help="a number for each class but the background, 1 if it may "
                         "appear; without them the network decides")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="of a request (default %(default)s s)")
@@ -215,7 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError:
         parser.error(f"--tags {options.tags}: expected numbers such as 0,1,0")
     make = (over_grpc, options.grpc) if options.grpc else (rest, options.rest)
-    ask = with_retries(make[0](make[1], options.model, options.timeout), options.retries)
+    ask = make[0](make[1], options.model, options.timeout, options.user, options.ca)
+    ask = with_retries(ask, options.retries)
     missing = {name: path for name, path in photos.items() if is_old(options.out / name, path)}
     for other in others:
         print(f"left out: {other}", file=sys.stderr)

@@ -19,6 +19,7 @@ ROOMS = {
     "layers":          "numpy keras",
     "losses":          "numpy keras",
     "metrics":         "numpy",
+    "weights/formats": "numpy",
     "backbones":       "numpy keras",
     "models":          "numpy keras",
     "settings":        "pydantic yaml",
@@ -35,7 +36,6 @@ ROOMS = {
     "reports":         "numpy PIL jinja2 matplotlib",
     "saved_model":     "numpy keras tensorflow tensorflow_serving",
     "server":          "numpy tensorflow tensorflow_serving grpc aiohttp google orjson",
-    "weights/formats": "numpy",
     "weights":         "numpy keras safetensors",
     "scale":           "numpy",
 }
@@ -43,7 +43,7 @@ TO_COME = {"annotations", "scale"}
 
 # Rooms that may import less of ours than stands above them.
 LESS = {
-    "backbones": "layers ops",
+    "backbones": "layers ops weights/formats",
     "artefacts": "",
     "data": "artefacts settings",
     "refine": "",                   # one image's arrays
@@ -59,7 +59,7 @@ FILES = {
     "ops/permutohedral": "numpy keras tensorflow", "ops/random_walk": "numpy keras tensorflow",
     "ops/place_dropout": "tensorflow", "ops/replicas": "keras tensorflow", "ops/sparse_product": "tensorflow",
     "layers/dense_crf": "numpy keras pydensecrf",
-    "backbones/facts": "", "backbones/initial": "numpy keras h5py", "backbones/thinning": "numpy",
+    "backbones/facts": "", "backbones/thinning": "numpy",
     "settings/sections": "pydantic", "data/heic": "pillow_heif",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",

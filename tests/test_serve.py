@@ -67,7 +67,17 @@ def test_numbers(capsys, arguments):
     assert caught.value.code == 2 and arguments[0] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("origin", ["example.org", "https://example.org/page", "https://", "ftp://example.org",
+                                    "https://a b", "null", ""])
+def test_origins(capsys, origin):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--models", "x", f"--cors={origin}"])
+    assert "is no origin; expected http:// or https:// and a host" in capsys.readouterr().err
+    options = build_parser().parse_args(["--models", "x", "--cors", "https://example.org", "--cors=*"])
+    assert options.cors == ["https://example.org", "*"]
+
+
 def test_defaults():
     options = build_parser().parse_args(["--models", "export/models"])
     assert options.models == Path("export/models") and options.host == "127.0.0.1"
-    assert (options.rest_port, options.grpc_port) == (8501, 8500)
+    assert (options.rest_port, options.grpc_port) == (8501, 8500) and options.cors == []

@@ -7,6 +7,7 @@ import argparse
 import functools
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--poll", type=_seconds, default=2.0, metavar="S", help="look for new versions so often (default %(default)s)")
     add("--grace", type=_seconds, default=30.0, metavar="S",
         help="time that requests have to end when the server stops (default %(default)s)")
+    add("--cors", type=_origin, action="append", default=[], metavar="ORIGIN", help="let pages of this address, such "
+        "as https://example.org, read the answers in a browser; may be repeated; * for all pages (default: none)")
     return parser
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not re.fullmatch(r"https?://[^/\s*?#@]+", text):
+        raise argparse.ArgumentTypeError(f"{text} is no origin; expected http:// or https:// and a host, no path")
+    return text
 
 
 def _positive(text: str) -> int:
@@ -83,7 +92,8 @@ def _serve(options: argparse.Namespace) -> int:
         from tfwsss.server.requests import Limits
     limits = Limits(options.max_body * _MEBIBYTE, options.max_pixels, MAX_SIDE, options.timeout)
     server.serve(server.Settings(options.models, options.config, options.host, options.rest_port, options.grpc_port,
-                                 options.threads, options.queue, options.poll, options.grace, limits))
+                                 options.threads, options.queue, options.poll, options.grace, limits,
+                                 tuple(options.cors)))
     return 0
 
 

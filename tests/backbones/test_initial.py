@@ -169,3 +169,55 @@ def test_mistakes_name_the_file_and_the_cure(tmp_path):
     vgg16(width=1 / 16, head_channels=2).save_weights(tmp_path / "other.weights.h5")
     with pytest.raises(UserError, match="conv1"):
         load_initial(model, tmp_path / "other.weights.h5")
+
+
+def spoiled(path, spoil):
+    """A file of a small network's weights with something done to it."""
+    import h5py
+
+    small(width=0.1).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        spoil(file, h5py)
+    return path
+
+
+def bomb(file, h5py):
+    """Ten thousand million numbers in a kilobyte."""
+    place = "layers/conv2d/vars/0"
+    del file[place]
+    file.create_dataset(place, (10**5, 10**5), "f4", chunks=(1000, 1000), compression="gzip")
+
+
+def elsewhere(file, h5py):
+    file["layers"]["other"] = h5py.ExternalLink(str(file.filename) + ".secret", "/w")
+
+
+def loop(file, h5py):
+    file["layers"]["again"] = h5py.SoftLink("/layers")
+
+
+def older_elsewhere(file, h5py):
+    file.attrs["layer_names"] = [b"conv1"]
+    group = file.create_group("conv1")
+    group.attrs["weight_names"] = [b"kernel:0", b"bias:0"]
+    group["kernel:0"] = h5py.ExternalLink(str(file.filename) + ".secret", "/w")
+    group["bias:0"] = h5py.SoftLink("/conv1/bias:0")
+
+
+@pytest.mark.parametrize("spoil", [bomb, elsewhere, loop, older_elsewhere])
+def test_files_that_lead_elsewhere_or_claim_too_much_are_refused(tmp_path, spoil):
+    """By the reader that never asks the HDF5 library: no other file is opened, nothing is allocated."""
+    path, model = spoiled(tmp_path / "a.weights.h5", spoil), small(width=0.1)
+    before = model.get_weights()
+    with pytest.raises(UserError, match="a.weights.h5: not a weight file of Keras .*(stored in chunks|link)"):
+        load_initial(model, path)
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_the_newer_layout_is_told_with_its_cure(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "a.weights.h5", "w", libver="latest") as file:
+        file["layers/conv2d/vars/0"] = np.ones(3)
+    with pytest.raises(UserError, match="HDF5's newer layout; .*libver='earliest'"):
+        load_initial(small(width=0.1), tmp_path / "a.weights.h5")

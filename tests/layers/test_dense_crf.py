@@ -174,6 +174,29 @@ def test_bad_arrays_are_described(unary, image, options, message):
         dense_crf(unary, image, **options)
 
 
+BATCH, IMAGES = np.stack([UNARY] * 2), np.stack([IMAGE] * 2)
+
+
+@pytest.mark.parametrize(("unary", "image", "present", "message"), [
+    (BROKEN[None], IMAGE[None], None, "unary holds NaN"), (UNARY[None], IMAGE[None] / 0.0, None, "image holds NaN"),
+    (BATCH, IMAGES[:1], None, r"\(2, 14, 19, 4\) and image \(1, 14, 19, 3\) do not fit"),
+    (UNARY, IMAGE, None, "do not fit"),
+    (BATCH, IMAGES[:, :-1], None, "do not fit"), (BATCH, IMAGES[..., :1], None, "do not fit"),
+    (BATCH[:, :0], IMAGES[:, :0], None, "do not fit"), (BATCH[..., :0], IMAGES, None, "do not fit"),
+    (BATCH, IMAGES, np.ones((2, 3), bool), r"present has shape \(2, 3\)"),
+    (BATCH, IMAGES, np.ones(4, bool), "present has"),
+    (BATCH, IMAGES, np.array([[1, 1, 1, 1], [0, 0, 0, 0]], bool), "an image has no class that is present")])
+def test_the_layer_describes_bad_arrays_too(unary, image, present, message):
+    """By itself, and in a graph that learns of them when it runs."""
+    with np.errstate(invalid="ignore", divide="ignore"), pytest.raises(UserError, match=message):
+        DenseCRF()(unary, image, present)
+    if "do not fit" in message or "has shape" in message or "present has" in message:
+        return
+    graph = tf.function(lambda *arrays: DenseCRF()(*arrays), autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        graph(*(tf.constant(array) for array in (unary, image, present) if array is not None))
+
+
 def test_config_holds_every_parameter_and_a_version():
     config = DenseCRF(**MILD, name="crf").get_config()
     assert {key: config[key] for key in MILD} == MILD and config["version"] >= 1

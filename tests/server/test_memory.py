@@ -36,18 +36,18 @@ def test_it_is_given_back_once_all_requests_have_ended(monkeypatch):
         workers = Workers(2, 2)
         task = asyncio.create_task(memory.keep_small(workers))
         await asyncio.sleep(0.1)
-        long = asyncio.create_task(workers.run(go.wait, PATIENCE, lambda: None))
+        long = asyncio.create_task(workers.run(lambda: go.wait(60), PATIENCE, lambda: None))
         await until(lambda: workers.running)                                # before another ends
         await workers.run(lambda: None, PATIENCE, lambda: None)
         await asyncio.sleep(0.1)
         assert given == []
         go.set()
         await long
-        await until(lambda: given)
+        await until(lambda: len(given) == memory.TURNS)
         await asyncio.sleep(0.1)
-        assert len(given) == 1
+        assert len(given) == memory.TURNS
         await workers.run(lambda: None, PATIENCE, lambda: None)
-        await until(lambda: len(given) == 2)
+        await until(lambda: len(given) == 2 * memory.TURNS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,6 +1,7 @@
 """The page, the list of models and health; the page in a browser, where there is one."""
 
 import asyncio
+import http.client
 import json
 import re
 import shutil
@@ -57,6 +58,35 @@ def test_models(rest):
 def test_health(rest):
     assert call(rest, "GET", "/healthz") == (200, {"status": "ok"})
     assert call(rest, "GET", "/nothing")[0] == 404 and call(rest, "POST", "/healthz")[0] == 405
+
+
+def headers_of(rest: str, method: str, path: str, **headers) -> tuple[int, dict]:
+    connection = http.client.HTTPConnection(rest, timeout=PATIENCE)
+    connection.request(method, path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, {key: value for key, value in response.getheaders() if key.startswith(("Access-", "Vary"))}
+
+
+OURS, THEIRS = "https://ours.example", "https://theirs.example"
+
+
+def test_pages_of_other_addresses_read_nothing_unless_they_are_named(rest, models):
+    """By the switch: errors too, and what browsers ask before a POST."""
+    asks = {"Access_Control_Request_Method": "POST"}
+    assert headers_of(rest, "GET", "/models", Origin=OURS) == (200, {})
+    assert headers_of(rest, "OPTIONS", "/v1/models/cat:predict", Origin=OURS, **asks)[1] == {}
+    with server(models, "--cors", OURS, "--cors", "http://127.0.0.1:9") as started:
+        for path, status in (("/models", 200), ("/v1/models/none", 404), ("/healthz", 200), ("/nothing", 404)):
+            assert headers_of(started.rest, "GET", path, Origin=OURS) == (
+                status, {"Access-Control-Allow-Origin": OURS, "Vary": "Origin"})
+            assert headers_of(started.rest, "GET", path, Origin=THEIRS) == (status, {"Vary": "Origin"})
+        status, found = headers_of(started.rest, "OPTIONS", "/v1/models/cat:predict", Origin=OURS, **asks)
+        assert status == 204 and "POST" in found["Access-Control-Allow-Methods"]
+        assert "Content-Type" in found["Access-Control-Allow-Headers"]
+        status, found = headers_of(started.rest, "OPTIONS", "/v1/models/cat:predict", Origin=THEIRS, **asks)
+        assert status == 400 and found == {"Vary": "Origin"}
 
 
 class Tab:

@@ -102,6 +102,12 @@ def fill(message, model: str, spec: dict) -> None:
         setattr(message, key, value)
 
 
+def plain(body: dict) -> bool:
+    """Whether an answer holds no name of the graph's, and no long message."""
+    error = body.get("error", "")
+    return len(error.encode()) <= 1000 and not any(part in error for part in ("{{", "[[", "[Op", "__inference", "/job"))
+
+
 def coded(contents: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(contents).decode("ascii")}
 

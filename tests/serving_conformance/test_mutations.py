@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from tests.serving_conformance.target import coded
+from tests.serving_conformance.target import coded, plain
 from tests.support.local_server import call, photo
 from tests.support.patience import PATIENCE
 
@@ -50,7 +50,9 @@ def ask_rest(target, rng: random.Random, connection: http.client.HTTPConnection)
         signature = rng.choice(sorted(target.signatures))
         whole = {"signature_name": signature, "inputs": {name: target.wrapped(coded(contents))}}
         body = mutated(json.dumps(whole).encode(), rng)
-    return call(target.rest, "POST", path, body, connection=connection)[0]
+    status, answer = call(target.rest, "POST", path, body, connection=connection)
+    assert plain(answer), answer
+    return status
 
 
 def ask_grpc(target, rng: random.Random) -> grpc.StatusCode:
@@ -66,6 +68,7 @@ def ask_grpc(target, rng: random.Random) -> grpc.StatusCode:
     try:
         target.predict({name: message})
     except grpc.RpcError as error:
+        assert plain({"error": error.details()}), error
         return error.code()
     return grpc.StatusCode.OK
 

@@ -55,6 +55,10 @@ class Tiny(tf.Module):
         masks = tf.map_fn(lambda one: tf.io.encode_png(tf.cast(self._ids(one), tf.uint8)[..., None]), image_bytes)
         return {"mask_bytes": masks, "length": tf.strings.length(image_bytes)}
 
+    @tf.function(input_signature=[TEXT])
+    def scores(self, image_bytes):
+        return {"scores": tf.one_hot(self._ids(tf.ensure_shape(image_bytes, [1])[0]), 4)[None]}
+
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
     def log(self, x):
         return {"y": tf.math.log(x) * tf.cast(self.factor, tf.float32)}
@@ -80,7 +84,7 @@ class Tiny(tf.Module):
         looks = tf.while_loop(missing, lambda looks: (looks + 1,), (0,))[0]
         return {"looks": looks, "factor": tf.identity(self.factor)}
 
-    SIGNATURES = ("serving_default", "with_tags", "batch", "log", "kinds", "slow", "wait")
+    SIGNATURES = ("serving_default", "with_tags", "batch", "scores", "log", "kinds", "slow", "wait")
 
 
 def save(folder: Path, factor: int = 1, warm_up: tuple = ()) -> Path:

@@ -11,7 +11,7 @@ def test_images_stand_side_by_side_each_filled_up():
     given = [problem((21, 26), 4, 5, "a", boxes=True), problem((32, 9), 4, 5, "b", seed=1)]
     ones = [prepare(one, 5, 4, 6, 3, 255, 0) for one in given]
     group = side_by_side(ones)
-    assert {one.shape for one in ones} == {(8, 8, 512)}
+    assert [one.shape for one in ones] == [(8, 8, 512, 2), (8, 8, 512, 1)]
     for place, (one, (rows, columns)) in enumerate(zip(ones, ((6, 7), (8, 3)), strict=True)):
         for name in ("features", "affinity", "colours"):
             values, own = group[name][place], getattr(one, name)

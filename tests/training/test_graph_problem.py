@@ -22,7 +22,7 @@ def test_channels_of_zeros_go_with_their_weights_which_are_drawn_all_the_same():
     np.testing.assert_array_equal(one.weights.embedding, whole.embedding[used])
     np.testing.assert_array_equal(one.weights.output, whole.output)
     np.testing.assert_array_equal(one.key, random.integers(-2**31, 2**31, 2))
-    assert one.size == (21, 26) and one.grid == (6, 7) and one.shape == (8, 8, 512)
+    assert one.size == (21, 26) and one.grid == (6, 7) and one.shape == (8, 8, 512, 1)
 
 
 def test_a_position_of_zeros_stays_zero():
@@ -37,8 +37,16 @@ def test_pixels_with_a_label_stand_in_their_order_and_padding_counts_where_it_ha
     one = prepared(given, pad_label)
     padded = np.full((8, 8), pad_label)
     padded[:5, :6] = given.seeds
-    np.testing.assert_array_equal(one.pixels, np.argwhere(padded != 255))
-    np.testing.assert_array_equal(one.ids, padded[padded != 255])
+    count = np.count_nonzero(padded != 255)
+    np.testing.assert_array_equal(one.pixels[:count], np.argwhere(padded != 255))
+    np.testing.assert_array_equal(one.ids[:count], padded[padded != 255])
+    assert len(one.pixels) == len(one.ids) == 64 and (one.ids[count:] == -1).all()
+
+
+@pytest.mark.parametrize(("count", "room"), [(0, 1), (1, 1), (2, 2), (3, 4), (5, 8)])
+def test_room_for_boxes_is_a_power_of_two(count, room):
+    given = problem((21, 26), 4, 5)._replace(boxes=np.tile([0, 0, 9, 9], (count, 1)), labels=np.ones(count, int))
+    assert prepared(given).shape[3] == room
 
 
 def test_boxes_are_cut_off_to_whole_pixels_and_clipped():

@@ -122,7 +122,7 @@ def test_padding_counts_as_background_or_not():
     one = problem(size, STRIDE, NUM_IDS)
     for label, more in ((0, 24 * 28 - 22 * 25), (255, 0)):
         solver = GraphSolver(TAGS.model_copy(update={"pad_label": label}), NUM_IDS, STRIDE)
-        assert len(solver.prepare(one).ids) == np.count_nonzero(one.seeds != 255) + more
+        assert np.count_nonzero(solver.prepare(one).ids >= 0) == np.count_nonzero(one.seeds != 255) + more
         compared(TAGS.model_copy(update={"pad_label": label}), one)
 
 
@@ -199,6 +199,6 @@ def test_draws_follow_from_the_name_and_the_start():
 def test_memory_is_that_of_groups():
     """An image of 375 x 500 pixels and 5632 channels: its features thrice, and what three layers keep."""
     solver = GraphSolver(GraphSettings(), 21, 8)
-    one = solver.bytes_of((48, 64, 5632, 24))
+    one = solver.bytes_of((48, 64, 5632, 1, 24))
     assert 3 * 66 * 2**20 < one < 600 * 2**20
-    assert solver.bytes_of((48, 64, 5632, 40)) > one > solver.bytes_of((48, 64, 512, 24))
+    assert solver.bytes_of((48, 64, 5632, 1, 40)) > one > solver.bytes_of((48, 64, 512, 1, 24))

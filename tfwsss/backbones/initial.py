@@ -1,12 +1,9 @@
 """Initial weights by layer name, from a Keras file, an ImageNet network or a dictionary of arrays."""
 
 import fnmatch
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
@@ -14,45 +11,23 @@ from tfwsss.backbones.facts import FACTS, facts_of
 from tfwsss.backbones.thinning import dense_as_convolutions
 from tfwsss.backbones.vgg16 import reads_bgr
 from tfwsss.errors import UserError
+from tfwsss.weights.formats.hdf5 import read_layers
 
 Arrays = dict[str, list[np.ndarray]]       # layer name -> its arrays in order of creation
 
 
-def _read_h5(source, where: str) -> Arrays:
-    """Reads the arrays of each named layer from Keras' own or the older HDF5 layout."""
-    found: Arrays = {}
-    with h5py.File(source, "r") as file:
-        if "layer_names" in file.attrs:                        # layout before Keras 3
-            for name in file.attrs["layer_names"]:
-                group = file[name]
-                found[_text(name)] = [np.asarray(group[weight]) for weight in group.attrs["weight_names"]]
-            return found
-
-        def visit(path: str, group) -> None:
-            if path.rsplit("/", 1)[-1] == "vars" and "name" in group.attrs:
-                found[_text(group.attrs["name"])] = [np.asarray(group[key]) for key in sorted(group, key=int)]
-
-        file.visititems(visit)
-    if not found:
-        raise UserError(f"{where}: holds no layer names; expected a .weights.h5 or .keras file saved by Keras 3")
-    return found
-
-
-def _text(value) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def _read_file(path: Path) -> Arrays:
-    """Reads a `.weights.h5`, `.h5` or `.keras` file; nothing in it is ever executed."""
+    """Reads a `.weights.h5`, `.h5` or `.keras` file; nothing in it is followed outside or executed."""
     if not path.is_file():
         raise UserError(f"{path}: no such weight file; name an existing .weights.h5 or .keras file, or leave it out")
     try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                return _read_h5(io.BytesIO(archive.read("model.weights.h5")), str(path))
-        return _read_h5(path, str(path))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a weight file of Keras ({error}); expected .weights.h5 or .keras") from error
+        found = read_layers(path)
+    except UserError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise UserError(f"{path}: not a weight file of Keras ({reason}); expected .weights.h5 or .keras") from error
+    if not found:
+        raise UserError(f"{path}: holds no layer names; expected a .weights.h5 or .keras file saved by Keras 3")
+    return found
 
 
 def fetch_imagenet(name: str) -> Arrays:

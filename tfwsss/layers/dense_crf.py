@@ -44,7 +44,9 @@ class DenseCRF(keras.layers.Layer):
         the classes permutes the result.
 
     Raises:
-        UserError: for a deviation below 0.01, a negative or infinite weight, a bad iteration count.
+        UserError: for a deviation below 0.01, a negative or infinite weight, a bad iteration count; for arrays that
+            do not fit each other, NaN, or an image in which no class is present. What a graph learns only when it
+            runs is the backend's own error.
 
     Example:
     >>> unary = keras.ops.convert_to_tensor([[[[0.0, 1.0], [0.9, 1.0], [1.0, 0.9]]]])
@@ -72,9 +74,11 @@ class DenseCRF(keras.layers.Layer):
 
     def call(self, unary, image, present=None):
         """Returns the marginals; see the class."""
+        _check_shapes(*(None if array is None else tuple(array.shape) for array in (unary, image, present)))
         # sparse products inside a compiled function have no gradient, so none is asked for
         unary, image = (keras.ops.stop_gradient(keras.ops.cast(array, "float32")) for array in (unary, image))
-        arrays = (unary, image) if present is None else (unary, image, keras.ops.cast(present, "bool"))
+        present = None if present is None else keras.ops.cast(present, "bool")
+        arrays = [array for array in mean_field.checked(unary, image, present) if array is not None]
         few = (unary.shape[-1] or FEW + 1) <= FEW
         # aligned classes: the layer may be served, where the fast kernel of products is off
         marginals = mean_field.compiled(self.settings, few, True, present is not None)(*arrays)
@@ -157,6 +161,21 @@ def dense_crf(
     return marginals
 
 
+def _check_shapes(unary, image, present):
+    """Refuses shapes that do not fit as far as they are known."""
+    wanted = (*unary[:-1], 3)
+    if len(unary) != 4 or len(image) != 4 or 0 in unary or not all(map(_may_be, image, wanted)):
+        raise UserError(f"dense CRF: unary {unary} and image {image} do not fit; expected (batch, row, column, class) "
+                        "and (batch, row, column, 3)")
+    wanted = (unary[0], unary[-1])
+    if present is not None and (len(present) != 2 or not all(map(_may_be, present, wanted))):
+        raise UserError(f"dense CRF: present has shape {present}; expected (batch, class), {wanted}")
+
+
+def _may_be(one, other) -> bool:
+    return None in (one, other) or one == other
+
+
 def _check_arrays(unary, image, present):
     if unary.ndim not in (3, 4) or image.shape != (*unary.shape[:-1], 3) or not unary.size:
         raise UserError(
@@ -169,9 +188,9 @@ def _check_arrays(unary, image, present):
             f"expected one or more of {unary.shape[-1]}"
         )
     if np.isnan(unary).any():
-        raise UserError("dense CRF: unary holds NaN; expected -log probabilities")
+        raise UserError(mean_field.NO_COSTS)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise UserError("dense CRF: image holds NaN or infinity; expected grey levels of 0-255")
+        raise UserError(mean_field.NO_COLOURS)
 
 
 def _by_lattice(unary, image, settings):

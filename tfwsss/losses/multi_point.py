@@ -98,8 +98,8 @@ def cosine_sums(features):
 
         sum_ij v_i v_j / (n_i n_j + e) = sum_k (-e)^k |sum_i v_i / n_i^(k + 1)|^2,   n = |v|, e = 1e-7
 
-    Four terms are enough, to 1e-8 of a pair, where no square of a length is below 1e-6; else the pairs are made.
-    Features of zeros add nothing.
+    Four terms are enough, to 1e-8 of a pair, where no square of a length is below 1e-6; else the pairs are made, of
+    these features alone. Features of zeros add nothing.
 
     Args:
         features: float32 `(..., point, channel)`.
@@ -114,8 +114,10 @@ def cosine_sums(features):
     """
     squares = ops.sum(ops.square(features), axis=-1, keepdims=True)
     lengths = ops.sqrt(ops.maximum(squares, _SHORTEST))
-    short = ops.any((squares > _SHORTEST) & (squares < _SHORT))
-    return ops.cond(short, lambda: _sum_of_pairs(features, lengths), lambda: _sum_of_series(features, lengths))
+    short = ops.any((squares > _SHORTEST) & (squares < _SHORT), axis=(-2, -1))
+    of_series = _sum_of_series(features, ops.where(short[..., None, None] | (squares <= _SHORTEST), 1.0, lengths))
+    of_pairs = ops.cond(ops.any(short), lambda: _sum_of_pairs(features, lengths), lambda: ops.zeros_like(of_series))
+    return ops.where(short, of_pairs, of_series)
 
 
 def _sum_of_pairs(features, lengths):
@@ -124,7 +126,6 @@ def _sum_of_pairs(features, lengths):
 
 
 def _sum_of_series(features, lengths):
-    lengths = ops.where(lengths < _SHORT, 1.0, lengths)                      # rows of zeros: anything but 0
     scaled, total = features / lengths, 0.0
     for power in range(_TERMS):
         total = total + (-_ADDED) ** power * ops.sum(ops.square(ops.sum(scaled, axis=-2)), axis=-1)

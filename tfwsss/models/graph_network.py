@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from tfwsss.ops.graph_attention import TiledGraph, graph_attention
+from tfwsss.ops.graph_attention import SIDE, TiledGraph, graph_attention
+from tfwsss.ops.tiles import from_tiles, to_tiles
 
 LAYERS = 3
 """Layers of attention, as published."""
@@ -109,4 +110,6 @@ def classify_nodes(weights: GraphWeights, features, graph: TiledGraph, kept=None
     hidden = hidden if kept is None else hidden * kept
     for layer in range(weights.sharpness.shape[-1]):
         hidden = graph_attention(hidden, weights.sharpness[:, layer], graph, not_negative=True)
-    return ops.einsum("brcw,bwi->brci", hidden, weights.output), hidden
+    # by tiles: the gradient of the weights is then added up in the same way in every batch
+    logits = ops.matmul(to_tiles(hidden, SIDE), weights.output[:, None])
+    return from_tiles(logits, rows, columns, SIDE), hidden

@@ -13,7 +13,7 @@ class BoxPoints(NamedTuple):
     Args:
         row: int32 `(batch, box, point)`, of the padded image.
         column: likewise.
-        valid: float32 `(batch, box, point)`, 0 where a box has fewer points than the largest.
+        valid: float32 `(batch, box, point)`, 0 where a box has fewer points than the whole image would have.
     """
 
     row: Any
@@ -57,13 +57,14 @@ def strongest_points(maps, boxes, sizes, stride: int) -> BoxPoints:
         stride: int. Pixels of the padded image between positions.
 
     Returns:
-        `BoxPoints`: the highest box and the widest box give the number of points.
+        `BoxPoints`: a place for each row and each column of the padded image, so that nothing hangs on other boxes.
 
     Example:
 
     >>> logits = ops.reshape(ops.array([1.0, 3.0, 2.0, 0.0, 5.0, 4.0, 9.0, 9.0, 9.0]), (1, 3, 3, 1))
     >>> points = strongest_points(logits, ops.array([[[0, 0, 2, 1]]]), ops.array([[3, 3]]), 1)
-    >>> points.row[0, 0].numpy().tolist(), points.column[0, 0].numpy().tolist()
+    >>> chosen = points.valid[0, 0].numpy() > 0
+    >>> points.row[0, 0].numpy()[chosen].tolist(), points.column[0, 0].numpy()[chosen].tolist()
     ([0, 1, 0, 1, 1], [1, 1, 0, 1, 2])
 
     Reference: Zhang et al., A2GNN, TPAMI 2021 (multi-point loss).
@@ -91,8 +92,8 @@ class _Counted(NamedTuple):
 
 
 def _counted(start, count, end) -> _Counted:
-    """Counts on from a start, as far as the longest needs it."""
-    steps = ops.arange(ops.maximum(ops.max(count), 1), dtype="int32")
+    """Counts on from a start."""
+    steps = ops.arange(end, dtype="int32")
     return _Counted(ops.clip(start + steps, 0, end - 1), ops.cast(steps < count, "float32"))
 
 

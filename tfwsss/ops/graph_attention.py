@@ -134,7 +134,7 @@ def graph_attention(features, sharpness, graph: TiledGraph, not_negative: bool =
                 ops.einsum("btij,btic->btjc", by_both, own_length), graph.tiles, (batch, rows, columns, 1)))
             by_length = ops.where(lengths > _SHORTEST**0.5, by_length / lengths, 0.0)
             by_x = from_tiles(by_own, rows, columns, SIDE) + _as_map(by_read, graph.tiles, ops.shape(x))
-            return by_x - by_length * x, ops.einsum("btij,btij->b", by_scores, cosine)
+            return by_x - by_length * x, ops.sum(by_scores * cosine, axis=(1, 2, 3))
 
         return from_tiles(found, rows, columns, SIDE), gradient
 

@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfwsss.errors import UserError
 from tfwsss.ops import lattice_filter, permutohedral
+
+NO_COSTS = "dense CRF: unary holds NaN; expected -log probabilities"
+NO_COLOURS = "dense CRF: image holds NaN or infinity; expected grey levels of 0-255"
+NO_CLASSES = "dense CRF: an image has no class that is present; expected one or more"
+"""What `checked` says."""
 
 
 class Settings(NamedTuple):
@@ -57,6 +63,39 @@ def mean_field(unary, image, gaussian, settings: Settings, few: bool = False, al
         for _ in range(settings.iterations):
             marginals = softmax(lattice_filter.smooth(matrices, marginals) - cost)
     return tf.reshape(marginals[:, :shape[2]] if aligned else marginals, shape)
+
+
+def checked(unary, image, present):
+    """Refuses what has no marginals, where values are known; inside a graph the graph does.
+
+    Args:
+        unary: float32 `(batch, row, column, class)`.
+        image: float32 `(batch, row, column, 3)`.
+        present: bool `(batch, class)`, or None.
+
+    Returns:
+        The three.
+
+    Raises:
+        UserError: NaN in `unary`, NaN or infinity in `image`, or an image without a class.
+        tf.errors.InvalidArgumentError: the same, inside a graph.
+
+    Example:
+    >>> checked(tf.constant([[[[float("nan")]]]]), tf.zeros([1, 1, 1, 3]), None)
+    Traceback (most recent call last):
+    ...
+    tfwsss.errors.UserError: dense CRF: unary holds NaN; expected -log probabilities
+    """
+    faults = [(tf.reduce_any(tf.math.is_nan(unary)), NO_COSTS),
+              (tf.logical_not(tf.reduce_all(tf.math.is_finite(image))), NO_COLOURS)]
+    if present is not None:
+        faults.append((tf.logical_not(tf.reduce_all(tf.reduce_any(present, axis=-1))), NO_CLASSES))
+    if tf.executing_eagerly():
+        if words := [message for fault, message in faults if fault]:
+            raise UserError(words[0])
+        return unary, image, present
+    with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(fault), [words]) for fault, words in faults]):
+        return tf.identity(unary), tf.identity(image), None if present is None else tf.identity(present)
 
 
 def gaussian_lattice(shape, settings: Settings):

@@ -47,6 +47,7 @@ class Settings:
         poll: seconds between looks for new versions.
         grace: seconds that requests have to end when the server stops.
         limits: what is refused.
+        origins: addresses whose pages may read answers in a browser.
     """
 
     models: Path
@@ -59,6 +60,7 @@ class Settings:
     poll: float
     grace: float
     limits: Limits
+    origins: tuple[str, ...] = ()
 
 
 def serve(settings: Settings) -> None:
@@ -74,7 +76,10 @@ def serve(settings: Settings) -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)       # broken requests; our handlers tell faults
     gc.collect()
     gc.freeze()                                    # a look at all that is loaded takes half a second, nobody else works
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    finally:
+        gc.unfreeze()
 
 
 async def _serve(settings: Settings) -> None:
@@ -87,7 +92,7 @@ async def _serve(settings: Settings) -> None:
     listener = _bound(settings.host, settings.rest_port)
     rpc, grpc_port = _rpc(settings, predictor, poller)
     await asyncio.to_thread(poller.start)
-    app, site = application(predictor)
+    app, site = application(predictor, settings.origins)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace, handler_cancellation=True,
                            auto_decompress=False)              # which a small body would keep busy for long
     await runner.setup()

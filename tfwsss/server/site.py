@@ -1,10 +1,12 @@
 """What the server gives beside TensorFlow Serving's interfaces: web page, list of models, health, figures."""
 
 import importlib.resources
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from tfwsss.server import metrics
+from tfwsss.server.cross_origin import cross_origin
 from tfwsss.server.library import AVAILABLE, Library, Wanted
 from tfwsss.server.refusal import Refusal
 from tfwsss.server.requests import Predictor
@@ -65,17 +67,18 @@ def _described(library: Library, name: str) -> dict | None:
         lease.give_back()
 
 
-def application(predictor: Predictor) -> tuple[web.Application, Site]:
+def application(predictor: Predictor, origins: Sequence[str] = ()) -> tuple[web.Application, Site]:
     """Returns the HTTP application, and the part of it that knows whether the server stops.
 
     Args:
         predictor: answers the predict requests.
+        origins: addresses whose pages may read the answers in a browser.
 
     Returns:
         Application and site.
     """
     site = Site(predictor)
-    app = web.Application(client_max_size=predictor.limits.body, middlewares=[errors_as_json])
+    app = web.Application(client_max_size=predictor.limits.body, middlewares=[cross_origin(origins), errors_as_json])
     app.router.add_get("/", site.page)
     app.router.add_get("/models", site.models)
     app.router.add_get("/healthz", site.health)

@@ -83,8 +83,8 @@ def side_by_side(group: Sequence[Prepared]) -> dict[str, np.ndarray]:
         with `NO_BOX`, and their "labels". One list for all images: "pixels" with a label, their "ids", and "images",
         to which they belong.
     """
-    rows, columns, channels = group[0].shape
-    count = max(1, *(len(one.labels) for one in group))
+    rows, columns, channels, _ = group[0].shape
+    count = max(one.shape[3] for one in group)
     grid = (len(group), rows, columns)
 
     def filled(of: str, *shape: int) -> np.ndarray:

@@ -41,8 +41,8 @@ class GraphLosses:
         self._rows = sparse_rows(start + row * columns + column, shares, batch * rows * columns)
 
     def all_kept(self):
-        """Returns that every seed counts: float32 `(pixel,)`, ones."""
-        return tf.ones_like(self._group["ids"], tf.float32)
+        """Returns that every seed counts: float32 `(pixel,)`, 1, but 0 where the list of pixels is only filled up."""
+        return tf.cast(self._group["ids"] >= 0, tf.float32)
 
     def weights(self, step):
         """Returns the weight of each part, float32 `(part,)`.
@@ -78,7 +78,8 @@ class GraphLosses:
     def _seed_costs(self, logits, kept):
         """Returns the mean cost of background and foreground, `(batch, 2)`."""
         values = sparse_product(self._rows, tf.reshape(logits, (-1, logits.shape[-1])))
-        costs = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._group["ids"], logits=values)
+        costs = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(self._group["ids"], 0),
+                                                               logits=values)
         sums, counts = (tf.math.unsorted_segment_sum(each, self._kind, 2 * self._batch)
                         for each in (kept * costs, kept))
         return tf.reshape(sums / tf.maximum(counts, 1.0), (-1, 2))

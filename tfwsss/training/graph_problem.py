@@ -14,6 +14,12 @@ SIDE = 8
 CHANNELS = 512
 """Channels by which features that share a shape are rounded up."""
 
+PIXELS = 64
+"""Pixels with a label by which an image's list of them is rounded up."""
+
+NO_LABEL = -1
+"""Id of the entries that fill such a list up."""
+
 
 class GraphProblem(NamedTuple):
     """One image as its graph network sees it.
@@ -49,8 +55,8 @@ class Prepared(NamedTuple):
         colours: float32 `(row, column, 3)`.
         weights: drawn for this image, the rows of dropped channels left out.
         key: int32 `(2,)`, of its dropout.
-        pixels: int32 `(pixel, 2)`: row and column in the padded image of every pixel that has a label.
-        ids: int32 `(pixel,)`.
+        pixels: int32 `(pixel, 2)`: row and column in the padded image of every pixel that has a label, filled up.
+        ids: int32 `(pixel,)`, `NO_LABEL` where filled up.
         boxes: int32 `(box, 4)`, clipped to the padded image.
         labels: int32 `(box,)`.
     """
@@ -73,10 +79,14 @@ class Prepared(NamedTuple):
         return self.features.shape[:2]
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Rows, columns and channels of the shape that the image shares with others: its own, rounded up."""
+    def shape(self) -> tuple[int, int, int, int]:
+        """Rows, columns, channels and boxes of the shape that the image shares with others: its own, rounded up.
+
+        Numbers are added up in an order that hangs on the shape, so it must be the image's own.
+        """
         rows, columns, channels = self.features.shape
-        return -(-rows // SIDE) * SIDE, -(-columns // SIDE) * SIDE, -(-channels // CHANNELS) * CHANNELS
+        boxes = 1 << max(0, len(self.labels) - 1).bit_length()
+        return -(-rows // SIDE) * SIDE, -(-columns // SIDE) * SIDE, -(-channels // CHANNELS) * CHANNELS, boxes
 
 
 def prepare(problem: GraphProblem, num_ids: int, stride: int, width: int, layers: int, pad_label: int,
@@ -113,10 +123,12 @@ def prepare(problem: GraphProblem, num_ids: int, stride: int, width: int, layers
     padded = np.full((rows * stride, columns * stride), pad_label, np.int32)
     padded[:problem.seeds.shape[0], :problem.seeds.shape[1]] = problem.seeds
     pixels = np.argwhere(padded != IGNORE).astype(np.int32)
+    filled = -len(pixels) % PIXELS
     boxes, labels = clipped_boxes(problem.boxes, problem.labels, padded.shape)
     return Prepared(problem.name, problem.seeds.shape, features, np.asarray(problem.affinity, np.float32),
                     np.asarray(problem.colours, np.float32), drawn._replace(embedding=drawn.embedding[used]), key,
-                    pixels, padded[tuple(pixels.T)], boxes, labels)
+                    np.pad(pixels, ((0, filled), (0, 0))),
+                    np.pad(padded[tuple(pixels.T)], (0, filled), constant_values=NO_LABEL), boxes, labels)
 
 
 def clipped_boxes(boxes, labels, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

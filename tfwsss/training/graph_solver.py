@@ -41,7 +41,8 @@ class GraphSolver:
     """Trains a graph network on each image, from its seeds alone, and classifies all pixels.
 
     Images whose grids have the same size, rounded up to 8 positions, are trained side by side, each with weights,
-    moments, dropout and losses of its own: an image's result hangs neither on those beside it nor on the order.
+    moments, dropout and losses of its own: an image's result hangs neither on those beside it nor on the order. Its
+    sums are made in an order of its own too, since some hundred steps blow up what else would be mere rounding.
 
     Cost, in multiply-adds of an epoch: `2 position channel width` for the embedding and
     `6 position (8 + 2 radius)^2 width` for each layer of attention.
@@ -97,9 +98,9 @@ class GraphSolver:
         """Estimates the memory of an image in training.
 
         Args:
-            shape: rows, columns, channels of `Prepared.shape`, and offsets of its window.
+            shape: `Prepared.shape`, and offsets of its window.
         """
-        rows, columns, channels, offsets = shape
+        rows, columns, channels, _, offsets = shape
         tiles = (SIDE + 2 * radius_of(offsets)) ** 2
         position = channels + self.settings.layers * (6 * tiles + 4 * self.settings.width * tiles // SIDE**2)
         pixels = 24 * self.stride**2 + 3 * self.stride**2 * self.num_ids

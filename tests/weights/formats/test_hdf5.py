@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.shared import shared_file
 from tfwsss.errors import UserError
-from tfwsss.weights.formats.hdf5 import read_hdf5
+from tfwsss.weights.formats.hdf5 import read_hdf5, read_layers
 
 
 @pytest.fixture
@@ -90,3 +90,51 @@ def test_archives_without_weights_are_refused(tmp_path):
     (tmp_path / "x.keras").write_bytes(stream.getvalue())
     with pytest.raises(UserError, match="holds no model.weights.h5"):
         read_hdf5(tmp_path / "x.keras")
+
+
+def test_layers_of_what_keras_saves(tmp_path):
+    """More than ten arrays of one layer stay in their order."""
+    import keras
+
+    class Many(keras.layers.Layer):
+        def build(self, shape):
+            self.all = [self.add_weight(shape=(k + 1,), initializer="ones") for k in range(12)]
+
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Many(name="many"), keras.layers.Dense(2, name="end")])
+    for name in ("x.weights.h5", "x.keras"):
+        (model.save_weights if name.endswith("h5") else model.save)(tmp_path / name)
+        found = read_layers(tmp_path / name)
+        assert [array.shape for array in found["many"]] == [(k + 1,) for k in range(12)]
+        assert [array.shape for array in found["end"]] == [(3, 2), (2,)]
+
+
+@pytest.mark.parametrize("kind", [bytes, str])
+def test_layers_of_the_older_layout(made, kind):
+    """Names come as bytes of equal length or as texts of any; long lists in parts; paths of several levels."""
+    def fill(file):
+        names = [f"layer {k}" for k in range(5)]
+        for part in (0, 1):
+            file.attrs[f"layer_names{part}"] = [kind(name, "utf-8") if kind is bytes else name
+                                                for name in names[3 * part:3 * part + 3]]
+        for k, name in enumerate(names):
+            weights = [f"{name}/kernel:0", f"{name}/bias:0"][:k]
+            file.create_group(name).attrs["weight_names"] = np.array([weight.encode() for weight in weights], "S30")
+            for weight in weights:
+                file[name][weight] = np.full((k, len(weight)), k)
+    found = read_layers(made(fill))
+    assert list(found) == [f"layer {k}" for k in range(5)]
+    assert [[array.shape for array in arrays] for arrays in found.values()] == [
+        [], [(1, 16)], [(2, 16), (2, 14)], [(3, 16), (3, 14)], [(4, 16), (4, 14)]]
+    assert all((array == k).all() for k, arrays in enumerate(found.values()) for array in arrays)
+
+
+def test_layers_that_are_named_but_not_there(made):
+    def fill(file):
+        file.attrs["layer_names"] = [b"a"]
+        file.create_group("a").attrs["weight_names"] = [b"a/kernel:0"]
+    with pytest.raises(UserError, match="x.weights.h5: a/a/kernel:0: is named, but not there"):
+        read_layers(made(fill))
+    assert read_layers(made(lambda file: file.create_dataset("w", data=np.ones(2)))) == {}

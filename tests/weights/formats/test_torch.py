@@ -2,6 +2,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -204,3 +205,27 @@ def test_compressed_archives_are_refused(tmp_path):
                      {"data/0": bytes(8)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="archive/data.pkl: is compressed"):
         read_pth(path)
+
+
+@pytest.mark.parametrize("count", [60, 20_000])
+def test_very_many_views_of_one_storage_are_refused(tmp_path, count):
+    """Each would be looked at, copied and compared by itself: 20 GB out of a file of 3 MB."""
+    numbers = np.arange(2**18, dtype="<f4")
+    value = {f"w{k}": tensor(Storage("Float", "0", 2**18), shape=(2**18,)) for k in range(count)}
+    path = write_zip(tmp_path / "x.pth", pickled(value), {"data/0": numbers.tobytes()})
+    if count < 100:                                          # as checkpoints that hold a tensor under several names
+        assert all(np.array_equal(array, numbers) for array in read_pth(path).values())
+    else:
+        with pytest.raises(UserError, match="views of the same numbers, 20,971,520,000 bytes in all, over 16 times"):
+            read_pth(path)
+
+
+def test_memory_of_many_views_of_one_bfloat16_storage_is_that_of_one_copy(tmp_path):
+    value = {f"w{k}": tensor(Storage("BFloat16", "0", 2**23), shape=(2**23,)) for k in range(10)}
+    path = write_zip(tmp_path / "x.pth", pickled(value), {"data/0": bytes(2**24)})
+    tracemalloc.start()
+    try:
+        arrays = read_pth(path)
+        assert len(arrays) == 10 and tracemalloc.get_traced_memory()[1] < 7 * 2**24       # ten copies are 20 times it
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 The HDF5 library itself may never return from a damaged file, so a weights file is not given to it.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 
@@ -157,27 +158,40 @@ class Layout:
 
     def text(self, messages: Messages, name: bytes, entry: str) -> str | None:
         """Returns the text of an object's attribute, or None where it has no such text."""
+        found = self.texts(messages, name, entry)
+        return found[0] if found else None
+
+    def texts(self, messages: Messages, name: bytes, entry: str) -> list[str] | None:
+        """Returns the texts of an object's attribute, or None where it has no such texts."""
         for kind, body in messages:
             if kind != _ATTRIBUTE or bytes(body[:1]) != b"\x01" or len(body) < 8:
                 continue
             sizes = [size + -size % 8 for size in struct.unpack("<3H", body[2:8])]  # name, type, space: padded
             if bytes(body[8:8 + sizes[0]]).rstrip(b"\0") == name:
-                kind_of_text, data = body[8 + sizes[0]:8 + sizes[0] + 8], body[8 + sum(sizes):]
-                return self._text(kind_of_text, data, entry)
+                kind_of_text, space = body[8 + sizes[0]:8 + sizes[0] + 8], body[8 + sizes[0] + sizes[1]:]
+                count = math.prod(self._shape(space, entry))
+                return self._texts(kind_of_text, body[8 + sum(sizes):], count, entry)
         return None
 
-    def _text(self, kind: memoryview, data: memoryview, entry: str) -> str | None:
+    def _texts(self, kind: memoryview, data: memoryview, count: int, entry: str) -> list[str] | None:
+        """Reads texts one behind the other, each in its place or in a heap."""
         first, bits, _, _, size = self._unpacked("<4BI", kind, entry)
-        raw = bytes(data[:size])
-        if first & 15 == 9 and bits & 15 == 1:  # of any length: it lies in a heap
-            length, heap, index = self._unpacked("<IQI", data, entry)
-            raw = self._heap_object(heap, index, entry)[:length]
-        elif first & 15 != 3:
+        in_heap = first & 15 == 9 and bits & 15 == 1
+        if not in_heap and first & 15 != 3:
             return None
-        try:
-            return str(raw.rstrip(b"\0"), "utf-8")
-        except UnicodeDecodeError:
-            raise self.source.fault(entry, "its name is not text") from None
+        if count > MAX_ENTRIES or size * count > len(data):
+            raise self.source.fault(entry, f"claims {count:,} names of {size:,} bytes, where it has {len(data):,}")
+        found = []
+        for place in range(count):
+            raw = bytes(data[place * size:(place + 1) * size])
+            if in_heap:
+                length, heap, index = self._unpacked("<IQI", data[place * size:], entry)
+                raw = self._heap_object(heap, index, entry)[:length]
+            try:
+                found.append(str(raw.rstrip(b"\0"), "utf-8"))
+            except UnicodeDecodeError:
+                raise self.source.fault(entry, "its name is not text") from None
+        return found
 
     def _heap_object(self, heap: int, index: int, entry: str) -> bytes:
         mark, _, size = self.numbers("<4s4sQ", heap, entry)

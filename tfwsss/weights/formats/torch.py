@@ -16,6 +16,8 @@ from tfwsss.weights.formats.zipped import ZIP_MAGIC, stored_records
 LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 """First bytes of the container before PyTorch 1.6."""
 
+_MOST_USES = 16  # times that tensors may use the file's numbers on average
+_FREE = 64 * 2**20  # bytes of views in small files, which may repeat single numbers
 _MAX_DEPTH = 16  # containers inside each other
 _MAX_OTHERS = 200  # that are listed
 _MAX_VISITS = 1_000_000  # containers and their items, counted as often as they are reached
@@ -53,8 +55,14 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
     tensors: dict[str, Tensor] = {}
     others: dict[str, str] = {}
     _collect(source, value, (), tensors, others, [0])
-    return Contents({name: view(source, name, tensor, stored(tensor.storage.key, name), order)
-                     for name, tensor in tensors.items()}, others)
+    widened: dict[tuple, np.ndarray] = {}
+    found = {name: view(source, name, tensor, stored(tensor.storage.key, name), order, widened)
+             for name, tensor in tensors.items()}
+    total = sum(array.nbytes for array in found.values())
+    if total > _MOST_USES * len(source.data) + _FREE:      # whoever uses them would do so again for each view
+        raise source.fault("archive", f"its {len(found):,} tensors are views of the same numbers, {total:,} bytes in "
+                           f"all, over {_MOST_USES} times the file", "save model.state_dict() alone")
+    return Contents(found, others)
 
 
 def _read_zip(source: Source) -> tuple[Any, _Stored, str]:

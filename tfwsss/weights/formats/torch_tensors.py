@@ -87,7 +87,8 @@ def width(storage: Storage) -> int:
     return _dtype(storage.kind, "<").itemsize
 
 
-def view(source: Source, name: str, tensor: Tensor, data: memoryview, order: str) -> np.ndarray:
+def view(source: Source, name: str, tensor: Tensor, data: memoryview, order: str,
+         widened_storages: dict[tuple, np.ndarray]) -> np.ndarray:
     """Returns a tensor's numbers as a view of the file.
 
     Args:
@@ -96,9 +97,10 @@ def view(source: Source, name: str, tensor: Tensor, data: memoryview, order: str
         tensor: what the pickle says of it.
         data: all bytes stored under its storage's key.
         order: `<` or `>`, the byte order.
+        widened_storages: storages of bfloat16 that have been copied; of one that many tensors view there is one copy.
 
     Returns:
-        Read-only array of the tensor's shape; bfloat16 as float32, copied.
+        Read-only array of the tensor's shape; bfloat16 as float32.
 
     Raises:
         UserError: the tensor reaches beyond its storage, or claims more elements than that has.
@@ -114,11 +116,15 @@ def view(source: Source, name: str, tensor: Tensor, data: memoryview, order: str
         raise source.fault(name, f"claims {claim}, where its storage has {len(data):,} bytes")
     if not size:
         return np.zeros(tensor.shape, dtype)
-    steps = [step * dtype.itemsize * (side > 1) for side, step in zip(tensor.shape, tensor.strides, strict=True)]
-    values = np.ndarray(tensor.shape, dtype, data, tensor.first * dtype.itemsize, steps)
     if tensor.kind == _BFLOAT16:
-        return widened(values)
-    return values
+        key = (storage.key, storage.first * width(storage), len(data))
+        if key not in widened_storages:
+            whole = len(data) // dtype.itemsize
+            widened_storages[key] = widened(np.ndarray((whole,), dtype, data))
+            widened_storages[key].flags.writeable = False
+        data, dtype = widened_storages[key].data, np.dtype(np.float32)
+    steps = [step * dtype.itemsize * (side > 1) for side, step in zip(tensor.shape, tensor.strides, strict=True)]
+    return np.ndarray(tensor.shape, dtype, data, tensor.first * dtype.itemsize, steps)
 
 
 def _dtype(kind: str, order: str) -> np.dtype:
