@@ -6,8 +6,8 @@
     python export/client.py photos --model icd --out masks --tags 1,0,0          # only the first class may appear
 
 Needs Python 3.11 alone; --grpc needs the package tensorflow-serving-api, and photographs that are neither JPEG nor PNG
-need Pillow (HEIC: pillow-heif), which turns them into PNG. What is in OUT already is not asked again, but for photographs
-that are newer than their masks. Files that are no photographs are listed.
+need Pillow (HEIC: pillow-heif), which turns them into PNG. What is in OUT already is not asked again, unless the
+photograph is newer than its mask. Files that are no photographs are listed.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 KINDS = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".png"}                 # sent as they are
-TURNED = {".apng", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpc",
-          ".jpf", ".jpx", ".tga", ".vda", ".icb", ".vst", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".mpo"}
+TURNED = {*".apng .bmp .dib .webp .tif .tiff .gif .avif .avifs .jp2 .j2k .j2c .jpc .jpf .jpx .tga .vda .icb .vst .ppm "
+          ".pgm .pbm .pnm .pfm .mpo".split()}
 HEIC = {".heic", ".heif", ".hif"}
 READ = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000", "TGA", "PPM", "MPO", "HEIF")
 COLOURS_OF_IDS = b"PLTE" + bytes([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])      # how the palette of a mask begins
@@ -91,11 +91,8 @@ def over_grpc(address: str, model: str, seconds: float, user: str = "", authorit
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     options, metadata = [("grpc.max_receive_message_length", -1)], [("authorization", _basic(user))] if user else None
-    if user or authority:
-        known = grpc.ssl_channel_credentials(authority.read_bytes() if authority else None)
-        channel = grpc.secure_channel(address, known, options)
-    else:
-        channel = grpc.insecure_channel(address, options)
+    known = grpc.ssl_channel_credentials(authority.read_bytes() if authority else None) if user or authority else None
+    channel = grpc.secure_channel(address, known, options) if known else grpc.insecure_channel(address, options)
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def ask(photo: bytes, tags: Sequence[float] | None) -> bytes:
@@ -142,8 +139,7 @@ def photographs(source: Path, out: Path) -> tuple[dict[str, Path], list[str]]:
     if source.resolve() == out.resolve():
         raise Refused(f"--out {out}: is where the photographs lie; name another folder")
     masks, others, seen = {}, [], {out.resolve()}
-    for folder, below, files in os.walk(source, followlinks=True):
-        here = Path(folder)
+    for here, below, files in ((Path(folder), *rest) for folder, *rest in os.walk(source, followlinks=True)):
         hidden = [name for name in (*below, *files) if name.startswith(".")]
         others += [f"{here / name}: hidden" for name in hidden]
         below[:] = sorted(name for name in below if name not in hidden and not seen_before(here / name, seen))
@@ -160,9 +156,8 @@ def photographs(source: Path, out: Path) -> tuple[dict[str, Path], list[str]]:
 
 def seen_before(folder: Path, seen: set[Path]) -> bool:
     """Says whether a folder was reached before, by whatever links, and notes it."""
-    real = folder.resolve()
-    known = real in seen
-    seen.add(real)
+    known = folder.resolve() in seen
+    seen.add(folder.resolve())
     return known
 
 
@@ -231,8 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError:
         parser.error(f"--tags {options.tags}: expected numbers such as 0,1,0")
     make = (over_grpc, options.grpc) if options.grpc else (rest, options.rest)
-    ask = make[0](make[1], options.model, options.timeout, options.user, options.ca)
-    ask = with_retries(ask, options.retries)
+    ask = with_retries(make[0](make[1], options.model, options.timeout, options.user, options.ca), options.retries)
     missing = {name: path for name, path in photos.items() if is_old(options.out / name, path)}
     for other in others:
         print(f"left out: {other}", file=sys.stderr)
