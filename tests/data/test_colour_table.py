@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfwsss.data.colour_table import declared_classes, read_colour_table
+from tfwsss.data.colour_table import declared_classes, is_colour_table, read_colour_table
 from tfwsss.data.folder import read_folder
 from tfwsss.data.reading import read_ids
 from tfwsss.errors import ImageFault, UserError
@@ -84,3 +84,16 @@ def test_indices_count_without_a_table_and_where_colours_are_others(tmp_path):
     picture.save(tmp_path / "a.png")
     for palette in (None, voc_palette(), table(tmp_path).palette):
         assert read_ids(tmp_path / "a.png", palette).tolist() == [[0, 1]]
+
+
+def test_a_table_is_told_from_a_list_of_names(tmp_path):
+    for text, answer in ((TABLE, True), ("cat\ndog\n", False), ("", False), ("# cat:1,2,3::\ncat\n", False)):
+        (tmp_path / "colours.txt").write_text(text)
+        assert is_colour_table(tmp_path / "colours.txt") is answer
+    (tmp_path / "labelmap.txt").write_text("cat\n")
+    assert is_colour_table(tmp_path / "labelmap.txt")
+
+
+def test_long_lines_end_soon(tmp_path):
+    with pytest.raises(UserError, match="line 1 is 'a  "):
+        table(tmp_path, "a" + " " * 100_000 + "b" + ":" * 100_000 + ",")

@@ -108,12 +108,14 @@ def test_folders_to_leave_out(tmp_path):
 
 
 def test_the_list_of_what_was_passed_over(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING, "tfwsss"):
+    with caplog.at_level(logging.DEBUG, "tfwsss"):
         Found({}, {}, []).tell(tmp_path)
         Found({}, {}, ["labels.csv"]).tell(tmp_path, ["labels.csv"])
         assert caplog.text == ""
         Found({}, {}, [*(f"{place:02d}.xmp" for place in range(30)), "z.mp4"]).tell(tmp_path)
-    assert "31 files" in caplog.text and "19.xmp, 11 more" not in caplog.text
+    warned = "".join(record.message for record in caplog.records if record.levelno == logging.WARNING)
+    assert "31 files" in warned and "20.xmp" not in warned
+    assert all(f"{place}.xmp" in caplog.text for place in range(20, 30))          # all of them, where a file keeps it
     assert "19.xmp, 10 more (.xmp), 1 more (.mp4)" in caplog.text or "1 more (.mp4), 10 more (.xmp)" in caplog.text
 
 
@@ -121,3 +123,6 @@ def test_a_fault_is_found_by_the_name_in_a_table():
     faults = {"p.HEIC": "x", "deep/q.NEF": "y"}
     found = [fault_of(name, faults) for name in ("p.HEIC", "p", "deep/q", "q")]
     assert found == ["p.HEIC", "p.HEIC", "deep/q.NEF", None]
+    assert fault_of("sub\\q", {"sub/q.NEF": "x"}) == "sub/q.NEF" and fault_of("a/b.jpg", {"a\\b.jpg": "x"}) == "a\\b.jpg"
+    assert fault_of(os.fsdecode(b"\xe9.jpg"), {"\\xe9.jpg": "x"}) == "\\xe9.jpg"
+    assert fault_of("two\nlines", {"two\\nlines.jpg": "x"}) == "two\\nlines.jpg"

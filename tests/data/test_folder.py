@@ -159,7 +159,8 @@ def test_a_folder_of_nothing_but_unreadable_photographs_says_why(tmp_path, monke
 def test_a_name_that_no_list_can_hold_is_a_fault(tmp_path):
     draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c\\d.jpg", "images/two\nlines.jpg")
     images = read_folder(write(tmp_path, labels="name,classes\na,cat\nb,cat\nc\\d,cat\n"))
-    assert images.names == ("a", "b") and set(images.faults) == {"c/d", "c\\d.jpg", "two\nlines.jpg"}
+    assert images.names == ("a", "b") and set(images.faults) == {"c/d", r"two\nlines.jpg"}
+    assert "its name holds a backslash" in images.faults["c/d"]
 
 
 def test_real_photographs():
@@ -170,3 +171,23 @@ def test_real_photographs():
     mask = images.read_mask(images.names[0])
     assert mask.shape == images.read_image(images.names[0]).shape[:2]
     assert set(np.unique(mask)) - {0, 255} == {label + 1 for label in images.labels[images.names[0]]}
+
+
+def test_a_row_of_another_encoding_or_of_two_lines_is_a_fault(tmp_path):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg", "images/two\nlines.jpg")
+    write(tmp_path, labels="")
+    (tmp_path / "labels.csv").write_bytes('name,classes\na,cat\nb,cat\nc,dog\n"two\nlines.jpg",dog\n'.encode() +
+                                          b"caf\xe9,dog\n")
+    images = read_folder(tmp_path)
+    assert images.names == ("a", "b", "c") and set(images.faults) == {r"two\nlines.jpg", r"caf\xe9"}
+    assert "its name holds a line break" in images.faults[r"two\nlines.jpg"]
+    assert r"the name 'caf\\xe9' is not UTF-8; save the table" in images.faults[r"caf\xe9"]
+
+
+def test_images_that_a_list_leaves_out_are_counted(tmp_path, caplog):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg")
+    write(tmp_path, labels="name,classes\na,cat\nb,dog\nc,dog\n")
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    with caplog.at_level("INFO", "tfwsss"):
+        assert read_folder(tmp_path, "train").names == ("a", "b")
+    assert "1 of 3 images are not in the list 'train'" in caplog.text

@@ -1,5 +1,7 @@
 """Tables of tags as people and spreadsheets write them."""
 
+import os
+
 import pytest
 
 from tfwsss.data.labels import label_indices, nearest, read_classes, read_lines, read_table
@@ -78,10 +80,21 @@ def test_mistakes_are_told_with_their_line(tmp_path, text, words):
 
 
 def test_other_encodings_are_refused(tmp_path):
-    with pytest.raises(UserError, match="save the file in UTF-8"):
-        table(tmp_path, "name,classes\nä,cat", encoding="latin-1")
+    with pytest.raises(UserError, match=r"line 3: the class 'K\\\\xe4se' is not UTF-8 .*; save the file in UTF-8"):
+        table(tmp_path, "name,classes\na,cat\nb,Käse", encoding="latin-1")
+    with pytest.raises(UserError, match=r"byte 1 is not utf-8-sig; save the file in UTF-8"):
+        (tmp_path / "classes.txt").write_text("Käse", "latin-1")
+        read_classes(tmp_path / "classes.txt")
     with pytest.raises(UserError, match="cannot be read"):
         read_lines(tmp_path / "missing.txt")
+
+
+def test_a_name_in_another_encoding_or_of_two_lines_is_one_row_of_others(tmp_path):
+    """It is what the system gives for such a file, so that whoever looks for the image can say what is wrong."""
+    rows = table(tmp_path, 'name,classes\nä,cat\n"two\nlines",cat\nb,cat', encoding="latin-1")
+    assert [row.name for row in rows] == [os.fsdecode(b"\xe4"), "two\nlines", "b"]
+    (tmp_path / "train.txt").write_bytes(b"a\n\xe4\n")
+    assert read_lines(tmp_path / "train.txt", names=True) == ["a", os.fsdecode(b"\xe4")]
 
 
 def test_a_tag_that_is_no_class_names_the_nearest(tmp_path):

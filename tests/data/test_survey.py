@@ -217,3 +217,24 @@ def test_a_folder_in_which_copies_would_lie_among_the_photographs(tmp_path):
             survey(images, folder)
     assert (tmp_path / "data" / "images" / "a.png").read_bytes() == before
     assert survey(images, tmp_path / "data" / "run")[1] == {}
+
+
+def test_scribbles_saved_as_255_end_the_run(tmp_path):
+    """255 means not drawn: scribbles of the background alone are told, since tags say otherwise."""
+    drawn = np.full((8, 8), 255, np.uint8)
+    drawn[0] = 0
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(8, 8)}, {"a": drawn})
+    images = dataclasses.replace(images, masks={}, scribble_masks=images.masks)
+    with pytest.raises(UserError, match="scribble_masks of .*: of 1 masks .* 0 and 255 only"):
+        survey(images, tmp_path / "run")
+
+
+def test_other_colours_are_looked_at_again(tmp_path):
+    """What the table of colours made of a mask holds as long as the table."""
+    palette = voc_palette()
+    palette[[1, 200]] = palette[[200, 1]]
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(8, 8)}, {"a": np.ones((8, 8), np.uint8)})
+    Image.fromarray(palette[np.ones((8, 8), np.uint8)]).save(images.masks["a"])
+    assert "id 200 is no class" in survey(images, tmp_path / "run")[1]["a"]
+    images = dataclasses.replace(images, palette=palette)
+    assert survey(images, tmp_path / "run")[1] == {}

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.tiny_voc import annotation, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
@@ -161,3 +162,19 @@ def test_names_that_no_file_can_have_are_listed(root):
     assert len(images.names) == 8 and len(images.faults) == 3
     assert "backslash" in images.faults["back\\slash"] and "shorten" in images.faults["x" * 300]
     assert "leads out" in images.faults["../JPEGImages/2026_000001"]
+
+
+def test_photographs_of_any_kind_and_names_that_no_list_can_hold(root, caplog):
+    """A list is read whatever bytes it holds; the files that it does not name are counted."""
+    folder = root / "JPEGImages"
+    first, second = sorted(path.stem for path in folder.iterdir())[:2]
+    Image.open(folder / f"{first}.jpg").save(folder / f"{first}.WEBP")
+    (folder / f"{first}.jpg").unlink()
+    (folder / f"{second}.jpg").rename(folder / f"{second}.jfif")
+    (root / "ImageSets" / "Main").mkdir(exist_ok=True)
+    (root / "ImageSets" / "Main" / "own.txt").write_bytes(f"{first}\n{second}\ncaf".encode() + b"\xe9\n")
+    with caplog.at_level("INFO", "tfwsss"):
+        images = read_voc(root, "own")
+    assert [images.images[name].suffix for name in images.names] == [".WEBP", ".jfif"]
+    assert "its name is not UTF-8" in images.faults["caf\\xe9"]
+    assert f"{len(list(folder.iterdir())) - 2} of {len(list(folder.iterdir()))} files are not in the list" in caplog.text

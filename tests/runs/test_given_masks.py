@@ -86,3 +86,16 @@ def test_painted_ones_are_read_as_ids(tmp_path, images, kind):
     assert check_given_masks("labels", tmp_path / "given", images) == tmp_path / "copies"
     assert (read_mask(tmp_path / "copies", "image 0") == mask).all()
     assert (decode_mask((tmp_path / "copies" / "image 0.png").read_bytes()).numpy() == mask).all()
+
+
+def test_copies_of_masks_that_are_gone_go_too(tmp_path, images):
+    """Else a mask that was taken out of the folder would still be learnt from."""
+    palette = voc_palette()[::-1].copy()
+    images = dataclasses.replace(images, palette=palette)
+    (tmp_path / "given").mkdir()
+    for name in images.names[:2]:
+        Image.fromarray(palette[np.ones(SIZE, np.uint8)]).save(tmp_path / "given" / f"{name}.png")
+    assert len(list(check_given_masks("labels", tmp_path / "given", images).iterdir())) == 2
+    (tmp_path / "given" / f"{images.names[0]}.png").unlink()
+    copies = check_given_masks("labels", tmp_path / "given", images)
+    assert [path.name for path in copies.iterdir()] == [f"{images.names[1]}.png"]

@@ -74,12 +74,20 @@ def unfit_name(name: str) -> str | None:
 
 
 def readable_name(text: str) -> str:
-    """Returns a text in which bytes that are not UTF-8 are shown by their numbers, so that it can be written.
+    r"""Returns a text in which bytes that are not UTF-8, and signs that steer, are shown by their numbers.
 
     Args:
         text: a path as the system gives it.
+
+    Returns:
+        What can be written to one line of a file or a terminal.
+
+    Example:
+    >>> readable_name("two\nlines")
+    'two\\nlines'
     """
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def finished(folder: Path, kind: str, names: Collection[str]) -> set[str]:

@@ -14,7 +14,7 @@ from tfwsss.palette import IGNORE, voc_palette
 FILE = "labelmap.txt"
 """Name of the table in a data set."""
 
-_LINE = re.compile(r"\s*(?P<name>.*?)\s*:\s*(?P<colour>\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3})\s*(?::.*)?")
+_COLOUR = re.compile(r"\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*", re.ASCII)
 _IGNORED = ("ignore", "ignored", "void")
 
 
@@ -66,11 +66,10 @@ def read_colour_table(path: Path) -> ColourTable:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        match = _LINE.fullmatch(line)
-        colour = tuple(int(value) for value in match["colour"].split(",")) if match else ()
-        if not match or not match["name"] or max(colour) > 255:
+        name, colour = _line(line)
+        if not name or max(colour) > 255:
             raise UserError(f"{path}: line {number} is {line[:60]!r}; expected name:red,green,blue:: with 0 to 255")
-        name = "background" if match["name"].casefold() in BACKGROUNDS else match["name"]
+        name = "background" if name.casefold() in BACKGROUNDS else name
         if name in colours or colour in colours.values():
             raise UserError(f"{path}: line {number} names {name!r} or the colour {colour} a second time; they must "
                             "differ")
@@ -82,6 +81,25 @@ def read_colour_table(path: Path) -> ColourTable:
         raise UserError(f"{path}: {len(colours)} classes; masks hold at most {IGNORE} ids")
     colours = {"background": colours.get("background", _free(colours)), **colours}
     return ColourTable(tuple(colours), _palette(colours, ignored))
+
+
+def is_colour_table(path: Path) -> bool:
+    """Tells a table of colours from a list of class names, by its name or its first line that is no comment.
+
+    Args:
+        path: of either.
+    """
+    lines = (line for line in read_text(path).split("\n") if line.strip() and not line.lstrip().startswith("#"))
+    return path.name == FILE or bool(_line(next(lines, ""))[0])
+
+
+def _line(line: str) -> tuple[str, tuple[int, ...]]:
+    """Returns name and colour; an empty name for a line of another form. A name may hold colons."""
+    parts = line.split(":")
+    place = next((place for place, part in enumerate(parts) if place and _COLOUR.fullmatch(part)), None)
+    if place is None:
+        return "", ()
+    return ":".join(parts[:place]).strip(), tuple(int(value) for value in parts[place].split(","))
 
 
 def declared_classes(root: Path) -> tuple[tuple[str, ...] | None, np.ndarray]:

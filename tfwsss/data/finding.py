@@ -23,7 +23,9 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
 NOT_SEARCHED = ("masks", "SegmentationClass", "ImageSets", "splits", "saliency", "SegmentationObject")
 """Folders of a data set that hold no photographs."""
 
-_ENDINGS = tuple(ending for endings in ENDINGS.values() for ending in endings)
+READ = (*(ending for endings in ENDINGS.values() for ending in endings), *heic.ENDINGS)
+"""All of them."""
+
 _OURS = ("made_by.json", "survey.json", "stage.json", "started.json")      # a folder that we have written into
 _OF_PREDICT = ("masks", "overlays")
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
@@ -48,7 +50,7 @@ class Found(NamedTuple):
     others: list[str]
 
     def tell(self, folder: Path, known: Collection[str] = ()) -> None:
-        """Lists in the log what was passed over.
+        """Lists in the log what was passed over: the first few on the terminal too.
 
         Args:
             folder: the one that was searched.
@@ -60,6 +62,8 @@ class Found(NamedTuple):
             more = ", ".join(f"{count} more ({ending})" for ending, count in sorted(rest.items()))
             _LOG.warning("%s: %d files or folders are no photographs and left out: %s%s", folder, len(others),
                          ", ".join(others[:_SHOWN]), more and f", {more}")
+        for each in others[_SHOWN:]:
+            _LOG.debug("%s: left out: %s", folder, each)
 
 
 def find_images(folder: Path, without: Collection[Path] = ()) -> Found:
@@ -111,9 +115,12 @@ def fault_of(written: str, faults: Mapping[str, str]) -> str | None:
     Returns:
         Key in `faults`, or None.
     """
-    if written in faults:
-        return written
-    return next((file for file in faults if stem_of(file) == written), None)
+    shown = readable_name(written)
+    if shown in faults:
+        return shown
+    wanted = {shown, shown.replace("\\", "/")}           # tables of Windows have backslashes for slashes
+    return next((file for file in faults for form in (file, file.replace("\\", "/"))
+                 if form in wanted or stem_of(form) in wanted), None)
 
 
 def _walk(folder: Path, skipped: set[Path]) -> Iterator[tuple[str, Path | None, str | None]]:
@@ -165,8 +172,8 @@ def _unreadable(path: Path) -> str | None:
 def _what(path: Path) -> str | None:
     """Returns "photograph", why it is one that cannot be read, or None for a file of another kind."""
     ending = path.suffix.lower()
-    if ending in _ENDINGS or ending in _TEXTS:
-        return "photograph" if ending in _ENDINGS else None
+    if ending not in heic.ENDINGS and (ending in READ or ending in _TEXTS):
+        return "photograph" if ending in READ else None
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from tfwsss.artefacts.files import readable_name
 from tfwsss.data import labels as tables
 from tfwsss.data.colour_table import declared_classes
 from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images
@@ -60,13 +61,15 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     names = list(rows) if split is None else _split(root, split, images)
     if split is None:
         names += [name for name in images if name not in labels]
+    elif unlisted := images.keys() - set(names):
+        _LOG.info("%s: %d of %d images are not in the list %r", root, len(unlisted), len(images), split)
     asked = {name: images[name] for name in names if name in images}
     weak = read_weak_labels(files, asked, classes, labels, palette)
     faults = _faults(root, names, found, weak)
     usable = usable_names(root, names, faults)
     masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
     return ImageSet(usable, root, classes, palette, images={name: images[name] for name in usable},
-                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, faults))
+                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, {readable_name(name): fault for name, fault in faults.items()}))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:
@@ -137,7 +140,7 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
                         f"{tables.nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
-    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path))
+    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
     if not names:
         raise UserError(f"{path}: names no image; write one name a line")
     return list(names)
@@ -148,12 +151,19 @@ def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels) -> dic
     for name in names:
         if name not in found.images:
             file = fault_of(name, found.faults)
-            faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; "
-                            "add the file or strike its line") if file is None else rest.pop(file, found.faults[file])
+            faults[name] = _nowhere(root, name, found) if file is None else rest.pop(file, found.faults[file])
         elif name not in weak.labels:
             faults[name] = weak.faults.get(name) or (f"{found.images[name]}: has no row in labels.csv and is left out; "
                                                      "add one to use it")
     return faults | rest
+
+
+def _nowhere(root: Path, name: str, found: Found) -> str:
+    """Says that there is no image of a name."""
+    if any("\ud800" <= sign <= "\udfff" for sign in name):
+        return f"{root}: the name {readable_name(name)!r} is not UTF-8; save the table or list in UTF-8"
+    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; add the file or "
+            "strike its line")
 
 
 def _found(root: Path, without: Collection[Path]) -> Found:
@@ -169,4 +179,6 @@ def _found(root: Path, without: Collection[Path]) -> Found:
     if place != root and (outside := find_images(root, without=[place, *without]).images):
         _LOG.warning("%s: %d images lie outside of %s/ and are left out: %s%s", root, len(outside), place.name,
                      ", ".join(sorted(outside)[:5]), ", ..." if len(outside) > 5 else "")
+        for name in sorted(outside)[5:]:
+            _LOG.debug("%s: left out: %s", root, name)
     return found

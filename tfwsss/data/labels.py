@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import delimiter_of, records
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.tags import BACKGROUNDS, split_tags
@@ -24,11 +25,12 @@ class Row(NamedTuple):
     tags: tuple[str, ...]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, names: bool = False) -> str:
     r"""Reads a text file in UTF-8 (with or without mark) or marked UTF-16, as spreadsheets save it.
 
     Args:
         path: the file.
+        names: whether it names files: bytes that are not UTF-8 then stay what the system makes of them in paths.
 
     Returns:
         The text with "\n" line ends, in composed Unicode form (NFC), so that
@@ -41,19 +43,20 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not {encoding}; save the file in UTF-8") from error
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def read_lines(path: Path) -> list[str]:
+def read_lines(path: Path, names: bool = False) -> list[str]:
     """Returns the stripped lines of a text file that are not empty.
 
     Args:
         path: the file.
+        names: as in `read_text`.
     """
-    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
+    return [line.strip() for line in read_text(path, names).split("\n") if line.strip()]
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
         UserError: header missing, a row with too many cells or without a name, nothing but a header, or classes that
             can be read in two ways.
     """
-    text = read_text(path)
+    text = read_text(path, names=True)
     header = text.split("\n", 1)[0]
     (_, titles), *table = list(records(path, text, delimiter_of(header))) or [(1, [""])]
     columns = [cell.casefold() for cell in titles]
@@ -110,6 +113,10 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
         raise UserError(f"{path}: the first line is {header[:60]!r}; expected the header name,classes")
     if not cells:
         raise UserError(f"{path}: has no row below its header; write one line for each image, such as photo1,cat dog")
+    for line, tag in ((line, tag) for (line, _, _), tags in zip(cells, found, strict=True) for tag in tags):
+        if readable_name(tag) != tag:
+            raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs that "
+                            "steer; save the file in UTF-8")
     return [Row(line, written, tags) for (line, written, _), tags in zip(cells, found, strict=True)]
 
 
@@ -157,7 +164,7 @@ def _cells(path: Path, table: list[tuple[int, list[str]]], width: int,
             raise UserError(f"{path}: line {line} has {len(row)} cells, the header {width}; separate the classes of "
                             "one image by a space, or by ; where their names contain spaces")
         row = row + [""] * (width - len(row))
-        if not row[name] or "\n" in row[name]:
+        if not row[name]:
             raise UserError(f"{path}: line {line} names no image; write the file name in the column 'name'")
         yield line, row[name].replace("\\", "/"), row
 

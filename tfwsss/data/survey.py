@@ -20,7 +20,7 @@ from tfwsss.data.images import decode_image
 from tfwsss.data.mask_objects import check_objects
 from tfwsss.data.weak_labels import FILES
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.palette import IGNORE
+from tfwsss.palette import IGNORE, own_colours
 
 _VERSION = 1
 _MAPS = ("masks", "saliency", *FILES)
@@ -57,7 +57,7 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
     done, faults, usable, maps = 0, dict(images.faults), {}, {key: {} for key in _MAPS}
-    ids: dict[str, dict[str, list[int]]] = {"masks": {}, "full_masks": {}}
+    ids: dict[str, dict[str, list[int]]] = {"masks": {}, "full_masks": {}, "scribble_masks": {}}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
@@ -74,7 +74,7 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
                     usable[name] = copies[name] if found["converted"] else images.images[name]
                 _take(name, found, found_maps, images, maps, faults)
                 for kind in ids:
-                    ids[kind] |= {name: found_maps[kind]["values"]} if name in maps[kind] else {}
+                    ids[kind] |= {name: _ids(found_maps[kind])} if name in maps[kind] else {}
                 done += 1
                 if progress:
                     progress(done, len(images.names))
@@ -168,17 +168,21 @@ def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int)
 
     def look_at_scribbles(path: Path) -> dict:
         ids = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
-        return {"size": list(ids.shape), "ids": sorted(set(ids.ravel().tolist()))}
+        return {"size": list(ids.shape), "ids": np.unique(ids).tolist()}
 
     def look_at_map(path: Path) -> dict:
         return {"size": list(reading.read_rgb(path, max_pixels).shape[:2])}
 
-    classes = f"{images.num_classes} {max_pixels}"
+    classes = f"{images.num_classes} {max_pixels}{own_colours(images.palette)}"
     looks = {"masks": (f"values {classes}", look_at_mask), "full_masks": (f"values {classes}", look_at_mask),
              "scribble_masks": (f"scribbles {classes}", look_at_scribbles),
              "saliency": (f"map {max_pixels}", look_at_map)}
     return {key: memory.recall(getattr(images, key)[name], question, None, look)
             for key, (question, look) in looks.items() if name in getattr(images, key)}
+
+
+def _ids(record: Mapping) -> list[int]:
+    return record["values"] if "values" in record else record["ids"]
 
 
 def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, maps: Mapping[str, dict],

@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tfwsss.artefacts.files import unfit_name
+from tfwsss.artefacts.files import readable_name, unfit_name
 from tfwsss.data import labels as tables
 from tfwsss.data.annotation import object_names
 from tfwsss.data.colour_table import declared_classes
+from tfwsss.data.finding import READ
 from tfwsss.data.image_set import BACKGROUND, ImageSet
 from tfwsss.data.naming import usable_names
 from tfwsss.data.weak.attach import read_weak_labels
@@ -26,7 +27,8 @@ VOC_CLASSES = (
 _BELOW = ("", "VOC2012", "VOCdevkit/VOC2012")
 _LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 _MASKS = ("SegmentationClassAug", "SegmentationClass")
-_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+_USUAL = (".jpg", ".jpeg", ".png")
+_IMAGE_ENDINGS = tuple(form for lower in (_USUAL, READ) for ending in lower for form in (ending, ending.upper()))
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -59,7 +61,7 @@ def read_voc(root: Path, split: str, classes: Sequence[str] | None = None,
     """
     root = _home(Path(root))
     masks: dict[str, Path] = {}
-    for line in tables.read_lines(_list(root, split)):
+    for line in tables.read_lines(_list(root, split), names=True):
         name, mask = _entry(root, line)
         masks.setdefault(name, mask or next((path for folder in _MASKS if os.path.isfile(
             path := root / folder / f"{name}.png")), None))
@@ -80,9 +82,11 @@ def read_voc(root: Path, split: str, classes: Sequence[str] | None = None,
     names = usable_names(root, masks, faults)
     if not names:
         raise UserError(f"{root}: the list {split!r} names no image; write one name a line")
+    _tell_unlisted(root / "JPEGImages", split, images)
     weak = read_weak_labels(files, images, classes, labels, palette)
     return ImageSet(names, root, classes, palette, images=images,
-                    masks={name: masks[name] for name in names if masks[name]}, **weak.of(names, faults))
+                    masks={name: masks[name] for name in names if masks[name]},
+                    **weak.of(names, {readable_name(name): fault for name, fault in faults.items()}))
 
 
 def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES, difficult: bool = False) -> tuple[int, ...]:
@@ -144,6 +148,14 @@ def _home(root: Path) -> Path:
     return home
 
 
+def _tell_unlisted(folder: Path, split: str, images: Mapping[str, Path]) -> None:
+    """Says how many files of the folder of images the list does not name."""
+    every = sum(len(files) for _, _, files in os.walk(folder))
+    if every > len(images):
+        _LOG.info("%s: %d of %d files are not in the list %r, or cannot be used", folder, every - len(images), every,
+                  split)
+
+
 def _list(root: Path, split: str) -> Path:
     candidates = [root / place / f"{split}.txt" for place in _LISTS] + [Path(split), root / split]
     path = next((path for path in candidates if path.is_file()), None)
@@ -160,7 +172,8 @@ def _entry(root: Path, line: str) -> tuple[str, Path | None]:
     first = PurePosixPath(words[0])
     if len(words) > 1 and not first.suffix and _image(root, line):
         return line, None                               # a name with spaces
-    if first.suffix.lower() in (".jpg", ".jpeg", ".png"):
+    ending = first.suffix.lower()
+    if ending in _USUAL or (ending in READ and not _image(root, words[0])):
         mask = root / words[1].lstrip("/") if len(words) > 1 else None
         return first.stem, mask if mask and os.path.isfile(mask) else None
     return words[0], None                               # what follows is the 1 or -1 of Main's class lists

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfwsss import logs
 from tfwsss.artefacts.files import EXTENSIONS, read_json
-from tfwsss.data.colour_table import FILE, read_colour_table
+from tfwsss.data.colour_table import FILE, is_colour_table, read_colour_table
+from tfwsss.data.finding import Found, find_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import read_classes, read_lines
 from tfwsss.errors import UserError
@@ -37,7 +40,7 @@ def evaluate_folder(folder: Path, *, stage: str | None = None, truth: Path | Non
     score = dict(evaluate(kind, found, images, progress=progress))
     if truth and score["images"] and score["miou_ignore_as_error"] is None:
         raise UserError(f"--truth {truth}: {score['warnings'][-1]}")
-    return {"folder": str(found), **score}
+    return {"folder": str(found), **score, "faults": {**(images.faults if truth else {}), **score["faults"]}}
 
 
 def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
@@ -59,25 +62,52 @@ def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
     return load_run(run).images(split)
 
 
-def images_of_masks(truth: Path, classes: Path) -> ImageSet:
+def images_of_masks(truth: Path, classes: Path | None = None) -> ImageSet:
     """Returns an image set that has masks only: enough to score against.
 
     Args:
         truth: folder of PNG masks, searched with its sub-folders.
-        classes: file of class names, or `labelmap.txt` with their colours too.
+        classes: file of class names, or a table of their colours; None: the `labelmap.txt` beside the masks.
 
     Returns:
-        ImageSet without image-level labels; names are the masks' paths without ending.
+        ImageSet without image-level labels; names are the masks' paths without ending. Masks whose names cannot be
+        used are its faults.
 
     Raises:
         UserError: there is no mask, or the class names cannot be read.
     """
-    masks = {path.relative_to(truth).with_suffix("").as_posix(): path for path in sorted(truth.rglob("*.png"))}
+    beside = next((folder / FILE for folder in (truth, truth.resolve().parent) if (folder / FILE).is_file()), None)
+    if classes is None and beside is None:
+        raise UserError("--truth and --classes go together: a folder of masks and the names of their ids, where no "
+                        f"{FILE} lies beside the masks")
+    found = find_images(truth)
+    masks: dict[str, Path] = {}
+    faults = {name: fault for name, fault in found.faults.items() if name.lower().endswith(".png")}
+    others = [name for name in found.faults if name not in faults]
+    for path in found.images.values():
+        place = path.relative_to(truth)
+        name = place.with_suffix("").as_posix()
+        if path.suffix.lower() != ".png":
+            others.append(str(place))
+        elif name in masks:
+            faults[str(place)] = f"{path}: is named like {masks[name]}; rename one of them"
+        else:
+            masks[name] = path
+    Found({}, {}, sorted([*found.others, *others])).tell(truth, {FILE, "classes.txt"})
     if not masks:
-        raise UserError(f"--truth {truth}: no PNG there; name the folder of the true masks")
-    named, palette = read_colour_table(classes) if classes.name == FILE else (read_classes(classes), voc_palette())
+        raise UserError(f"--truth {truth}: {next(iter(faults.values()), 'no PNG there')}; name the folder of the true "
+                        "masks")
+    named, palette = _classes_of(classes, beside)
     return ImageSet(tuple(masks), truth, named, palette, images=masks,
-                    labels=dict.fromkeys(masks, ()), masks=masks)
+                    labels=dict.fromkeys(masks, ()), masks=masks, faults=faults)
+
+
+def _classes_of(file: Path | None, beside: Path | None) -> tuple[tuple[str, ...], np.ndarray]:
+    """Returns the class names that a file tells, and their colours, of it or of the table beside the masks."""
+    if file is None or is_colour_table(file):
+        return read_colour_table(file or beside)
+    named = read_classes(file)
+    return read_colour_table(beside).ordered(named, beside) if beside else (named, voc_palette())
 
 
 def _subject(run: Path, stage: str | None, truth: Path | None,
@@ -91,7 +121,7 @@ def _subject(run: Path, stage: str | None, truth: Path | None,
         folder, kind, split = _stage_of(run, stage)
     elif stage:
         raise UserError(f"--stage {stage}: {run} is no run, it has no config.json; leave --stage out")
-    if (truth is None) != (classes is None):
+    if classes and truth is None:
         raise UserError("--truth and --classes go together: a folder of masks and the names of their ids")
     if truth is None and not is_run:
         raise UserError(f"{run}: is no run, it has no config.json; add --truth FOLDER --classes FILE")

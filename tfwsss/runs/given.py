@@ -33,7 +33,7 @@ def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collect
     """
     if not given.is_dir():
         raise UserError(f"given.{stage.name}: {given} is no folder; give the folder with its {stage.kind} files")
-    files = sorted((str(path.relative_to(given)), path) for path in given.rglob("*") if path.is_file())
+    files = sorted((_writable(str(path.relative_to(given))), path) for path in given.rglob("*") if path.is_file())
     by_sizes = _of(given, [(name, path.stat().st_size) for name, path in files])
     if by_sizes in recorded:
         return by_sizes
@@ -43,6 +43,11 @@ def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collect
     if now != before:
         write_atomically(run / FILE, json.dumps({**known, stage.name: now}, ensure_ascii=False).encode())
     return _of(given, [(name, now[name]["sha256"]) for name, _ in files])
+
+
+def _writable(name: str) -> str:
+    """Returns a name in which bytes that are not UTF-8 are shown by their numbers; others as they are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _of(given: Path, files: list[tuple[str, int | str]]) -> str:

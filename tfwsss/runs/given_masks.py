@@ -3,6 +3,7 @@
 import concurrent.futures
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +63,7 @@ def usable_masks(name: str, folder: Path, images: ImageSet, copies: Path) -> Pat
         logs.LOG.warning("%s", warning)
     if all(look.plain for look in looks):
         return folder
+    shutil.rmtree(copies, ignore_errors=True)          # of masks that are gone
     logs.LOG.info("given.%s: painted masks are kept as ids in %s", name, copies)
     _each(f"given.{name} as ids", names, functools.partial(_copy, folder, images, copies))
     return copies

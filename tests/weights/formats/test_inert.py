@@ -10,7 +10,8 @@ from tfwsss.weights.formats.inert import Inert, is_inert
     "numpy._core.multiarray.scalar", "numpy.dtype", "numpy.core.multiarray._reconstruct",
     "omegaconf.dictconfig.DictConfig",
     "pytorch_lightning.utilities.parsing.AttributeDict", "__main__.Config", "torch._utils._rebuild_sparse_tensor",
-    "torch.optim.lr_scheduler.StepLR", "copyreg._reconstructor"])
+    "torch.optim.lr_scheduler.StepLR", "copyreg._reconstructor", "typing.Any", "pathlib._local.PosixPath",
+    "torch.float8_e4m3fn", "torch.complex64"])
 def test_data(name):
     assert is_inert(name) and Inert(name).items == {}
 
@@ -20,6 +21,6 @@ def test_data(name):
     "subprocess.Popen",
     "importlib.import_module", "pickle.loads", "copyreg.__newobj__", "torch.load", "torch.hub.load", "torch.jit.script",
     "torch.nn.modules.linear.Linear", "torch.utils.cpp_extension.load", "webbrowser.open", "functools.partial", "",
-    "commands.getoutput", "collections.OrderedDict"])
+    "commands.getoutput", "collections.OrderedDict", "typing.sys.exit", "torch.float", "torch.int8.x"])
 def test_code(name):
     assert not is_inert(name)

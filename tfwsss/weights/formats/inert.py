@@ -1,5 +1,6 @@
 """Which names in a pickle are plain data or objects of other packages: they become `Inert`, and nothing is called."""
 
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ _OF_PYTHON = {
         "slice", "range", "object", "NoneType", "unicode", "long", "xrange"))}
 _OF_TORCH = {"torch.device", "torch.layout", "torch.memory_format", "torch.strided", "torch.contiguous_format",
              "torch.Generator", "torch.serialization._get_layout"}
+_TYPES = re.compile(r"typing\.\w+|pathlib\._local\.\w+Path|torch\.(?:q?u?int|b?float|complex|bits)\d\w*")
 _PYTHONS = sys.stdlib_module_names | {"__builtin__", "copy_reg", "cPickle", "commands", "exceptions"}
 
 
@@ -52,7 +54,7 @@ def is_inert(name: str) -> bool:
     >>> is_inert("argparse.Namespace"), is_inert("omegaconf.DictConfig"), is_inert("os.system"), is_inert("torch.load")
     (True, True, False, False)
     """
-    if name in _OF_PYTHON or name in _OF_TORCH:
+    if name in _OF_PYTHON or name in _OF_TORCH or _TYPES.fullmatch(name):
         return True
     room = name.split(".")[0]
     if room == "torch":
