@@ -123,6 +123,7 @@ def test_a_fault_is_found_by_the_name_in_a_table():
     faults = {"p.HEIC": "x", "deep/q.NEF": "y"}
     found = [fault_of(name, faults) for name in ("p.HEIC", "p", "deep/q", "q")]
     assert found == ["p.HEIC", "p.HEIC", "deep/q.NEF", None]
-    assert fault_of("sub\\q", {"sub/q.NEF": "x"}) == "sub/q.NEF" and fault_of("a/b.jpg", {"a\\b.jpg": "x"}) == "a\\b.jpg"
+    assert fault_of("sub\\q", {"sub/q.NEF": "x"}) == "sub/q.NEF"
+    assert fault_of("a/b.jpg", {"a\\b.jpg": "x"}) == "a\\b.jpg"
     assert fault_of(os.fsdecode(b"\xe9.jpg"), {"\\xe9.jpg": "x"}) == "\\xe9.jpg"
     assert fault_of("two\nlines", {"two\\nlines.jpg": "x"}) == "two\\nlines.jpg"

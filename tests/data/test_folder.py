@@ -176,7 +176,7 @@ def test_real_photographs():
 def test_a_row_of_another_encoding_or_of_two_lines_is_a_fault(tmp_path):
     draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg", "images/two\nlines.jpg")
     write(tmp_path, labels="")
-    (tmp_path / "labels.csv").write_bytes('name,classes\na,cat\nb,cat\nc,dog\n"two\nlines.jpg",dog\n'.encode() +
+    (tmp_path / "labels.csv").write_bytes(b'name,classes\na,cat\nb,cat\nc,dog\n"two\nlines.jpg",dog\n' +
                                           b"caf\xe9,dog\n")
     images = read_folder(tmp_path)
     assert images.names == ("a", "b", "c") and set(images.faults) == {r"two\nlines.jpg", r"caf\xe9"}

@@ -1,4 +1,4 @@
-"""Data sets as nobody would make them: names, pictures, tables, lists, masks and annotations, each changed by chance."""
+"""Data sets as nobody would make them: names, pictures, tables, lists, masks and annotations, changed by chance."""
 
 import io
 import os
@@ -13,7 +13,8 @@ from tfwsss.palette import voc_palette
 
 CLASSES = ("cat", "dog", "traffic sign")
 STEMS = ("a", "b 1", "жук", "café", "cafe\u0301", "猫/子", "deep/er/c", "x" * 60, "no ending", ".hidden", "a.b", "-",
-         ",;", "'q'", '"q"', " lead", "notes", "masks/a", "a.png/in", "images/a", "back\\slash", "two\nlines", "\x1b[2J")
+         ",;", "'q'", '"q"', " lead", "notes", "masks/a", "a.png/in", "images/a", "back\\slash", "two\nlines",
+         "\x1b[2J")
 ENDINGS = (".jpg", ".png", ".JPEG", ".jfif", ".tif", ".webp", ".avif", ".HEIC", ".NEF", ".txt", ".bmp", ".gif", "")
 SIGNS = (b",", b";", b"\t", b"\n", b'"', b"'", b"|", b"/", b"+", b"[", b"]", b"\\", b" ", b"\0", b"\xff", b"\xe9",
          "é".encode(), b"\xef\xbb\xbf", b"a", b"1", b":", b"<", b">", b"&", b"=", b"", b"0,", b"-9e99")
@@ -148,4 +149,5 @@ def _beside(draw: random.Random, root: Path, lines: bytes, voc: bool) -> None:
     if draw.random() < 0.4:
         put(root, b"classes.txt", changed(draw, b"background\ncat\ndog\ntraffic sign\n", draw.choice((0, 0, 2))))
     if draw.random() < 0.2:
-        put(root, b"labelmap.txt", changed(draw, b"background:0,0,0::\ncat:1,2,3::\ndog:3,2,1::\n", draw.choice((0, 3))))
+        table_of_colours = b"background:0,0,0::\ncat:1,2,3::\ndog:3,2,1::\n"
+        put(root, b"labelmap.txt", changed(draw, table_of_colours, draw.choice((0, 3))))

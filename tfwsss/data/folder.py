@@ -68,8 +68,9 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     faults = _faults(root, names, found, weak)
     usable = usable_names(root, names, faults)
     masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
+    told = {readable_name(name): fault for name, fault in faults.items()}
     return ImageSet(usable, root, classes, palette, images={name: images[name] for name in usable},
-                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, {readable_name(name): fault for name, fault in faults.items()}))
+                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, told))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:

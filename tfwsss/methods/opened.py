@@ -98,8 +98,8 @@ def load_run(folder: Path) -> Run:
     """
     path = Path(folder) / "config.json"
     try:
-        values = read_json(path)["config"]
-        method = values["method"]
+        record = read_json(path)
+        values, method, _ = record["config"], record["config"]["method"], list(record["classes"])
     except (UserError, KeyError, TypeError):
         raise UserError(f"{folder} is no run folder: it has no readable config.json; name the folder that "
                         "python -m tfwsss.train printed") from None

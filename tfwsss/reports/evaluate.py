@@ -133,10 +133,10 @@ def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None, str]:
     """Returns folder, kind and images of a stage; without a name, of the last finished one that can be scored."""
     if name is None:
         records = [read_json(path) for path in run.glob("*/stage.json")]
-        records = [record for record in records if record.get("kind") in KINDS]
+        records = [record for record in records if isinstance(record, dict) and record.get("kind") in KINDS]
         if not records:
             raise UserError(f"{run}: no finished stage has masks or scores; name an unfinished one by --stage")
-        name = max(records, key=lambda record: record["finished"])["name"]
+        name = max(records, key=lambda record: str(record.get("finished")))["name"]
     if name not in [path.name for path in run.iterdir() if path.is_dir()]:
         raise UserError(f"--stage {name}: {run} has no such stage")
     records = [path for path in (run / name / "stage.json", run / name / "started.json") if path.is_file()]
