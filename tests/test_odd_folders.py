@@ -84,7 +84,8 @@ def check(tmp_path: Path, seed: int, looked: list, capsys) -> int:
     used = {os.path.relpath(path, home) for path in images.images.values()}
     told = "\n".join([log, *faults, *faults.values()])
     if (left := re.search(r"(\d+) of (\d+) images are not in the list", log)):
-        assert len(used) + int(left[1]) == int(left[2])
+        told_of = {place for place in places(home) if f"{home / place}: " in told} - used
+        assert int(left[2]) - int(left[1]) - len(used) <= len(told_of)
         return code
     read = ("labels.csv", "classes.txt", "labelmap.txt", "train.txt", *NOT_SEARCHED)
     silent = [place for place in places(home) if place not in used and place.split("/")[0] not in read
@@ -118,7 +119,7 @@ def test_five_hundred_folders(tmp_path, looked, capsys):
     assert sum(counts) == 500 and min(counts) >= 10
 
 
-@pytest.mark.parametrize("seeds", [range(1000, 1002), pytest.param(range(1000, 1060), marks=pytest.mark.slow)], ids=len)
+@pytest.mark.parametrize("seeds", [range(1000, 1002), pytest.param(range(1000, 1012), marks=pytest.mark.slow)], ids=len)
 def test_whole_calls_of_predict(tmp_path, capsys, seeds):
     """Each photograph gets a mask or is listed."""
     run = untrained_run(tmp_path / "run", "icd", pseudo={"iterations": 0})

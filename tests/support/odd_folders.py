@@ -88,15 +88,17 @@ def tags(draw: random.Random) -> str:
 
 def table(draw: random.Random, files: list[bytes]) -> bytes:
     """Returns a table of tags of most of the files."""
-    header = draw.choice(TABLES[:2] * 4 + TABLES)
+    header = draw.choice(TABLES[:2] * 12 + TABLES)
     mark = next((sign for sign in ";\t" if sign in header), ",")
-    plain = draw.random() < 0.6
+    plain = draw.random() < 0.8
     rows = [header.encode()]
     for name in files:
         cell = draw.choice((*CLASSES[:2], "")) if plain else tags(draw)
-        shown = draw.choice((name, os.path.splitext(name)[0], b'"' + name.replace(b'"', b'""') + b'"'))
+        shown = b'"' + name.replace(b'"', b'""') + b'"'
+        if not set(name) & set(b',;"\t\n') or draw.random() < 0.05:
+            shown = draw.choice((name, os.path.splitext(name)[0], shown))
         rows += [shown + mark.encode() + cell.encode()] if draw.random() < 0.9 else []
-    return changed(draw, b"\n".join(rows), draw.choice((0, 0, 1, 4)))
+    return changed(draw, b"\n".join(rows), draw.choice((0, 0, 0, 0, 1, 4)))
 
 
 def odd_folder(root: Path, seed: int) -> tuple[Path, list[str]]:
@@ -109,14 +111,14 @@ def odd_folder(root: Path, seed: int) -> tuple[Path, list[str]]:
         return home, [f"data.root={_calm(draw, root, home)}", "data.kind=folder"]
     files, sets = names(draw), []
     for name in files:
-        put(home, name, contents(draw) if draw.random() < 0.5 else picture(draw))
+        put(home, name, contents(draw) if draw.random() < 0.25 else picture(draw))
         if draw.random() < 0.4:
             put(root / draw.choice(("masks", "SegmentationClass")), os.path.splitext(name)[0] + b".png", mask(draw))
         if voc or draw.random() < 0.3:
-            boxes = [(draw.choice((*CLASSES, "Cat", "")), 1, 1, draw.randrange(1, 12), 5)]
+            boxes = [(draw.choice((*CLASSES[:2] * 9, *CLASSES, "Cat", "")), 1, 1, draw.randrange(1, 12), 5)]
             text = annotation("a", boxes * draw.randrange(3)).encode()
-            text = text.replace(b"annotation>", b"annotations>") if draw.random() < 0.1 else text
-            put(root / "Annotations", os.path.splitext(name)[0] + b".xml", changed(draw, text, draw.choice((0, 0, 3))))
+            text = text.replace(b"annotation>", b"annotations>") if draw.random() < 0.03 else text
+            put(root / "Annotations", os.path.splitext(name)[0] + b".xml", changed(draw, text, draw.choice((0,) * 9 + (3,))))
     put(root, b"labels.csv", table(draw, files))
     lines = b"\n".join(os.path.splitext(name)[0] for name in files if draw.random() < 0.8)
     _beside(draw, root, lines, voc)
@@ -149,5 +151,5 @@ def _beside(draw: random.Random, root: Path, lines: bytes, voc: bool) -> None:
     if draw.random() < 0.4:
         put(root, b"classes.txt", changed(draw, b"background\ncat\ndog\ntraffic sign\n", draw.choice((0, 0, 2))))
     if draw.random() < 0.2:
-        table_of_colours = b"background:0,0,0::\ncat:1,2,3::\ndog:3,2,1::\n"
-        put(root, b"labelmap.txt", changed(draw, table_of_colours, draw.choice((0, 3))))
+        table_of_colours = b"background:0,0,0::\ncat:1,2,3::\ndog:3,2,1::\ntraffic sign:9,9,9::\n"
+        put(root, b"labelmap.txt", changed(draw, table_of_colours, draw.choice((0, 0, 0, 3))))
