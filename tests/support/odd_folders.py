@@ -118,7 +118,8 @@ def odd_folder(root: Path, seed: int) -> tuple[Path, list[str]]:
             boxes = [(draw.choice((*CLASSES[:2] * 9, *CLASSES, "Cat", "")), 1, 1, draw.randrange(1, 12), 5)]
             text = annotation("a", boxes * draw.randrange(3)).encode()
             text = text.replace(b"annotation>", b"annotations>") if draw.random() < 0.03 else text
-            put(root / "Annotations", os.path.splitext(name)[0] + b".xml", changed(draw, text, draw.choice((0,) * 9 + (3,))))
+            text = changed(draw, text, 3) if draw.random() < 0.1 else text
+            put(root / "Annotations", os.path.splitext(name)[0] + b".xml", text)
     put(root, b"labels.csv", table(draw, files))
     lines = b"\n".join(os.path.splitext(name)[0] for name in files if draw.random() < 0.8)
     _beside(draw, root, lines, voc)
