@@ -3,8 +3,11 @@
 import functools
 import json
 import os
+import random
 import shutil
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -168,3 +171,28 @@ def test_kill_in_the_middle_of_each_stage(tmp_path):
     for stage in ("icd", "segmenter"):
         assert losses(run, stage) == losses(tmp_path / "whole", stage)
     assert call("evaluate", run, "--json").code == 0
+
+
+@pytest.mark.slow
+def test_kill_at_random_times(tmp_path):
+    """The built-in run, killed at twenty moments drawn at random: the masks and weights of an unbroken one."""
+    arguments = ["--method", "icd", "--run"]
+    begun = time.monotonic()
+    assert ended(start(*arguments, tmp_path / "whole")).code == 0
+    length = time.monotonic() - begun
+    moments, killed = random.Random(20), 0
+    for _ in range(20):
+        process = start(*arguments, tmp_path / "killed")
+        try:
+            process.communicate(timeout=moments.uniform(0, length / 4))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+        assert process.returncode in (0, -signal.SIGKILL)
+    assert train(*arguments, tmp_path / "killed").code == 0
+    print(f"killed {killed} times within runs of {length:.0f} s")
+    whole = contents(tmp_path / "whole")
+    assert contents(tmp_path / "killed") == whole and len(whole) > 100
+    for stage in ("icd", "segmenter"):
+        assert losses(tmp_path / "killed", stage) == losses(tmp_path / "whole", stage)
