@@ -34,7 +34,10 @@ def test_words_that_do(cells):
     (("cat", "none"), "line 3: is 'none' a class. Leave the cell empty"), (("1", "0"), "is '0' a class"),
     (("cat", "-"), "'-' is an odd name"), (("[cat", "dog"), "odd name"),
     (("cat dog", "cat", "dog"), "is 'cat dog' one"),
-    (("dog and bird", "dog"), "is 'dog and bird' one class"), (("cat/dog", "dog"), "Parts of it are classes")])
+    (("dog and bird", "dog"), "is 'dog and bird' one class"), (("cat/dog", "dog"), "Parts of it are classes"),
+    (("cat:", "dog"), "'cat:' is an odd name"), (("dog", "*cat"), "odd name"),
+    (("cat: dog", "cat"), "is 'cat: dog' one"),
+    (("cat_dog", "cat", "dog"), "is 'cat_dog' one class"), (("cat=dog", "dog"), "Parts of it are classes")])
 def test_names_that_are_hardly_any(cells, words):
     with pytest.raises(UserError, match=words):
         check_plain(PATH, tags(*cells, sure=True))
@@ -42,7 +45,8 @@ def test_names_that_are_hardly_any(cells, words):
 
 
 def test_plain_names_pass():
-    check_plain(PATH, tags("cat", "polar bear", "tv/monitor", "bird's nest", "жук", "7", sure=True))
+    names = ("cat", "polar bear", "tv/monitor", "bird's nest", "жук", "7", "traffic_light", "traffic")
+    check_plain(PATH, tags(*names, sure=True))
 
 
 @pytest.mark.parametrize("other", ["Cat", "CAT"])

@@ -11,6 +11,8 @@ CURE = ("separate classes by ; (traffic sign;car), or put names with spaces in q
         "the classes in classes.txt")
 """How a column is written that can be read in one way only."""
 
+_NO_START, _NO_END = "[({\"'])}:.-_*#=<>~!?", "])}\"[({:.-_*#=<>~!?"
+_PARTS = re.compile(r"\s*[/+&:=>#*~\\]\s*|\s+and\s+", re.IGNORECASE)
 _NOTHING = {"none", "nan", "null", "nil", "n/a", "na", "nothing", "empty", "no", "false", "unknown", "0"}
 
 
@@ -79,9 +81,9 @@ def check_plain(path: Path, cells: Sequence[Sequence[Tag]]) -> None:
         if tag.text.casefold() in _NOTHING:
             raise UserError(f"{where}is {tag.text!r} a class? Leave the cell empty where an image shows none, or list "
                             "the classes in classes.txt")
-        if not any(sign.isalnum() for sign in tag.text) or tag.text[0] in "[({\"'" or tag.text[-1] in "])}\"":
+        if not any(sign.isalnum() for sign in tag.text) or tag.text[0] in _NO_START or tag.text[-1] in _NO_END:
             raise UserError(f"{where}{tag.text!r} is an odd name for a class; {CURE}")
-        words, parts = tag.text.split(), re.split(r"\s*[/+&]\s*|\s+and\s+", tag.text, flags=re.IGNORECASE)
+        words, parts = re.split(r"[\s_-]+", tag.text), _PARTS.split(tag.text)
         if (len(words) > 1 and every.issuperset(words)) or (len(parts) > 1 and every.intersection(parts)):
             raise UserError(f"{where}is {tag.text!r} one class? Parts of it are classes of their own; {CURE}")
 
