@@ -88,6 +88,9 @@ def is_colour_table(path: Path) -> bool:
 
     Args:
         path: of either.
+
+    Returns:
+        Whether it tells colours.
     """
     lines = (line for line in read_text(path).split("\n") if line.strip() and not line.lstrip().startswith("#"))
     return path.name == FILE or bool(_line(next(lines, ""))[0])

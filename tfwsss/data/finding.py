@@ -27,6 +27,7 @@ READ = (*(ending for endings in ENDINGS.values() for ending in endings), *heic.E
 """All of them."""
 
 _OURS = ("made_by.json", "survey.json", "stage.json", "started.json")      # a folder that we have written into
+_OF_RUNS = ("lock", "log.txt")
 _OF_PREDICT = ("masks", "overlays")
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
 _OTHER_PICTURES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".srw", ".pef", ".svg", ".psd",
@@ -126,7 +127,7 @@ def fault_of(written: str, faults: Mapping[str, str]) -> str | None:
 def _walk(folder: Path, skipped: set[Path]) -> Iterator[tuple[str, Path | None, str | None]]:
     """Yields each file's place below the folder, its path and a fault; of what is not searched the reason, no path."""
     seen, waiting = {folder.resolve()}, [(folder, "")]
-    ours = any((folder / name).is_file() for name in _OURS)
+    ours = _is_ours(folder)
     while waiting:
         here, before = waiting.pop()
         try:
@@ -144,13 +145,18 @@ def _walk(folder: Path, skipped: set[Path]) -> Iterator[tuple[str, Path | None, 
                 yield f"{place}/", None, "by its name no photographs"
             elif (real := path.resolve()) in skipped:
                 yield f"{place}/", None, "holds other things"
-            elif any((path / name).is_file() for name in _OURS):
+            elif _is_ours(path):
                 yield f"{place}/", None, "written by us"
             elif real in seen:
                 yield f"{place}/", None, "searched already"
             else:
                 seen.add(real)
                 waiting.append((path, f"{place}/"))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Says whether a folder is a run's, one of its stages', or a call's of `predict`, be it a killed one."""
+    return any((folder / name).is_file() for name in _OURS) or all((folder / name).is_file() for name in _OF_RUNS)
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

@@ -93,7 +93,7 @@ def images_of_masks(truth: Path, classes: Path | None = None) -> ImageSet:
             faults[str(place)] = f"{path}: is named like {masks[name]}; rename one of them"
         else:
             masks[name] = path
-    Found({}, {}, sorted([*found.others, *others])).tell(truth, {FILE, "classes.txt"})
+    Found({}, {}, sorted(others)).tell(truth)
     if not masks:
         raise UserError(f"--truth {truth}: {next(iter(faults.values()), 'no PNG there')}; name the folder of the true "
                         "masks")
