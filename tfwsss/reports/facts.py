@@ -14,6 +14,7 @@ from tfwsss.data.label_counts import in_tables
 from tfwsss.errors import UserError
 from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
+from tfwsss.reports.doubtful import worst_first
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import doubts, journal
 from tfwsss.runs.scoring import KINDS
@@ -210,8 +211,7 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
     for stage in stages:
         records = list(journal.read(run / stage["name"] / journal.REVIEW).values()) if stage["finished"] else []
         if records:
-            followed = sorted((record for record in records if record["agreement"] is not None),
-                              key=lambda record: (record["agreement"], record["name"]))
+            followed = worst_first(records)
             means = {key: float(np.mean([record[key] for record in records])) for key in ("confidence", "coverage")}
             agreement = float(np.mean([record["agreement"] for record in followed])) if followed else None
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
