@@ -60,7 +60,7 @@ FILES = {
     "ops/place_dropout": "tensorflow", "ops/replicas": "keras tensorflow", "ops/sparse_product": "tensorflow",
     "layers/dense_crf": "numpy keras pydensecrf",
     "backbones/facts": "", "backbones/thinning": "numpy",
-    "settings/sections": "pydantic",
+    "settings/sections": "pydantic", "data/heic": "pillow_heif",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
     "runs/workers": "cv2",
