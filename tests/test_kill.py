@@ -31,7 +31,8 @@ from tests.support.tiny_run import (
 FILES = {"saliency": "*.png", "regions": "*.png", "icd": "checkpoint/epoch-*.json",
          "classifier": "checkpoint/epoch-*.json", "mcis": "checkpoint/epoch-*.json", "cam": "*.npz",
          "cam_masks": "*.png", "marginals": "*.png", "maps": "*.npz", "labels": "*.png",
-         "affinity": "checkpoint/epoch-*.json", "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png",
+         "affinity": "checkpoint/epoch-*.json", "graph": "*.npz", "scores": "*.npz", "seeds": "*.png", "walk": "*.png",
+         "pseudo": "*.png",
          "oaa": "checkpoint/epoch-*.json", "accumulated": "*.npz", "oaa_plus": "checkpoint/epoch-*.json",
          "segmenter": "checkpoint/epoch-*.json", "relabel": "*.png"}
 """What each stage of any method leaves behind while it works, in their order."""

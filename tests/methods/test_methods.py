@@ -17,7 +17,7 @@ from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
-FACTS = {"images", "versions", "saliency", "training"}
+FACTS = {"images", "versions", "saliency", "training", "supervision"}
 """What else than its section's settings a stage depends on."""
 
 
@@ -74,6 +74,8 @@ def test_stages_come_after_those_they_need(images, method, values, names):
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
     ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
+    ("a2gnn", {"classifier": "", "seeds": "cam", "affinity": "seeds", "graph": "seeds affinity cam", "pseudo": "graph",
+               "segmenter": "pseudo"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
@@ -142,6 +144,12 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
     ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
+    ("a2gnn", {"seeds": {"supervision": "point"}}, "seeds graph pseudo"),
+    ("a2gnn", {"seeds": {"certain": 0.7}}, "seeds"),
+    ("a2gnn", {"affinity": {"radius": 4}}, "affinity"), ("a2gnn", {"graph": {"walked": []}}, "graph"),
+    ("a2gnn", {"graph": {"network": {"epochs": [9, 9]}}}, "graph"), ("a2gnn", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("a2gnn", {"graph": {"network": {"memory": 9}, "box_network": {"memory": 9}}}, ""),
+    ("a2gnn", {"mixed_precision": True}, "classifier affinity segmenter"),
     ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
     ("icd, unmerged", {"superpixels": {"scale": 9}}, "regions"),
     ("icd", {"regions": {"canvas": 65}}, "regions"), ("icd, unmerged", {"regions": {"canvas": 65}}, ""),
@@ -173,6 +181,7 @@ def test_what_a_setting_makes_stale(images, shape, difference, expected):
     ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo segmenter relabel"),
     ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel"),
     ("mcis", "", "mcis", "cam cam_masks maps labels pseudo segmenter relabel"),
+    ("a2gnn", "cam cam_masks seeds", "classifier affinity", "graph pseudo segmenter relabel"),
     ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel")])
 def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
     """What both lists need is made of all their images, each once."""
@@ -198,7 +207,7 @@ def test_every_method_has_its_parts(images, name):
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
         {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
-         "oaa": (True, True), "retrain": (False, False)}[name]
+         "oaa": (True, True), "a2gnn": (True, True), "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")
@@ -208,6 +217,7 @@ def test_every_method_has_its_parts(images, name):
 
 @pytest.mark.parametrize(("method", "mended"), [
     ("icd", {}), ("affinitynet", {"marginals": {"background": 2}, "walk": {"walk": 2}}),
+    ("a2gnn", {"seeds": {"background": 2}}),
     ("cian", {"seeds": {"background": 2}, "pseudo": {"scales": 2}, "pseudo_2": {"scales": 2}, "masks": {"scales": 2},
               "masks_2": {"scales": 2}})])
 def test_a_stage_whose_arithmetic_was_mended_says_so(images, method, mended):

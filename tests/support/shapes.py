@@ -9,7 +9,7 @@ KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classi
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
          "relabel": "masks", "mcis": "model", "maps": "scores", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model",
+         "oaa_plus": "model", "graph": "scores",
          "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
@@ -39,5 +39,8 @@ SHAPES = {
     "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
     "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
+    "a2gnn": ("a2gnn", {}, "classifier cam cam_masks seeds affinity graph pseudo" + END),
+    "a2gnn, given": ("a2gnn", {"given": {"cam": "SEAM's maps"}}, "cam cam_masks seeds affinity graph pseudo" + END),
+    "a2gnn, no end": ("a2gnn", NO_END, "classifier cam cam_masks seeds affinity graph pseudo"),
     "retrain": ("retrain", {}, "labels" + END),
 }

@@ -82,6 +82,17 @@ MCIS = {
 }
 """The same for MCIS, without saliency."""
 
+_NETWORK = {"width": 8, "epochs": [3, 3]}
+
+A2GNN = {
+    **{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "classifier", "cam", "pseudo")},
+    "seeds": {"crf": {"iterations": 2, "position_deviation": 20.0}, "segments": 3000, "certain": 0.5},
+    "affinity": {**_FIT, "widths": [8, 8, 8], "radius": 2},
+    "graph": {"network": _NETWORK, "box_network": _NETWORK, "walk": {"steps": 9}},
+    "segmenter": SEGMENTER,
+}
+"""The same for A2GNN."""
+
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
     """Draws the pictures of `tiny_voc` as images/, masks/, labels.csv, classes.txt and splits/; returns the folder.
@@ -128,7 +139,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     from tfwsss.settings.reading import merge
 
     tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA,
-            "retrain": RETRAIN}[method]
+            "a2gnn": A2GNN, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path
