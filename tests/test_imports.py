@@ -67,7 +67,7 @@ FILES = {
     "training/graph_group": "numpy tensorflow", "training/graph_losses": "tensorflow",
     "training/graph_solver": "numpy tensorflow",
     "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",
-    "methods/predict": "numpy PIL",
+    "methods/predict": "numpy PIL", "methods/predictions": "numpy PIL",
     # doors: the command line, and what they print
     "__init__": "", "train": "", "predict": "", "export": "", "serve": "", "report": "", "evaluate": "rich",
     "convert": "numpy", "annotate": "",

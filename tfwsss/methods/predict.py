@@ -19,6 +19,7 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
 from tfwsss.methods.made_from import MadeFrom, note_call
 from tfwsss.methods.opened import load_run
+from tfwsss.methods.predictions import Predictions
 from tfwsss.palette import voc_palette
 
 _WRITTEN = ("masks", "overlays", "images")
@@ -26,8 +27,8 @@ _WRITTEN = ("masks", "overlays", "images")
 
 
 def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
-            stage: str | None = None) -> tuple[int, dict[str, str]]:
-    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
+            stage: str | None = None, probability: bool = False, document: bool = False) -> tuple[int, dict[str, str]]:
+    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph, and `out/predictions.csv`.
 
     An interrupted call goes on where it stopped. Masks that lie there are kept where the
     photograph's contents, the run's networks and settings, stage and tags are those
@@ -39,6 +40,8 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         out: where the pictures go.
         tags: classes that every image shows; None lets the network decide.
         stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
+        probability: whether to write `out/probabilities/<name>/<id> <class>.png`, grey, 255 = 1: scores before the CRF.
+        document: whether to write `out/predictions.json` too.
 
     Returns:
         Number of images with a mask, and a message for each that could not be used.
@@ -55,8 +58,12 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     images = _images(source, out, classes, _labels(tags, classes, run))
     made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags), images.images)
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    missing, faults = usable.subset(made_from.missing(usable.names)), dict(faults)
-    pairs = masker.masks(missing, missing.names, tags is not None) if missing.names else ()
+    told, faults = Predictions(out, classes, probability), dict(faults)
+    lacking = set(made_from.missing(usable.names))
+    lacking |= told.missing([name for name in usable.names if name not in lacking])
+    missing = usable.subset([name for name in usable.names if name in lacking])
+    pairs = masker.masks(missing, missing.names, tags is not None, certainty=True, scores=probability) \
+        if missing.names else ()
 
     def written(pair) -> tuple[str, str | None]:
         name, found = pair
@@ -65,6 +72,7 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
             return name, str(found)
         _write_overlay(out, name, overlay(found.image, found.mask, images.palette))
         made_from.note(name)
+        told.note(name, found)
         write_mask(out / "masks", name, found.mask, images.palette)          # last: it says that the image is done
         return name, None
 
@@ -72,6 +80,7 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         if fault:
             faults[name] = fault
     made_from.close()
+    told.close(document)
     return len(usable.names) - len(faults.keys() & set(usable.names)), faults
 
 
