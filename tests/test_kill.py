@@ -29,8 +29,9 @@ from tests.support.tiny_run import (
 )
 
 FILES = {"saliency": "*.png", "regions": "*.png", "icd": "checkpoint/epoch-*.json",
-         "classifier": "checkpoint/epoch-*.json", "mcis": "checkpoint/epoch-*.json", "cam": "*.npz",
-         "cam_masks": "*.png", "marginals": "*.png", "maps": "*.npz", "labels": "*.png",
+         "classifier": "checkpoint/epoch-*.json", "mcis": "checkpoint/epoch-*.json",
+         "seam": "checkpoint/epoch-*.json", "cam": "*.npz",
+         "cam_masks": "*.png", "marginals": "*.png", "maps": "*.npz", "map_masks": "*.png", "labels": "*.png",
          "affinity": "checkpoint/epoch-*.json", "graph": "*.npz", "scores": "*.npz", "seeds": "*.png", "walk": "*.png",
          "pseudo": "*.png",
          "oaa": "checkpoint/epoch-*.json", "accumulated": "*.npz", "oaa_plus": "checkpoint/epoch-*.json",
@@ -60,7 +61,7 @@ def losses(run: Path, stage: str) -> list[dict]:
 
 
 TRAININGS = {"icd": ("icd", "cam_masks"), "affinitynet": ("affinity", "walk"), "mcis": ("mcis", "pseudo"),
-             "oaa": ("oaa", "cam_masks"), "retrain": ("segmenter", "relabel")}
+             "oaa": ("oaa", "cam_masks"), "seam": ("seam", "map_masks"), "retrain": ("segmenter", "relabel")}
 """Of a method: the stage that is killed, and the last one whose masks count."""
 
 
@@ -90,7 +91,7 @@ def kill_a_training(base: Path, folder: Path, method: str) -> tuple[list, Path, 
 
 @pytest.mark.parametrize(("method", "torn"), [
     ("icd", False), ("icd", True), *(pytest.param(method, False, marks=pytest.mark.slow)
-                                     for method in ("affinitynet", "mcis", "oaa", "retrain"))])
+                                     for method in ("affinitynet", "mcis", "oaa", "seam", "retrain"))])
 def test_kill_while_training(training, tmp_path, method, torn):
     """Killed after an epoch: the weights, and so the masks, are those of an unbroken run.
 

@@ -74,6 +74,11 @@ def test_stages_come_after_those_they_need(images, method, values, names):
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
     ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
+    ("seam", {"seam": "", "cam": "seam", "cam_masks": "cam", "maps": "seam", "map_masks": "maps",
+              "marginals": "maps map_masks", "affinity": "marginals", "walk": "maps map_masks affinity",
+              "pseudo": "walk"}),
+    ("seam, plain", {"marginals": "cam cam_masks", "walk": "cam cam_masks affinity"}),
+    ("seam, labels", {"affinity": "labels"}),
     ("a2gnn", {"classifier": "", "seeds": "cam", "affinity": "seeds", "graph": "seeds affinity cam", "pseudo": "graph",
                "segmenter": "pseudo"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
@@ -144,6 +149,10 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
     ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
+    ("seam", {"seam": {"hardest": 0.3}}, "seam"), ("seam", {"maps": {"mirror": False}}, "maps"),
+    ("seam", {"cam": {"mirror": False}}, "cam"), ("seam", {"map_masks": {"threshold": 0.2}}, "map_masks"),
+    ("seam", {"labels": {"low": None}}, "marginals labels"), ("seam", {"walk": {"steps": 9}}, "walk"),
+    ("seam", {"mixed_precision": True}, "seam affinity segmenter"), ("seam", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("a2gnn", {"seeds": {"supervision": "point"}}, "seeds graph pseudo"),
     ("a2gnn", {"seeds": {"certain": 0.7}}, "seeds"),
     ("a2gnn", {"affinity": {"radius": 4}}, "affinity"), ("a2gnn", {"graph": {"walked": []}}, "graph"),
@@ -181,8 +190,9 @@ def test_what_a_setting_makes_stale(images, shape, difference, expected):
     ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo segmenter relabel"),
     ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel"),
     ("mcis", "", "mcis", "cam cam_masks maps labels pseudo segmenter relabel"),
-    ("a2gnn", "cam cam_masks seeds", "classifier affinity", "graph pseudo segmenter relabel"),
-    ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel")])
+    ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel"),
+    ("seam", "maps map_masks", "seam marginals labels affinity", "cam cam_masks walk pseudo segmenter relabel"),
+    ("a2gnn", "cam cam_masks seeds", "classifier affinity", "graph pseudo segmenter relabel")])
 def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
     """What both lists need is made of all their images, each once."""
     training, pseudo = images.subset(images.names[:3]), images.subset(images.names[2:])
@@ -207,7 +217,7 @@ def test_every_method_has_its_parts(images, name):
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
         {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
-         "oaa": (True, True), "a2gnn": (True, True), "retrain": (False, False)}[name]
+         "oaa": (True, True), "seam": (True, True), "a2gnn": (True, True), "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")

@@ -54,6 +54,10 @@ JOURNEYS = {
                    ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
                    {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
                    {"oaa": {"epochs": 3}}),
+    "seam": Journey(("seam", "cam", "cam_masks", "maps", "map_masks", "marginals", "labels", "affinity", "walk",
+                     "pseudo"),
+                    ("cam", "cam_masks", "maps", "map_masks", "labels", "walk", "pseudo"), {"seam": 2, "affinity": 2},
+                    (), "maps", {"rounds": 0}),
     "a2gnn": Journey(("classifier", "cam", "cam_masks", "seeds", "affinity", "graph", "pseudo", "segmenter", "relabel"),
                      ("cam", "cam_masks", "seeds", "graph", "pseudo", "relabel"),
                      {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "graph",
@@ -67,7 +71,7 @@ JOURNEYS = {
 batch. A2GNN's images have labels of all kinds."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
-                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|segmenter(_2)?): "
+                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "
                   r"epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
 """All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 

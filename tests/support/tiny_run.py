@@ -56,6 +56,13 @@ CIAN = {
 }
 """The same for CIAN, two rounds."""
 
+SEAM = {
+    **{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "labels", "affinity", "pseudo", "segmenter")},
+    "seam": {**_FIT, "longer_side": [40, 70], "widths": [8, 8, 8], "copy_scale": 0.5},
+    "cam": AFFINITYNET["cam"], "maps": AFFINITYNET["cam"], "walk": {"alpha": None},
+}
+"""The same for SEAM."""
+
 _WITHOUT_CROP = {key: value for key, value in _FIT.items() if key != "crop"}
 
 OAA = {
@@ -138,7 +145,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA,
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA, "seam": SEAM,
             "a2gnn": A2GNN, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import A2GNN, AFFINITYNET, MCIS, OAA, SETTINGS
+from tests.support.tiny_run import A2GNN, AFFINITYNET, MCIS, OAA, SEAM, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
@@ -21,7 +21,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss import methods
     from tfwsss.settings import reading
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "a2gnn": A2GNN,
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "seam": SEAM, "a2gnn": A2GNN,
             "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
@@ -80,6 +80,12 @@ def _oaa(**settings) -> keras.Model:
     return OAA(_small(), len(CLASSES) - 1, **settings)
 
 
+def _seam() -> keras.Model:
+    from tfwsss.models.seam import SEAM as Network
+
+    return Network(_small(), len(CLASSES) - 1, widths=(8, 8, 8), dropout=0.0)
+
+
 def _segmenter() -> keras.Model:
     from tfwsss.models.segmenter import Segmenter
 
@@ -89,7 +95,7 @@ def _segmenter() -> keras.Model:
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
     "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
-    "a2gnn": {"classifier": _classifier},
+    "seam": {"seam": _seam, "affinity": _affinity}, "a2gnn": {"classifier": _classifier},
     "retrain": {"segmenter": _segmenter}}
 
 

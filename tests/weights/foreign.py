@@ -14,6 +14,7 @@ from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
+from tfwsss.models.seam import SEAM
 
 NARROW = 1 / 64
 THEIRS = {"kernel": "weight", "moving_variance": "moving_var"}
@@ -81,7 +82,9 @@ def in_caffe(model):
 def psa_network(network):
     """Returns a narrow network of AffinityNet and the state that its release would hold."""
     vgg = network.startswith("vgg16")
-    if network.endswith("cls"):
+    if network.endswith("seam"):
+        model = SEAM(resnet38(width=NARROW), num_classes=3, widths=(8, 8, 16))
+    elif network.endswith("cls"):
         model = Classifier(vgg16(width=NARROW, form="affinitynet") if vgg else resnet38(width=NARROW), num_classes=3)
     else:
         backbone = vgg16(width=NARROW, form="affinitynet", fc6_dilation=4) if vgg else resnet38(width=NARROW)
@@ -92,7 +95,7 @@ def psa_network(network):
 
 def a_file_of(network, folder):
     """Writes a narrow network as its release would be; returns (the model, the file)."""
-    if network.endswith(("cls", "aff")):
+    if network.endswith(("cls", "aff", "seam")):
         model, arrays = psa_network(network)
         return model, write_pth(folder / f"{network}.pth", arrays)
     if network == "vgg16_icd":

@@ -11,7 +11,9 @@ from tfwsss.layers import (
     intra_class,
     pairwise_affinity,
     path_affinity,
+    pixel_correlation,
     random_walk,
+    resize_like,
     superpixel_pool,
     tap_conv,
 )
@@ -25,13 +27,15 @@ from tfwsss.models import (
     mcis,
     oaa,
     on_backbone,
+    seam,
     segmenter,
+    taps,
     window_affinity,
 )
 
 __all__ = [
     "affinity", "affinity_features", "batch_normalization", "cian", "classifier", "co_attention",
-    "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa",
-    "on_backbone", "pairwise_affinity", "path_affinity", "random_walk", "segmenter", "superpixel_pool",
-    "tap_conv", "window_affinity",
+    "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa", "on_backbone",
+    "pairwise_affinity", "path_affinity", "pixel_correlation", "random_walk", "resize_like", "seam", "segmenter",
+    "superpixel_pool", "tap_conv", "taps", "window_affinity",
 ]

@@ -148,6 +148,12 @@ class BackboneSettings(Settings):
         return facts_of(self.name).output_stride(self.output_stride)
 
 
+class ResNet38Settings(BackboneSettings):
+    """ResNet-38 of released code where no other network is named; it starts from a file."""
+
+    name: BackboneName = "resnet38"
+
+
 class RunSettings(Settings):
     """What every method shares; a method's `Config` adds one section a stage.
 

@@ -18,6 +18,7 @@ from tfwsss.errors import UserError
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
+from tfwsss.models.seam import SEAM
 from tfwsss.weights.assign import assign
 from tfwsss.weights.names import Network, network_named
 
@@ -71,6 +72,11 @@ def _affinity_net(backbone: Callable[[Size], keras.Model], group_norm: bool, siz
     return AffinityNet(backbone(size), widths=widths, group_norm=group_norm)
 
 
+def _seam(size: Size) -> keras.Model:
+    widths = [size(name, width) for name, width in (("f8_3", 64), ("f8_4", 128), ("f9", 192))]
+    return SEAM(_resnet38(size), max(1, _classes(size) - 1), widths=widths)
+
+
 def _classes(size: Size) -> int:
     """Returns the number of classes of the file's head; 1 where it has none, to tell what is missing."""
     return size("fc8", 1, _MOST_CLASSES)
@@ -87,7 +93,8 @@ TARGETS = {
                         _AFFINITYNET),
     "resnet38_cls": Target(functools.partial(_classifier, _resnet38), _AFFINITYNET),
     "resnet38_aff": Target(functools.partial(_affinity_net, _resnet38, False), _AFFINITYNET),
-    "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
+    "resnet38_seam": Target(_seam, ("seam.backbone.initial",)),
+    "resnet38_imagenet": Target(_resnet38, (*_AFFINITYNET, "seam.backbone.initial"), imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
 }

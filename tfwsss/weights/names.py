@@ -201,6 +201,7 @@ NETWORKS = {
         for theirs, ours in (("weight", "gamma"), ("bias", "beta"))))),
     "resnet38_cls": Network((*_RESNET38, *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
+    "resnet38_seam": Network((*_RESNET38, *_convolutions("fc8|f8_[34]|f9", bias=False), *_LEFT_OUT)),
     "resnet38_imagenet": Network((*_convolutions("conv1a", bias=False), *_resnet38_mxnet(), *_IMAGENET_HEAD),
                                  ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
     "resnet50_imagenet": _resnet_v2("[1-6]"),

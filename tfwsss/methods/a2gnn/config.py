@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from tfwsss.backbones.facts import BackboneName
-from tfwsss.settings.sections import BackboneSettings
+from tfwsss.settings.sections import ResNet38Settings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
@@ -13,12 +12,6 @@ from tfwsss.steps.graph_stages import GraphCRFSettings, GraphLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.weak_seeds import WeakSeedSettings
 from tfwsss.training.fitting import FitSettings
-
-
-class ResNet38Settings(BackboneSettings):
-    """The network of the released code; it starts from a file."""
-
-    name: BackboneName = "resnet38"
 
 
 class ResNet38ClassifierSettings(ClassifierSettings):
