@@ -32,7 +32,7 @@ bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra 
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 lint: venv
-	$(BIN)/python -m ruff check tfwsss tests benchmarks
+	$(BIN)/python -m ruff check tfwsss tests benchmarks docs
 
 docs: venv $(DOCS_VENV)/.installed  ## the documentation, to site/
 	$(BIN)/python docs/generated.py build/docs

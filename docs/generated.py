@@ -5,7 +5,7 @@ run) and `stages_METHOD.svg`.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
