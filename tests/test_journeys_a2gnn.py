@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.journeys import JOURNEYS, losses, masks_of
+from tests.support.journeys import losses, masks_of
 from tests.support.tiny_labels import label_tiny_folder
 from tests.support.tiny_run import (
     ODD_NAMES,
@@ -120,7 +120,8 @@ def test_kill_while_graph_networks_learn(base, tmp_path):
 def test_without_class_maps(base, tmp_path):
     """Where every image has more than tags no classifier is needed; one that has tags only is refused."""
     shutil.copytree(base / "data", tmp_path / "data")
-    sets = ("seeds.confident=false", f"data.root={tmp_path / 'data'}", "affinity.epochs=1", "tensorboard.enabled=false")
+    sets = (*given(base, "affinity"), "seeds.confident=false", f"data.root={tmp_path / 'data'}",
+            "tensorboard.enabled=false")
     some = list_of(tmp_path / "data", LABELLED)
     answer = train(*command(base, tmp_path / "run", *sets, f"data.split={some}"))
     assert answer.code == 0 and list(answer.result["miou"]) == ["seeds", "graph", "pseudo"]
@@ -138,15 +139,14 @@ def test_given_class_maps_need_no_classifier(base, tmp_path):
     assert (found[MASKED] != before[MASKED]).any()
 
 
-def test_torn_images_are_listed(tmp_path):
+def test_torn_images_are_listed(base, tmp_path):
     """The run goes on without them, and ends with exit code 1; so it does without a label that is broken."""
     root = draw_tiny_folder(tmp_path / "data", ODD_NAMES)
     kinds = label_tiny_folder(root, ODD_NAMES)
     torn = root / "images" / f"{ODD_NAMES[2]}.jpg"
     torn.write_bytes(torn.read_bytes()[:300])
-    write(tmp_path / "config.yaml", root, "a2gnn", **JOURNEYS["a2gnn"].sections, tensorboard={"enabled": False},
-          classifier={"epochs": 1}, affinity={"epochs": 1})
-    answer = train(*command(tmp_path, tmp_path / "run"))
+    sets = (*given(base, "classifier", "affinity"), f"data.root={root}", "tensorboard.enabled=false")
+    answer = train(*command(base, tmp_path / "run", *sets))
     assert answer.code == 1 and kinds[ODD_NAMES[2]] == "box" and ODD_NAMES[2] in answer.err
     assert set(masks_of(tmp_path / "run" / "pseudo")) == set(ODD_NAMES) - {ODD_NAMES[2]}
     assert list(json.loads((tmp_path / "run" / "faults.json").read_text("utf-8"))) == [ODD_NAMES[2]]

@@ -8,6 +8,9 @@ from keras import layers
 from tfwsss.errors import UserError
 from tfwsss.models.taps import mixing, narrowing, own_taps, tapped
 
+HEADS = ("f8_3", "f8_4", "f8_5", "f9")
+"""Layers of `embedding`, which learn faster than the backbone."""
+
 _READER = "AffinityNet"
 
 

@@ -15,35 +15,41 @@ from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.affinity_features import HEADS
 from tfwsss.ops.offsets import half_disc, reach
 from tfwsss.runs.stage import Context, Inputs, Stage, train
 from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 
-HEADS = ("f8_3", "f8_4", "f8_5", "f9")
-"""Layers that learn faster than the backbone."""
-
 DECAYING = (*DECAYED, "gn8_*/gamma")
 """What decays: in the released code the scales of VGG-16's group norms too."""
 
 
-class AffinitySettings(FitSettings):
-    """Affinity network and its training; the defaults are those of the released code with VGG-16.
+class AffinityFitSettings(FitSettings):
+    """Training of an affinity network on AffinityNet's features, as far as all released codes agree.
 
     Args:
         widths: channels of its three narrowed maps.
+    """
+
+    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
+    scatter: bool = True
+    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
+    schedule: Literal["epoch", "step"] = "step"
+    bias_factor: pydantic.PositiveFloat = 2.0
+    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (64, 128, 256)
+
+
+class AffinitySettings(AffinityFitSettings):
+    """Affinity network and its training; the defaults are those of the released code with VGG-16.
+
+    Args:
         radius: pairs are nearer than this. border: `released`, or `full` for all pairs of the map.
     """
 
     epochs: pydantic.PositiveInt = 8
     batch_size: pydantic.PositiveInt = 8
-    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
-    scatter: bool = True
-    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
     learning_rate: pydantic.PositiveFloat = 0.1
-    schedule: Literal["epoch", "step"] = "step"
-    bias_factor: pydantic.PositiveFloat = 2.0
-    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (64, 128, 256)
     radius: int = pydantic.Field(5, ge=2)
     border: Literal["released", "full"] = "released"
 

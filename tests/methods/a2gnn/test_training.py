@@ -9,7 +9,7 @@ from tfwsss.artefacts.models import write_model
 from tfwsss.batches.seed_cells import seed_cells
 from tfwsss.errors import UserError
 from tfwsss.methods.a2gnn import training
-from tfwsss.methods.a2gnn.config import AffinitySettings
+from tfwsss.methods.a2gnn.config import WindowAffinitySettings
 from tfwsss.models.window_affinity import WindowAffinityNet
 from tfwsss.ops.offsets import half_window
 from tfwsss.runs.stage import Context
@@ -29,9 +29,9 @@ def inputs(images, tmp_path):
     return {"seeds": write_pseudo(tmp_path / "seeds", images)}
 
 
-def settings(**values) -> AffinitySettings:
+def settings(**values) -> WindowAffinitySettings:
     tiny = {**TINY["affinity"], "epochs": 3, "batch_size": 2, "crop": 32, "jitter": []}
-    return AffinitySettings(**merge(tiny, values))
+    return WindowAffinitySettings(**merge(tiny, values))
 
 
 def build(images, **values) -> WindowAffinityNet:

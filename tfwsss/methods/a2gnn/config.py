@@ -5,13 +5,13 @@ from typing import Any, Literal
 import pydantic
 
 from tfwsss.settings.sections import ResNet38Settings
+from tfwsss.steps.affinity import AffinityFitSettings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.graph_stages import GraphCRFSettings, GraphLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.weak_seeds import WeakSeedSettings
-from tfwsss.training.fitting import FitSettings
 
 
 class ResNet38ClassifierSettings(ClassifierSettings):
@@ -29,11 +29,10 @@ class OwnSizeMapSettings(MapSettings):
     mirror: bool = True
 
 
-class AffinitySettings(FitSettings):
+class WindowAffinitySettings(AffinityFitSettings):
     """Affinity network and its training; the defaults are those of the released code for tags and clicks.
 
     Args:
-        widths: channels of its three narrowed maps.
         radius: of the window whose pairs are learnt from, in positions; released with scribbles and boxes: 4.
         mask_border: whether cells outside the map are left out; released: they are background.
         crf_weight: of what the image itself teaches, where seeds say nothing.
@@ -42,13 +41,7 @@ class AffinitySettings(FitSettings):
     backbone: ResNet38Settings = ResNet38Settings()
     epochs: pydantic.PositiveInt = 12
     batch_size: pydantic.PositiveInt = 4
-    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
-    scatter: bool = True
-    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
     learning_rate: pydantic.PositiveFloat = 0.01
-    schedule: Literal["epoch", "step"] = "step"
-    bias_factor: pydantic.PositiveFloat = 2.0
-    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (64, 128, 256)
     radius: int = pydantic.Field(3, ge=1)
     mask_border: bool = False
     crf_weight: pydantic.NonNegativeFloat = 3.0
@@ -72,7 +65,7 @@ class Config(SegmenterRounds):
     cam: OwnSizeMapSettings = OwnSizeMapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
     seeds: WeakSeedSettings = WeakSeedSettings()
-    affinity: AffinitySettings = AffinitySettings()
+    affinity: WindowAffinitySettings = WindowAffinitySettings()
     graph: GraphLabelSettings = GraphLabelSettings()
     pseudo: GraphCRFSettings = GraphCRFSettings()
 

@@ -12,17 +12,15 @@ from tfwsss.batches.seed_cells import WHITE, seed_batches
 from tfwsss.batches.streams import steps_per_epoch
 from tfwsss.data.image_set import ImageSet
 from tfwsss.inference.graph_nodes import NodeReader
-from tfwsss.methods.a2gnn.config import AffinitySettings
+from tfwsss.methods.a2gnn.config import WindowAffinitySettings
+from tfwsss.models.affinity_features import HEADS
 from tfwsss.models.window_affinity import WindowAffinityNet, graph_network
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.training.fitting import fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 
-HEADS = ("f8_3", "f8_4", "f8_5", "f9")
-"""Layers that learn faster than the backbone."""
 
-
-def build(settings: AffinitySettings, context: Context, inputs: Inputs, images: ImageSet) -> WindowAffinityNet:
+def build(settings: WindowAffinitySettings, context: Context, inputs: Inputs, images: ImageSet) -> WindowAffinityNet:
     """Builds and compiles the network.
 
     Args:
@@ -45,7 +43,7 @@ def build(settings: AffinitySettings, context: Context, inputs: Inputs, images: 
     return model
 
 
-def batches(settings: AffinitySettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
+def batches(settings: WindowAffinitySettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
     """Returns the training batches from an epoch on.
 
     Args:
@@ -62,7 +60,7 @@ def batches(settings: AffinitySettings, context: Context, inputs: Inputs, images
                         batch_size=settings.batch_size, seed=context.seed, epochs=settings.epochs, initial_epoch=first)
 
 
-def callbacks(settings: AffinitySettings, context: Context, run: Path, model: WindowAffinityNet,
+def callbacks(settings: WindowAffinitySettings, context: Context, run: Path, model: WindowAffinityNet,
               images: ImageSet) -> list[keras.callbacks.Callback]:
     """Returns what watches the training.
 
