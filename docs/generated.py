@@ -14,6 +14,9 @@ COLOURS = {"model": "#c9b1e8", "scores": "#a9c9ec", "masks": "#a8d8b0", "margina
            "saliency": "#ecc3a4"}
 """Of each kind of stage."""
 
+LAST = ("segmenter", "relabel", "masks")
+"""Sections with which every method ends."""
+
 _ROW, _BOX, _LEFT, _STEP = 44, (150, 28), 12, 13
 
 
@@ -49,7 +52,8 @@ def settings(config: Any, own: bool) -> str:
         return section in ("data", "tensorboard") or not section and key in RunSettings.model_fields
 
     keys = [key for key in keys_of(config) if of_every_run(key.path) != own and key.path != "method"]
-    keys.sort(key=lambda key: "." in key.path)                   # those without a section first, once
+    order = list(dict.fromkeys(["", *(key.path.rpartition(".")[0] for key in keys)]))
+    keys.sort(key=lambda key: (key.path.split(".")[0] in LAST, order.index(key.path.rpartition(".")[0])))
     return as_markdown(keys).replace("## Every run", "## The method itself" if own else "## Every run")
 
 

@@ -18,6 +18,7 @@ from tests.test_doctests import FLAGS
 from tests.test_readme import COMMAND, MAKE
 from tfwsss import methods
 from tfwsss.errors import UserError
+from tfwsss.runs.origins import CHANGED
 
 TEXTS = [ROOT / "README.md", ROOT / "export" / "README.md", *PAGES]
 EACH = pytest.mark.parametrize("path", TEXTS, ids=relative)
@@ -107,7 +108,7 @@ def check_settings(path: Path, options) -> None:
     except UserError as error:
         pytest.fail(f"{relative(path)}: {error}")
     named = [*options.redo, *([options.until] if options.until else []), *settings.given]
-    unknown = set(named) - stages_of(settings.method)
+    unknown = set(named) - stages_of(settings.method) - {CHANGED}
     assert not unknown, f"{relative(path)}: {settings.method} has no stages {unknown}"
 
 
@@ -154,6 +155,14 @@ def test_make_targets_exist(path):
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     blocks = re.findall(r"```.*?```|`[^`\n]+`", path.read_text("utf-8"), re.DOTALL)
     assert {target for block in blocks for target in MAKE.findall(block)} <= targets
+
+
+def test_networks_that_can_be_converted_exist():
+    from tfwsss.weights.names import NETWORKS
+
+    text = (DOCS / "weights.md").read_text("utf-8").partition("| `--network` |")[2].partition("\n\n")[0]
+    named = {name for row in text.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[2:3][0])}
+    assert len(named) > 10 and named <= set(NETWORKS), named - set(NETWORKS)
 
 
 @functools.cache
