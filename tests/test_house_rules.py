@@ -31,17 +31,18 @@ NOT_MIRRORED = ("methods", "server", "artefacts")  # rooms whose files may share
 SECTIONS = ("Args:", "Inputs:", "Returns:", "Yields:", "Raises:", "Example:", "Reference:")
 OF_KERAS = ("training", "mask")  # arguments of methods that Keras calls, known to everybody
 TWENTY = (20, 21)  # the class counts of one data set: nobody but its reader may count on them
-MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/sources.py", "tfwsss/palette.py", "tfwsss/settings/sections.py",
-                "tfwsss/train.py", "tfwsss/methods/", "tfwsss/annotate.py", "tfwsss/reports/annotate.py",
-                "tfwsss/reports/annotation_files.py")
+MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/annotation.py", "tfwsss/data/sources.py", "tfwsss/palette.py",
+                "tfwsss/settings/sections.py", "tfwsss/train.py", "tfwsss/methods/", "tfwsss/annotate.py",
+                "tfwsss/reports/annotate.py", "tfwsss/reports/annotation_files.py")
 MAY_KNOW_VOC = ("tfwsss/data/", "tfwsss/artefacts/", "tfwsss/training/tensorboard.py", "tfwsss/reports/",
                 "tfwsss/predict.py", "tfwsss/saved_model/export.py", "tfwsss/server/")
 COUNTS = re.compile(r"class|label|channel|filter|unit|shape|size|height|width|depth", re.IGNORECASE)
 MACHINE_PATHS = re.compile(r"(?<![\w.~$}>-])/(?:home/\w|Users/\w|root/|tmp/|work/|mnt/\w)|\b[A-Z]:\\\\?[A-Za-z]")
 TEXT_ENDINGS = (".py", ".md", ".yaml", ".yml", ".toml", ".html", ".txt", ".config", "Makefile", "run")
-NOT_OURS = {".git", ".venv", "runs", "build", "dist", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+NOT_OURS = {".git", ".venv", ".venv-docs", "site", "runs", "build", "dist", "__pycache__", ".ruff_cache",
+            ".pytest_cache", ".hypothesis"}
 
-ALL = pytest.mark.parametrize("path", python_files("tfwsss", "tests", "benchmarks", "export"), ids=relative)
+ALL = pytest.mark.parametrize("path", python_files("tfwsss", "tests", "benchmarks", "export", "docs"), ids=relative)
 OURS = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
 
 
@@ -239,5 +240,5 @@ def test_ruff():
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("ruff is not installed; pip install 'tfwsss[test]'")
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format=concise", "tfwsss", "tests",
-                           "benchmarks"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+                           "benchmarks", "docs"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -100,3 +100,11 @@ def test_nothing_half_written_stays(masks, tmp_path, monkeypatch, error):
     with pytest.raises((KeyboardInterrupt, UserError)):
         annotate(masks, "coco", tmp_path / "out")
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_nothing_is_written_among_the_photographs(masks, tmp_path):
+    """Else masks would be found as photographs one day."""
+    for out in ("out", "deep/out"):
+        with pytest.raises(UserError, match="lies among the photographs; name a folder elsewhere"):
+            annotate(masks, "grey", tmp_path / "data" / "images" / out, photographs=tmp_path / "data" / "images")
+    annotate(masks, "grey", tmp_path / "data" / "out", photographs=tmp_path / "data" / "images")

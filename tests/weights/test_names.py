@@ -5,7 +5,8 @@ import pytest
 
 from tests.support.shared import shared_file
 from tfwsss.errors import UserError
-from tfwsss.weights.names import LAYOUTS, NETWORKS, Network, Rule, likely_network, network_named
+from tfwsss.weights.names import NETWORKS, likely_network, network_named
+from tfwsss.weights.rules import LAYOUTS, Network, Rule
 
 
 def test_the_first_rule_counts():

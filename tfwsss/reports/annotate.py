@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tfwsss.annotations.parts import without_small
 from tfwsss.artefacts.files import reading, write_atomically, writing
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.labels import read_lines
+from tfwsss.data.reading import read_size
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
 from tfwsss.reports.annotation_files import HAVE_VOID, LOCAL_FILES, WRITERS, Item, Task
@@ -56,6 +56,7 @@ def annotate(source: Path, form: str, out: Path, *, stage: str | None = None, cl
     if void and form not in HAVE_VOID:
         raise UserError(f"--undecided void: {form} has no value for undecided pixels; {' and '.join(HAVE_VOID)} have")
     found = find_masks(source, stage, classes, photographs)
+    _check_apart(out, found)
     chosen = _chosen(found, source, names, doubtful)
     part = out.parent / f".{secrets.token_hex(8)}.part"
     keep = form == "voc" if void is None else void
@@ -73,6 +74,13 @@ def annotate(source: Path, form: str, out: Path, *, stage: str | None = None, cl
         shutil.rmtree(part, ignore_errors=True)
     return {"out": str(out), "images": told.images, "objects": objects, "undecided": told.share, "void": keep,
             "faults": told.faults}
+
+
+def _check_apart(out: Path, found: MaskFolder) -> None:
+    """Refuses a folder among the photographs: what is written there would later be taken for some."""
+    homes = {path.parent for path in found.photographs.values()}
+    if any(out.resolve().is_relative_to(home.resolve()) for home in homes):
+        raise UserError(f"--out {out}: lies among the photographs; name a folder elsewhere")
 
 
 class _Told:
@@ -136,12 +144,11 @@ def _check(found: MaskFolder, name: str, mask: np.ndarray) -> None:
     if path is None or not path.is_file():
         return
     try:
-        with reading(path), Image.open(path) as image:
-            size = image.size
+        size = read_size(path)
     except ImageFault:
         raise ImageFault(f"{path}: the photograph cannot be opened; restore it") from None
     if mask.shape not in (size, size[::-1]):                    # photographs may be turned by their EXIF note
-        raise ImageFault(f"{path}: {size[0]} x {size[1]} pixels, its mask {mask.shape[1]} x {mask.shape[0]}; make the "
+        raise ImageFault(f"{path}: {size[1]} x {size[0]} pixels, its mask {mask.shape[1]} x {mask.shape[0]}; make the "
                          "mask of this photograph")
 
 

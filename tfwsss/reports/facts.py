@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.files import finished, read_json
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.label_counts import in_tables
 from tfwsss.errors import UserError
@@ -73,12 +73,7 @@ def gather(run: Path) -> dict[str, Any]:
 
 def _read(path: Path, default: Any) -> Any:
     """Returns what a JSON file holds, or the default where there is none yet."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return default
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); restore it, or run the training again") from error
+    return read_json(path, "restore it, or run the training again") if path.exists() else default
 
 
 def _stages(run: Path) -> list[dict[str, Any]]:

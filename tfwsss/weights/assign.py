@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tfwsss.errors import UserError
-from tfwsss.weights.names import LAYOUTS, likely_network, network_named
+from tfwsss.weights.names import likely_network, network_named
+from tfwsss.weights.rules import LAYOUTS
 
 _ROWS = 12  # of each kind in the table
 _LARGEST = 1e30  # weights beyond it are those of a damaged file or of another byte order

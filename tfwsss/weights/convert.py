@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v1 import resnet_v1
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import reads_bgr, vgg16
 from tfwsss.errors import UserError
@@ -20,15 +21,40 @@ from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
 from tfwsss.models.seam import SEAM
 from tfwsss.weights.assign import assign
-from tfwsss.weights.names import Network, network_named
+from tfwsss.weights.names import network_named
+from tfwsss.weights.rules import Network
+from tfwsss.weights.torchvision import as_affinitynet_reads
 
 ENDING = ".weights.h5"
 
 _MOST_CLASSES = 4096
 _ICD = ("icd.backbone.initial",)
+_MCIS = ("mcis.backbone.initial",)
 _AFFINITYNET = ("classifier.backbone.initial", "affinity.backbone.initial")
 
 Size = Callable[..., int]       # layer, published channels[, most] -> channels of that layer in the file
+
+
+def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> str | None:
+    """Returns the name of the first array that goes to a variable."""
+    for name in arrays:
+        rule = rules.rule_for(name)
+        if rule is not None and path in rule.places(name):
+            return name
+    return None
+
+
+def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
+                     rules: Network) -> tuple[Mapping[str, np.ndarray], str | None]:
+    """Turns VGG-16's first kernel where the file has blue first and the network red, or the reverse.
+
+    Caffe and what was made from its files see blue first; MXNet's own files (`arg:`) see red first.
+    """
+    name = _filling(arrays, rules, "conv1_1/kernel")
+    if name is None or arrays[name].ndim != 4 or name.startswith("arg:") != reads_bgr(model):
+        return arrays, None
+    how = "from RGB to BGR" if reads_bgr(model) else "from BGR to RGB"
+    return {**arrays, name: arrays[name][:, ::-1]}, f"{name} {how}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +65,14 @@ class Target:
         build: makes it, in the sizes that the file's arrays have.
         settings: where training takes the result.
         imagenet: the file holds no head of ours: only the backbone is saved, and the first
-            kernel follows the order of colours that the network reads.
+            kernel follows the colours that the network reads.
+        prepare: model, arrays and rules to the arrays as it reads them, and what became of the first kernel.
     """
 
     build: Callable[[Size], keras.Model]
     settings: tuple[str, ...]
     imagenet: bool = False
+    prepare: Callable[..., tuple[Mapping[str, np.ndarray], str | None]] = _colours_as_read
 
 
 def _vgg16(size: Size, **form: Any) -> keras.Model:
@@ -53,6 +81,10 @@ def _vgg16(size: Size, **form: Any) -> keras.Model:
 
 def _resnet38(size: Size) -> keras.Model:
     return resnet38(width=size("conv1a", 64) / 64)
+
+
+def _resnet_v1(depth: int, size: Size) -> keras.Model:
+    return resnet_v1(depth, width=size("conv1", 64) / 64)
 
 
 def _resnet_v2(depth: int, size: Size) -> keras.Model:
@@ -97,6 +129,12 @@ TARGETS = {
     "resnet38_imagenet": Target(_resnet38, (*_AFFINITYNET, "seam.backbone.initial"), imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
+    "torchvision_vgg16": Target(_RELEASED_VGG16, _AFFINITYNET, True, lambda model, arrays, rules: as_affinitynet_reads(
+        model, arrays)),
+    "torchvision_vgg16_mcis": Target(lambda size: vgg16(width=size("conv1_1", 64) / 64, form="mcis"), _MCIS, True,
+                                     lambda model, arrays, rules: (arrays, None)),
+    "torchvision_resnet50": Target(functools.partial(_resnet_v1, 50), _AFFINITYNET, imagenet=True),
+    "torchvision_resnet101": Target(functools.partial(_resnet_v1, 101), _AFFINITYNET, imagenet=True),
 }
 """Each network of `weights.names.NETWORKS`, as ours."""
 
@@ -129,21 +167,12 @@ def convert(arrays: Mapping[str, np.ndarray], network: str, out: Path, *, force:
     model = target.build(functools.partial(_size, arrays, rules))
     turned = None
     if target.imagenet:
-        arrays, turned = _colours_as_read(model, arrays, rules)
+        arrays, turned = target.prepare(model, arrays, rules)
     account = assign(model, arrays, network, origin)
     alone = target.imagenet and hasattr(model, "backbone")
     _save(model.backbone if alone else model, out)
     return {"network": network, "to": str(out), "saved": "backbone" if target.imagenet else "model",
             **dataclasses.asdict(account), "turned": turned, "settings": list(target.settings)}
-
-
-def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> str | None:
-    """Returns the name of the first array that goes to a variable."""
-    for name in arrays:
-        rule = rules.rule_for(name)
-        if rule is not None and path in rule.places(name):
-            return name
-    return None
 
 
 def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0) -> int:
@@ -152,22 +181,9 @@ def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, publishe
     Never more than published (or than `most`), whatever an array claims: `assign` then tells the difference.
     """
     name = _filling(arrays, rules, f"{layer}/kernel")
-    if name is None or arrays[name].ndim != 4:                 # (out, in, row, column)
+    if name is None or arrays[name].ndim not in (2, 4):        # (out, in) or (out, in, row, column)
         return published
     return max(1, min(arrays[name].shape[0], most or published))
-
-
-def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
-                     rules: Network) -> tuple[Mapping[str, np.ndarray], str | None]:
-    """Turns VGG-16's first kernel where the file has blue first and the network red, or the reverse.
-
-    Caffe and what was made from its files see blue first; MXNet's own files (`arg:`) see red first.
-    """
-    name = _filling(arrays, rules, "conv1_1/kernel")
-    if name is None or arrays[name].ndim != 4 or name.startswith("arg:") != reads_bgr(model):
-        return arrays, None
-    how = "from RGB to BGR" if reads_bgr(model) else "from BGR to RGB"
-    return {**arrays, name: arrays[name][:, ::-1]}, f"{name} {how}"
 
 
 def _check_free(out: Path, force: bool) -> None:

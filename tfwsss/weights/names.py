@@ -1,74 +1,13 @@
 """Name rules: for each network, which array of a file goes to which variable, turned how, and which are left out."""
 
-import dataclasses
 import difflib
-import re
 from collections.abc import Iterable
 
 from tfwsss.errors import UserError
-
-LAYOUTS = {
-    "as is": None,
-    "kernel": (2, 3, 1, 0),  # (out, in, row, column) -> (row, column, in, out)
-    "transposed": (1, 0),  # (out, in) -> (in, out)
-}
-"""How the axes of an array are turned."""
+from tfwsss.weights.rules import Network, Rule
+from tfwsss.weights.torchvision import RESNET50, RESNET101, VGG16, VGG16_TRUNK
 
 _WRAPPED = r"(?:(?:state_dict|model_state_dict|model|net)\.)?(?:module\.)?"  # what checkpoints put before a name
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    r"""Where the arrays of some names go.
-
-    Args:
-        source: regular expression that the whole name must match.
-        targets: paths of variables, which may hold the expression's groups (`\1/kernel`); none for an array
-            that is left out.
-        layout: a key of `LAYOUTS`.
-        why: the reason for leaving it out.
-
-    Example:
-
-    >>> Rule(r"(conv\d)\.weight", (r"\1/kernel",), "kernel").places("conv1.weight")
-    ('conv1/kernel',)
-    """
-
-    source: str
-    targets: tuple[str, ...] = ()
-    layout: str = "as is"
-    why: str = ""
-
-    def places(self, name: str) -> tuple[str, ...] | None:
-        """Returns the paths for an array's name; None where the rule does not speak of it."""
-        match = re.fullmatch(self.source, name)
-        return None if match is None else tuple(match.expand(target) for target in self.targets)
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """All rules of one network; the first that matches a name counts.
-
-    Args:
-        rules: where arrays go.
-        fresh: (pattern of paths, reason) of the variables that no file fills.
-
-    Example:
-
-    >>> Network((Rule("a", ("b",)),)).rule_for("a").targets
-    ('b',)
-    """
-
-    rules: tuple[Rule, ...]
-    fresh: tuple[tuple[str, str], ...] = ()
-
-    def rule_for(self, name: str) -> Rule | None:
-        """Returns the first rule that matches a name, or None."""
-        return next((rule for rule in self.rules if rule.places(name) is not None), None)
-
-    def why_fresh(self, path: str) -> str | None:
-        """Returns why a variable may stay as it is, or None if it may not."""
-        return next((why for pattern, why in self.fresh if re.fullmatch(rf"(?:.*/)?(?:{pattern})", path)), None)
 
 
 def network_named(name: str) -> Network:
@@ -98,7 +37,8 @@ def network_named(name: str) -> Network:
 def likely_network(names: Iterable[str]) -> str | None:
     """Returns the network whose rules take the most of these names, or None where none takes half of them.
 
-    Of several that take as many, it is the one with the fewest places: a trunk alone is that of ImageNet.
+    Names that its rules leave out do not count. Of several that take as many, it is the one with the fewest places: a
+    trunk alone is that of ImageNet.
 
     Args:
         names: names of a file's arrays.
@@ -112,10 +52,12 @@ def likely_network(names: Iterable[str]) -> str | None:
     ('vgg16_aff', None)
     """
     names = list(names)
-    taken = {key: sum((rule := network.rule_for(name)) is not None and bool(rule.targets) for name in names)
+    rules = {key: [rule for name in names if (rule := network.rule_for(name)) is not None]
              for key, network in NETWORKS.items()}
+    taken = {key: sum(bool(rule.targets) for rule in found) for key, found in rules.items()}
     best = max(taken, key=lambda key: (taken[key], -sum(len(rule.targets) for rule in NETWORKS[key].rules)))
-    return best if taken[best] and 2 * taken[best] >= len(names) else None
+    counted = len(names) - (len(rules[best]) - taken[best])
+    return best if taken[best] and 2 * taken[best] >= counted else None
 
 
 def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, ...]:
@@ -137,7 +79,9 @@ def _normalisation(source: str, target: str) -> tuple[Rule, ...]:
 
 _LEFT_OUT = (
     Rule(r".*num_batches_tracked", why="counts training steps; nothing reads it"),
-    Rule(r"optimi[sz]er\..*", why="state of the optimiser; training starts with a fresh one"),
+    Rule(r"(?:optim|lr_sched|sched|scaler|amp)\w*\..*", why="state of the optimiser; training starts with a fresh one"),
+    Rule(r"(?:loss|epoch|step|iteration)\w*", why="a number of the training"),
+    Rule(r".*_extra_state", why="state of a layer beside its weights; nothing reads it"),
 )
 _VGG16_TRUNK = _convolutions(r"conv[1-5]_[1-3]")
 _IMAGENET_HEAD = (Rule(r"(?:arg:)?(?:fc8\w*|prob|linear\w*)[_/.]\w+", why="classifier of ImageNet's classes"),)
@@ -206,5 +150,7 @@ NETWORKS = {
                                  ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
     "resnet50_imagenet": _resnet_v2("[1-6]"),
     "resnet101_imagenet": _resnet_v2(r"\d+"),
+    "torchvision_vgg16": VGG16, "torchvision_vgg16_mcis": VGG16_TRUNK,
+    "torchvision_resnet50": RESNET50, "torchvision_resnet101": RESNET101,
 }
 """The networks whose files are understood."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from tfwsss.data.weak.parsing import number
+from tfwsss.annotations.documents import number
 from tfwsss.data.weak.written import Shape, Written, check_count
 from tfwsss.data.weak.xml_parts import annotated_size, class_name, read_annotation
 from tfwsss.errors import ImageFault
@@ -11,6 +11,9 @@ from tfwsss.errors import ImageFault
 LONG_NAMES = {"plane": "aeroplane", "bike": "bicycle", "table": "diningtable", "plant": "pottedplant",
               "monitor": "tvmonitor"}
 """Short class names of the published files, where they differ from those of the data set that they belong to."""
+
+
+_FORM = "expected <annotation><polygon><tag>dog</tag><point>...</point></polygon></annotation>"
 
 
 def read_scribbles(path: Path, classes: Collection[str]) -> Written:
@@ -28,7 +31,7 @@ def read_scribbles(path: Path, classes: Collection[str]) -> Written:
     Raises:
         ImageFault: the file is missing or broken, or a polygon has no tag, no point, or a point without numbers.
     """
-    root = read_annotation(path)
+    root = read_annotation(path, "polygon", _FORM)
     lines = root.findall("polygon")
     check_count(str(path), len(lines), sum(len(line.findall("point")) for line in lines))
     shapes = []
