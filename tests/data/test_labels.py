@@ -118,7 +118,8 @@ def test_class_names(tmp_path, text, classes):
 
 
 @pytest.mark.parametrize(("text", "words"), [("cat\nbackground", "line 2; mask id 0"), ("", "names no class"),
-                                             ("background\n", "names no class"), ("_background_\ncat\nBackground", "line 3; mask id 0")])
+                                             ("background\n", "names no class"),
+                                             ("_background_\ncat\nBackground", "line 3; mask id 0")])
 def test_class_names_that_would_shift_the_ids(tmp_path, text, words):
     (tmp_path / "classes.txt").write_text(text, "utf-8")
     with pytest.raises(UserError, match=words):

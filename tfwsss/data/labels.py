@@ -106,8 +106,8 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
     columns = [cell.casefold() for cell in titles]
     name, tags = (next((columns.index(word) for word in words if word in columns), None) for words in (_NAME, _CLASSES))
     if len(doubled := [title for title in titles if title.casefold() in _CLASSES]) > 1:
-        raise UserError(f"{path}: the columns {' and '.join(map(repr, doubled))} may all hold classes; write all classes "
-                        "of an image in one, separated by a space or ;, and rename the others")
+        raise UserError(f"{path}: the columns {' and '.join(map(repr, doubled))} may all hold classes; write all of an "
+                        "image in one, separated by a space or ;, and rename the others")
     cells = [] if name is None else list(_cells(path, table, titles, name))
     if tags is not None and name is not None:
         found = split_tags(path, [(line, row[tags]) for line, _, row in cells], classes)
