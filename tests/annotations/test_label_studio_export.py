@@ -65,7 +65,8 @@ def test_an_annotated_image_may_show_nothing():
     task(entry("rectanglelabels", x="left", y=0, width=1, height=1)), task(entry("rectanglelabels", x=1, height=5)),
     task({"type": "rectanglelabels", "value": {"rectanglelabels": ["cat"], "x": 0, "y": 0, "width": 1, "height": 1}}),
     task({**entry("rectanglelabels", x=0, y=0, width=1, height=1), "original_width": 10**7, "original_height": 10**7}),
-    task({**entry("choices"), "original_width": "wide"}), task(entry("choices", choices=5)), task(entry("choices", choices="cat")),
+    task({**entry("choices"), "original_width": "wide"}), task(entry("choices", choices=5)),
+    task(entry("choices", choices="cat")),
     {"data": {"image": "a.jpg"}, "annotations": "none"}, {"data": {"image": "a.jpg"}, "annotations": [{}]},
     task(entry("rectanglelabels", x=1e300, y=0, width=1, height=1))])
 def test_a_broken_task_is_a_fault_of_its_image(broken):

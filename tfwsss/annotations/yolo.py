@@ -15,8 +15,8 @@ INSET = 0.05
 """Pixels by which outlines are drawn inwards: readers that cut off fractions then name pixels of the object, and those
 that compare with the middle of pixels notice nothing."""
 
-
 _FARTHEST = 2.0         # fractions: shapes may reach out of their image, numbers beyond this are pixels
+
 
 def yolo_lines(mask: np.ndarray) -> Iterator[str]:
     """Returns the connected parts of a mask as lines of polygons; undecided pixels belong to none.
