@@ -1,4 +1,4 @@
-"""What all models on a backbone share: the backbone as a model again, and saving."""
+"""What all models on a backbone share: the backbone as a model again, which part of a batch they read, and saving."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,10 @@ class OnBackbone(keras.Model):
     def backbone(self) -> keras.Model:
         """The backbone as a model of its own, sharing these weights."""
         return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
+
+    def call(self, inputs, training=None, mask=None):
+        """Reads what the network has inputs for; what else a batch holds is for the loss."""
+        return super().call({key: inputs[key] for key in self.input}, training=training, mask=mask)
 
     def get_config(self):
         """Returns the backbone as it is now, and the settings."""
