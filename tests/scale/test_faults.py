@@ -1,6 +1,6 @@
 from tfwsss.scale import faults
 from tfwsss.scale.job import Job
-from tfwsss.scale.places import parse
+from tfwsss.scale.patterns import parse
 
 
 def test_the_list_is_sorted_and_read_back(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from tests.support.tiny_export import draw, expected, masks_of, until_masks
 from tests.support.tiny_run import ended, start
 from tfwsss.errors import UserError
-from tfwsss.scale import loop, places
+from tfwsss.scale import loop, patterns, places
 from tfwsss.scale.job import make_job
 
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed; make test-scale")
@@ -68,13 +68,13 @@ def test_the_model_is_loaded_once_and_shared(export, photos, tmp_path, monkeypat
 
 def test_photographs_and_masks_are_listed_once_and_no_file_is_asked_for(export, photos, tmp_path, monkeypatch):
     job = make_job(str(export), str(photos), str(tmp_path / "out"))
-    listed, match = [], places.match
+    listed, match = [], patterns.match
 
     def refuse(path):
         raise AssertionError(f"asked for {path}")
 
     monkeypatch.setattr(places, "exists", refuse)
-    monkeypatch.setattr(places, "match", lambda pattern: listed.append(pattern.base) or match(pattern))
+    monkeypatch.setattr(patterns, "match", lambda pattern: listed.append(pattern.base) or match(pattern))
     assert pipeline.run(job, "FnApiRunner", 1, []).images == 6
     assert sorted(listed) == sorted([f"{photos}/", f"{tmp_path}/out/masks/"])
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.tiny_export import draw, masks_of
 from tfwsss.errors import UserError
 from tfwsss.label import main
-from tfwsss.scale import places
+from tfwsss.scale import patterns, places
 
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed; make test-scale")
 filesystem = pytest.importorskip("apache_beam.io.filesystem")
@@ -117,9 +117,10 @@ def test_objects_are_written_at_once_where_the_store_is_known_for_it(store, tmp_
 
 def test_patterns_of_a_store(store, tmp_path):
     draw(tmp_path / "bucket", ["a.jpg", "b/c.jpg", "b/.hidden.jpg"])
-    found = {text: list(places.match(places.parse(f"test://bucket/{text}"))) for text in ("", "*.jpg", "b/", "a.jpg")}
+    asked = ("", "*.jpg", "b/", "a.jpg")
+    found = {text: list(patterns.match(patterns.parse(f"test://bucket/{text}"))) for text in asked}
     assert found == {"": ["a.jpg", "b/c.jpg"], "*.jpg": ["a.jpg"], "b/": ["c.jpg"], "a.jpg": ["a.jpg"]}
-    assert list(places.match(places.parse("test://bucket/", "test://bucket/b"))) == ["a.jpg"]
+    assert list(patterns.match(patterns.parse("test://bucket/", "test://bucket/b"))) == ["a.jpg"]
 
 
 def test_an_unknown_store_is_told():

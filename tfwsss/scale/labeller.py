@@ -11,7 +11,7 @@ import numpy as np
 from tfwsss import logs
 from tfwsss.artefacts.files import readable_name, unfit_name
 from tfwsss.errors import UserError, brief, named
-from tfwsss.scale import places
+from tfwsss.scale import patterns, places
 from tfwsss.scale.job import Job, read_tags
 from tfwsss.scale.names import Photograph, named_in
 from tfwsss.scale.reasons import reason
@@ -39,7 +39,7 @@ class Labeller:
         _settle(job.threads)
         with tempfile.TemporaryDirectory() as aside, logs.quiet_loading(), \
                 named(f"--model {job.model}:", "export the run again"):
-            self._model = Servable(places.folder_on_disk(job.model, Path(aside)))
+            self._model = Servable(patterns.folder_on_disk(job.model, Path(aside)))
         self._plain = self._signature("serving_default")
         self._tagged = self._signature("with_tags") if job.tags else None
 

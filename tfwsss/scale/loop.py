@@ -8,7 +8,7 @@ from tfwsss.data.labels import nearest
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.runs.workers import work_on_each
-from tfwsss.scale import faults, names, places
+from tfwsss.scale import faults, names, patterns
 from tfwsss.scale.job import Job, read_tags
 from tfwsss.scale.labeller import Task, shown
 from tfwsss.scale.names import Photograph
@@ -62,10 +62,10 @@ def plan(job: Job) -> tuple[list[Photograph], int]:
         Photographs by name, and the number of masks that are kept.
     """
     groups: dict[str, list[str]] = collections.defaultdict(list)
-    for place in filter(names.is_photograph, places.match(job.images)):
+    for place in filter(names.is_photograph, patterns.match(job.images)):
         groups[names.key_of(place)].append(place)
     done: dict[str, list[str]] = collections.defaultdict(list)
-    for place in places.match(job.masks):
+    for place in patterns.match(job.masks):
         name = place.removesuffix(names.MASK)
         if names.key_of(name) in groups:
             done[names.key_of(name)].append(name)

@@ -24,7 +24,7 @@ from apache_beam.utils.shared import Shared
 from tfwsss.artefacts.files import readable_name, unfit_name
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.scale import faults, names, places
+from tfwsss.scale import faults, names, patterns
 from tfwsss.scale.job import Job
 from tfwsss.scale.labeller import Labeller
 from tfwsss.scale.loop import Counts
@@ -81,9 +81,9 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
          | "Faults" >> beam.Map(faults.write, beam.pvalue.AsIter(every)))
 
 
-def _photographs(pattern: places.Pattern) -> Iterator[Any]:
+def _photographs(pattern: patterns.Pattern) -> Iterator[Any]:
     """Lists photographs with their keys; names that no list can hold are faults."""
-    for place in filter(names.is_photograph, places.match(pattern)):
+    for place in filter(names.is_photograph, patterns.match(pattern)):
         if fault := unfit_name(place):
             beam.metrics.Metrics.counter("label", "faults").inc()
             yield beam.pvalue.TaggedOutput(_UNFIT, (readable_name(place), fault))
@@ -91,8 +91,8 @@ def _photographs(pattern: places.Pattern) -> Iterator[Any]:
             yield names.key_of(place), place
 
 
-def _masks(pattern: places.Pattern) -> Iterator[tuple[str, str]]:
-    for place in places.match(pattern):
+def _masks(pattern: patterns.Pattern) -> Iterator[tuple[str, str]]:
+    for place in patterns.match(pattern):
         name = place.removesuffix(names.MASK)
         if not unfit_name(name):
             yield names.key_of(name), name
@@ -166,7 +166,7 @@ def _options(runner: str, workers: int, given: Sequence[str]) -> PipelineOptions
     """Puts the options together; those that Beam does not know are told, or refused where nobody else reads them."""
     local = {"direct_num_workers": workers,
              "direct_running_mode": "multi_processing" if workers > 1 else "in_memory"} if runner in _CHECKED else {}
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     for kind in PipelineOptions.__subclasses__():
         kind._add_argparse_args(parser)
     try:

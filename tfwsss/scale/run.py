@@ -11,7 +11,7 @@ from tfwsss import logs
 from tfwsss.data.labels import nearest
 from tfwsss.errors import UserError
 from tfwsss.runs.lock import locked
-from tfwsss.scale import faults, loop, names, places
+from tfwsss.scale import faults, loop, names, patterns, places
 from tfwsss.scale.job import Job, claim, make_job
 
 RUNNERS = {"loop": None, "direct": "FnApiRunner", "portable": "PortableRunner", "flink": "FlinkRunner",
@@ -50,7 +50,7 @@ def run(model: str, images: str, out: str, *, tags: str | None = None, runner: s
     if not threads and runner in ("loop", "direct"):
         threads = max(1, cores // workers)
     job = make_job(model, images, out, tags, threads)
-    if next(filter(names.is_photograph, places.match(job.images)), None) is None:
+    if next(filter(names.is_photograph, patterns.match(job.images)), None) is None:
         raise UserError(f"--images {images}: no photograph matches; expected files such as .jpg or .png, by a folder "
                         "or a pattern such as 'photos/**/*.jpg', in quotes")
     if places.is_remote(job.out):
