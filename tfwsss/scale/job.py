@@ -39,7 +39,7 @@ class Job(NamedTuple):
 
     @property
     def masks(self) -> Pattern:
-        """Masks that lie there."""
+        """Returns the masks that lie there."""
         return Pattern(self.out + MASKS, r".*\.png", None, "", f"{self.out}{MASKS}**")
 
     def mask(self, name: str) -> str:

@@ -57,6 +57,7 @@ def run(job: Job, runner: str, workers: int, options: Sequence[str]) -> Counts:
     pipeline = beam.Pipeline(options=_options(runner, workers, options))
     if runner in _CHECKED:
         os.environ[_PARENT] = str(os.getpid())          # processes that it starts end with it, be it killed
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)     # what is raised is told once, by us
     build(pipeline, job)
     try:
         result = pipeline.run()
@@ -200,7 +201,7 @@ def _options(runner: str, workers: int, given: Sequence[str]) -> PipelineOptions
 
 def _told(error: Exception, runner: str) -> str:
     """Returns what has stopped a runner, in one line: our own words where it was ours."""
-    found = _MISTAKE.findall(str(error))
+    found = [str(error)] if isinstance(error, UserError) else _MISTAKE.findall(str(error))
     if found:
         return re.sub(r" \[while running .*", "", found[-1]).removesuffix("'").replace("\\n", "").strip()
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
