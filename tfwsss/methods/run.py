@@ -16,6 +16,7 @@ from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
+from tfwsss.methods import automatic
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
 from tfwsss.runs.given_masks import usable_masks
@@ -24,8 +25,8 @@ from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
-_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
-         "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config auto --set "
+         "data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
          "--set data.root=VOCdevkit/VOC2012")
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
 
@@ -37,7 +38,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML of settings, or None.
+        file: YAML of settings, `auto`, or None.
         folder: of the run, or None.
         sets: single settings, `section.key=value`.
         redo: stages to make again; `changed`: whatever was made of files that differ now.
@@ -51,7 +52,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         UserError: whatever the user can mend.
     """
     logs.open_log()
-    settings = read_settings(method, file, sets)
+    settings, chosen = read_settings(method, file, sets), None
     devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
     with runner.locked(folder):
@@ -59,6 +60,10 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
+        if file == automatic.NAME:
+            chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
+            settings = chosen.settings
+            logs.show(automatic.in_a_table(chosen))
         stages = methods.get(settings.method).stages(settings, splits)
         named = [name for name in redo if name != CHANGED]
         preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
@@ -68,7 +73,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         stale = origins.stale(stages, settings.given, again)
         doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
         _settle(folder, origins, stages, settings.given, again)
-        _write_config(folder, settings, splits, doubtful)
+        _write_config(folder, settings, splits, doubtful, chosen)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
                                      until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
@@ -85,16 +90,17 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML, or None.
+        file: YAML, or None; `auto`: what does not rest on the images.
         sets: texts `section.key=value`.
 
     Raises:
         UserError: unknown method or key, or a value of a wrong type.
     """
-    values = reading.read_yaml(file) if file else {}
+    values = reading.read_yaml(file) if file and file != automatic.NAME else {}
     method = method or str(values.get("method") or methods.METHODS[0])
     own = methods.get(method)
     single = reading.parse_sets(sets)
+    single = automatic.before_choosing(single) if file == automatic.NAME else single
     if values.get("method", method) != method:
         raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
     chosen = reading.merge(values, single)
@@ -116,6 +122,8 @@ def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str]
     Raises:
         UserError: as `read_settings`.
     """
+    if file == automatic.NAME:
+        raise UserError("--settings with --config auto: the choice rests on the images; --dry-run prints it")
     keys = list(reference.keys_of(read_settings(method, file, sets)))
     return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
 
@@ -159,7 +167,8 @@ def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits:
     return doubtful
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str],
+                  chosen: automatic.Chosen | None) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -171,7 +180,7 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful:
               "classes": list(splits.training.classes),
               "images": {name: len(images.names) for name, images in used.items()},
               "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
-              "doubts": list(doubtful)}
+              "doubts": list(doubtful), **({"auto": chosen.record()} if chosen else {})}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 

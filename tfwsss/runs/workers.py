@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tfwsss import logs
 from tfwsss.errors import UserError
@@ -16,7 +16,8 @@ Task = Callable[[str], str | None]
 """Works on the image of a name; returns a message where it could not be used."""
 
 
-def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> dict[str, str]:
+def work_on_each(task: Task, names: Sequence[str], workers: int, title: str,
+                 costs: Mapping[str, float] | None = None) -> dict[str, str]:
     """Calls a task for every name in processes of its own, and shows how far they are.
 
     Processes are spawned, not forked: they hold nothing of this one but the task.
@@ -27,6 +28,7 @@ def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> 
         names: at least one.
         workers: processes at most; 0 means one a core.
         title: shown before the bar, and in messages.
+        costs: what each name costs, for the time left; None: all the same.
 
     Returns:
         Message for each name that could not be used.
@@ -38,8 +40,8 @@ def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> 
     pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare, (task,))
     with _one_thread_each(), pool:
         try:
-            results = pool.map(_call, names, chunksize=max(1, min(16, len(names) // (4 * workers))))
-            return {name: fault for name, fault in logs.track(results, title, len(names)) if fault}
+            results = logs.track(pool.map(_call, names), title, len(names), costs, together=workers)
+            return {name: fault for name, fault in results if fault}
         except concurrent.futures.process.BrokenProcessPool:
             raise UserError(f"{title}: a worker process was killed, most likely for want of memory; "
                             "add --set workers=1 and start again: finished files are kept") from None
