@@ -18,6 +18,7 @@ from tests.test_doctests import FLAGS
 from tests.test_readme import COMMAND, MAKE
 from tfwsss import methods
 from tfwsss.errors import UserError
+from tfwsss.methods.automatic import NAME
 from tfwsss.runs.origins import CHANGED
 
 TEXTS = [ROOT / "README.md", ROOT / "export" / "README.md", *PAGES]
@@ -102,7 +103,7 @@ def check_settings(path: Path, options) -> None:
     """Reads the settings of a command, as it would, and looks for the stages that it names."""
     from tfwsss.methods.run import read_settings
 
-    file = ROOT / options.config if options.config else None
+    file = options.config if options.config in (None, NAME) else ROOT / options.config
     try:
         settings = read_settings(options.method, file, options.sets)
     except UserError as error:

@@ -82,6 +82,13 @@ def test_a_run_that_has_begun_keeps_its_choices(tmp_path, monkeypatch):
     assert "the run keeps what it began with" in said[0] and "icd.batch_size = 32 (now 4)" in said[0]
     without = automatic.settle("icd", {"data": {"root": "photos"}, "icd": {"epochs": 2}}, images, folder)
     assert (without.settings.icd.crop, without.settings.icd.epochs, without.settings.icd.batch_size) == (225, 2, 4)
+    kept = {"facts": {}, "choices": [{"key": "workers", "value": 9, "why": "of another machine"},
+                                     {"key": "icd.crop", "value": 97, "why": "as before"}]}
+    (folder / "config.json").write_text(json.dumps({"method": "icd", "auto": kept}))
+    monkeypatch.setattr(automatic, "look", lambda images: Facts(60, 4000, 4000, 3, memory=2**30))
+    moved = automatic.settle("icd", {}, images, folder).settings
+    assert (moved.workers, moved.icd.crop) == (1, 97)
+    monkeypatch.setattr(automatic, "look", lambda images: Facts(1500, 320, 320, 6))
     for record in ({"method": "icd"}, {"method": "seam", "auto": first.record()}, {"method": "icd", "auto": 3}):
         (folder / "config.json").write_text(json.dumps(record))
         assert automatic.settle("icd", given, images, folder).settings.icd.batch_size == 32

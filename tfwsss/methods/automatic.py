@@ -25,6 +25,8 @@ NAME = Path("auto")
 
 _WIDEST = 48            # characters of a key and its value, before the reason
 
+_OF_THE_MACHINE = ("devices", "workers")        # change no result: a run may go on elsewhere
+
 _LOOKED_AT = 1000       # images whose headers tell the sizes
 
 
@@ -142,7 +144,8 @@ def _kept(folder: Path | None, method: str) -> dict[str, Any]:
     try:
         record = read_json(folder / "config.json") if folder else {}
         same = record["method"] == method
-        return {one["key"]: Choice(**one) for one in record["auto"]["choices"]} if same else {}
+        kept = {one["key"]: Choice(**one) for one in record["auto"]["choices"]} if same else {}
+        return {key: one for key, one in kept.items() if key not in _OF_THE_MACHINE}
     except (UserError, KeyError, TypeError):
         return {}
 

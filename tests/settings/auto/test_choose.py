@@ -1,9 +1,12 @@
 """What is chosen as a whole: measured settings where they are measured, users' words over all, clear refusals."""
 
+import re
+
 import pytest
 
 from tests.support.choices import ANIMALS, chosen, nested
 from tests.support.sources import ROOT
+from tests.test_configs import header
 from tfwsss import methods
 from tfwsss.errors import UserError
 from tfwsss.settings import reading
@@ -35,6 +38,20 @@ def test_of_the_built_in_set_it_is_its_own_settings_but_for_epochs(method, diffe
     assert {key: found[key] for key in differs} == differs
     assert values_of(method, reading.merge(own, nested({key: value for key, value in found.items()
                                                         if key not in differs}))) == values_of(method, own)
+
+
+EXAMPLES = ("icd_one_class", "icd_one_class_alone", "icd_few_images", "icd_12_megapixels")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_hold_what_is_chosen_for_the_images_they_name(name):
+    path = ROOT / "configs" / f"{name}.yaml"
+    words = r"(\d+) images of (\d+) pixels, (\d+) class(?:es)?, (\d+) images of none"
+    images, side, classes, negatives = map(int, re.search(words, header(path)["facts"]).groups())
+    held = reading.read_yaml(path)
+    data = {"kind": "folder", "root": "photos"}
+    found = chosen(Facts(images, side, side, classes, negatives), data=data)
+    assert values_of("icd", held) == values_of("icd", reading.merge({"data": data}, nested(found)))
 
 
 @pytest.mark.parametrize("method", METHODS)
