@@ -143,7 +143,7 @@ def test_tracking_goes_by_costs_and_names(monkeypatch, console):
             yield name, None
 
     list(logs.track(work(), "crf", 3, {"a": 2.0, "b": 4.0, "c": 3.0}))
-    lines = [line.split(" ", 1)[1] for line in console.file.getvalue().splitlines()]
+    lines = [line.split(" ", 1)[1].strip() for line in console.file.getvalue().splitlines()]
     assert lines == ["crf: 1 of 3", "crf: 2 of 3, about 40 s left"]        # 10 seconds a unit, without the first
 
 

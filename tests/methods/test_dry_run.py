@@ -66,7 +66,7 @@ def test_of_the_built_in_set_nothing_is_drawn(tmp_path, monkeypatch):
     answer = train("--config", "auto", "--dry-run")
     assert answer.code == 0 and not list(tmp_path.iterdir())
     assert answer.out.startswith("auto: 320 images of 120 pixels (longest 128), 4 classes")
-    assert rows(answer.out)["icd"][:5] == ["icd", "model", "320", "97", "260"]
+    assert rows(answer.out)["icd"][:5] == ["icd", "model", "320", "97", "280"]
 
 
 def test_what_would_stop_the_run_is_told(base):

@@ -31,8 +31,8 @@ def test_of_the_animals_it_is_what_was_measured(method):
 
 
 @pytest.mark.parametrize(("method", "differs"), [
-    ("icd", {"icd.epochs": 13, "segmenter.epochs": 19}), ("retrain", {"segmenter.epochs": 19})])
-def test_of_the_built_in_set_it_is_its_own_settings_but_for_epochs(method, differs):
+    ("icd", {"segmenter.epochs": 19}), ("retrain", {"segmenter.epochs": 19})])
+def test_of_the_built_in_set_it_is_its_own_settings_but_for_the_last_network(method, differs):
     own = methods.get(method).demo
     found = chosen(BUILT_IN, method, own)
     assert {key: found[key] for key in differs} == differs
@@ -65,7 +65,7 @@ def test_whatever_is_chosen_is_valid(method, facts):
 def test_what_is_set_stays_and_the_rest_goes_by_it():
     found = chosen(ANIMALS, icd={"batch_size": 16, "backbone": {"initial": "own.h5"}}, masks={"crf": {"iterations": 0}})
     assert not {"icd.batch_size", "icd.backbone.initial", "masks.crf.iterations"} & found.keys()
-    assert found["icd.epochs"] == 4                       # 373 steps of 93 an epoch
+    assert found["icd.epochs"] == 4                       # 380 steps of 93 an epoch
     assert found["segmenter.backbone.initial"] == "own.h5" and found["icd.backbone.name"] == "mobilenet_v2"
     assert found["masks.crf.position_deviation"] == 30.0
     with_null = chosen(ANIMALS, icd={"longer_side": None})

@@ -20,7 +20,7 @@ def test_crops_are_seven_tenths_of_what_is_seen(side, crop):
 def test_epochs_follow_from_steps(images, section):
     found = chosen(ANIMALS._replace(images=images))
     batch, epochs = found[f"{section}.batch_size"], found[f"{section}.epochs"]
-    wanted, of_epoch = FITS[section].steps * math.sqrt(math.sqrt(images)), max(1, images // batch)
+    wanted, of_epoch = FITS[section].steps * math.exp(math.log(images) / 5), max(1, images // batch)
     assert epochs >= FITS[section].least
     assert abs(epochs * of_epoch - wanted) <= of_epoch / 2 + 1 or epochs == FITS[section].least
     assert epochs * of_epoch > 50                          # fewer hardly teach anything
@@ -42,7 +42,7 @@ def test_large_photographs_are_reduced_in_training():
 def test_long_trainings_warm_up_longer():
     assert "icd.warm_up_epochs" not in chosen(ANIMALS)
     found = chosen(Facts(2, 320, 320, 1, 1))
-    assert found["icd.warm_up_epochs"] == round(found["icd.epochs"] / 8, 1) == 8.9
+    assert found["icd.warm_up_epochs"] == round(found["icd.epochs"] / 8, 1) == 12.6
 
 
 def test_copies_of_seam_lie_on_positions():

@@ -38,7 +38,7 @@ def choose(kind: type[RunSettings], given: Mapping[str, Any], facts: Facts,
     """Chooses what a user has not set.
 
         crop = 16 round(0.7 seen / 16) + 1,   canvas = 16 ceil(seen / 16) + 1,
-        epochs = steps(images) / steps of an epoch,   steps(images) ~ images^(1/4)
+        epochs = steps(images) / steps of an epoch,   steps(images) ~ images^(1/5)
 
     Args:
         kind: class of a method's settings.

@@ -17,7 +17,7 @@ class Fit(NamedTuple):
     """What is measured of a training.
 
     Args:
-        steps: times the fourth root of the number of images: how many steps it takes.
+        steps: times the fifth root of the number of images: how many steps it takes.
         batch: images of a step where there are many.
         least: epochs, however many images there are.
         learnt: keys with MobileNetV2 and its ImageNet weights.
@@ -36,12 +36,12 @@ _PLAIN = {"optimizer": "adam", "learning_rate": 2e-4, "schedule": "step", "head_
 _TAGS = {**_PLAIN, "backbone.learning_norm": "all", "dropout": 0.0}
 
 FITS: Mapping[str, Fit] = {
-    "icd": Fit(60, 32, 4, {**_PLAIN, "backbone.tap": "block_13_expand_relu", "head_width": 256}, {
+    "icd": Fit(88, 32, 4, {**_PLAIN, "backbone.tap": "block_13_expand_relu", "head_width": 256}, {
         "backbone.tap": "later layers see the whole picture everywhere, so no direction parts it"}),
-    "classifier": Fit(68, 16, 3, _TAGS),
-    "seam": Fit(68, 16, 3, _TAGS),
-    "affinity": Fit(90, 8, 2, {**_PLAIN, "backbone.output_stride": 8, "border": "full"}),
-    "segmenter": Fit(90, 16, 3, {**_PLAIN, "head": "parallel", "head_factor": 5.0, "normaliser": "batch"}),
+    "classifier": Fit(97.5, 16, 3, _TAGS),
+    "seam": Fit(97.5, 16, 3, _TAGS),
+    "affinity": Fit(130, 8, 2, {**_PLAIN, "backbone.output_stride": 8, "border": "full"}),
+    "segmenter": Fit(120, 16, 3, {**_PLAIN, "head": "parallel", "head_factor": 5.0, "normaliser": "batch"}),
 }
 """Trainings by their section. Of 1,500 photographs of 320 pixels they give `configs/icd_animals.yaml` and
 `configs/affinitynet_animals.yaml`, whose figures are measured; of the built-in set about its own settings."""
@@ -100,7 +100,7 @@ def _length(asked: Asked, section: str) -> Choices:
     fit, facts, given = FITS[section], asked.facts, asked.given.get(section) or {}
     batch = given.get("batch_size", _batch(fit, facts))
     yield "batch_size", batch, f"{facts.images} images" + (f" on {facts.gpus} devices" if facts.gpus > 1 else "")
-    of_epoch, wanted = max(1, facts.images // batch), round(fit.steps * facts.images ** 0.25)
+    of_epoch, wanted = max(1, facts.images // batch), round(fit.steps * facts.images ** 0.2)
     epochs = given.get("epochs", max(fit.least, round(wanted / of_epoch)))
     yield "epochs", epochs, f"{epochs * of_epoch} steps; {facts.images} images want about {wanted}, and " \
         f"{fit.least} epochs at least"
