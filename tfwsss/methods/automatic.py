@@ -16,7 +16,7 @@ from tfwsss.logs import LOG
 from tfwsss.runs import devices, resources
 from tfwsss.runs.shown import spread
 from tfwsss.settings import reading
-from tfwsss.settings.auto.choose import Choice, choose
+from tfwsss.settings.auto.choose import Choice, choose, is_set
 from tfwsss.settings.auto.facts import Facts
 from tfwsss.settings.sections import RunSettings
 
@@ -95,7 +95,8 @@ def settle(method: str, given: Mapping[str, Any], images: ImageSet, folder: Path
     base = own.demo if (given.get("data") or {}).get("kind", "demo") == "demo" else {}
     facts = look(images)
     fresh = choose(own.config, {**given, "method": method}, facts, base)
-    choices = _as_before(fresh, _kept(folder, method))
+    kept = {key: one for key, one in _kept(folder, method).items() if not is_set(given, key)}
+    choices = _as_before(fresh, kept)
     values = reading.merge(base, _nested(choices))
     settings = reading.build(own.config, reading.merge(values, given) | {"method": method}, "--config auto and --set")
     return Chosen(settings, facts, tuple(choices))
@@ -106,6 +107,9 @@ def look(images: ImageSet) -> Facts:
 
     Args:
         images: to train on.
+
+    Returns:
+        Facts of images and machine.
 
     Raises:
         UserError: no image can be read.
@@ -156,7 +160,7 @@ def _as_before(fresh: Sequence[Choice], kept: Mapping[str, Choice]) -> list[Choi
     if others:
         LOG.info("auto: the run keeps what it began with; another --run would begin with %s",
                  ", ".join(f"{one.key} = {_plain(one.value)} (now {_plain(kept[one.key].value)})" for one in others))
-    return [kept.get(one.key, one) for one in fresh]
+    return list({**{one.key: one for one in fresh}, **kept}.values())
 
 
 def _nested(choices: Sequence[Choice]) -> dict[str, Any]:

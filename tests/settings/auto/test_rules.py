@@ -36,8 +36,16 @@ def test_twelve_megapixels_are_a_case_of_their_own():
 
 @pytest.mark.parametrize(("memory", "cores", "workers"), [(GIB, 4, 1), (8 * GIB, 4, 3), (64 * GIB, 4, 4)])
 def test_large_superpixels_go_by_the_memory(memory, cores, workers):
-    """160 bytes a pixel of a square: 2.4 GiB."""
+    """150 bytes a pixel of a square: 2.2 GiB."""
     assert chosen(LARGE._replace(memory=memory, cores=cores))["workers"] == workers
+
+
+@pytest.mark.parametrize(("memory", "iterations"), [(5 * GIB, 0), (7 * GIB, 5)])
+def test_the_crf_of_large_photographs_goes_by_the_memory(memory, iterations):
+    """400 bytes a pixel of a square: 6.0 GiB."""
+    found = chosen(LARGE._replace(memory=memory))
+    assert found["pseudo.iterations"] == found["masks.crf.iterations"] == iterations
+    assert "pseudo.iterations" not in chosen(ANIMALS)
 
 
 def test_one_class_without_others_goes_by_what_stands_out():

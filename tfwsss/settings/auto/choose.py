@@ -66,7 +66,7 @@ def choose(kind: type[RunSettings], given: Mapping[str, Any], facts: Facts,
         rule = RULES.get(section)
         if rule:
             found += [Choice(f"{section}{key and '.'}{key}", value, why) for key, value, why in rule(asked, section)]
-    own = [one for one in found if not _is_set(given, one.key) and _exists(kind, one.key)]
+    own = [one for one in found if not is_set(given, one.key) and _exists(kind, one.key)]
     return list({one.key: one for one in own}.values())         # the last word on each key
 
 
@@ -82,9 +82,20 @@ def _check(method: str, facts: Facts) -> None:
                         "how tags differ; add photographs without it, with an empty tag, or take --method icd")
 
 
-def _is_set(given: Mapping[str, Any], key: str) -> bool:
+def is_set(given: Mapping[str, Any], key: str) -> bool:
+    """Says whether a user has set a key.
+
+    Args:
+        given: what is set, nested.
+        key: such as `icd.crop`.
+
+    Example:
+
+    >>> is_set({"icd": {"longer_side": None}}, "icd.longer_side"), is_set({"icd": {}}, "icd.crop")
+    (True, False)
+    """
     part, _, rest = key.partition(".")
-    return isinstance(given, Mapping) and part in given and (not rest or _is_set(given[part], rest))
+    return isinstance(given, Mapping) and part in given and (not rest or is_set(given[part], rest))
 
 
 def _exists(kind: type[pydantic.BaseModel], key: str) -> bool:

@@ -2,14 +2,14 @@
 
 import math
 
-from tfwsss.settings.auto.facts import LARGE, Asked, Choices
+from tfwsss.settings.auto.facts import LARGE, Asked, Choices, Facts
 from tfwsss.settings.auto.fits import FITS, fit_of
 from tfwsss.settings.sections import MAKE
 
 FEW = 20
 """Fewer images teach no segmentation network anything beyond their own masks."""
 
-_PIXEL = 160        # bytes that superpixels want of each pixel: edges, sorted
+_PIXEL, _CRF_PIXEL = 150, 400       # bytes of the squared longer side, of 3:4, that superpixels and the CRF take
 
 
 def _data(asked: Asked, section: str) -> Choices:
@@ -64,6 +64,16 @@ def _crf(asked: Asked, section: str) -> Choices:
     if side > LARGE:
         published = 2.0 if own and asked.method == "a2gnn" else 3.0
         yield "gaussian_deviation", round(published * side / 500, 1), "published for 500 pixels"
+        yield from _large_crf(asked.facts)
+
+
+def _large_crf(facts: Facts) -> Choices:
+    """Iterations of a CRF whose photographs are large."""
+    size = f"photographs of {facts.largest} pixels"
+    if facts.memory < _CRF_PIXEL * facts.largest ** 2:
+        yield "iterations", 0, f"none: of {size} it takes {_CRF_PIXEL * facts.largest ** 2 / 2**30:.1f} GiB"
+    else:
+        yield "iterations", 5, f"half of the published: of {size} each takes minutes"
 
 
 def _walk(asked: Asked, section: str) -> Choices:
