@@ -16,11 +16,11 @@ TINY = [part for key, value in {
 
 
 def draw_one_class(root):
-    draw_textures(root, 6, 64)
+    draw_textures(root, 4, 48)
 
 
 def draw_alone(root):
-    draw_textures(root, 4, 64, without=0.0)
+    draw_textures(root, 3, 48, without=0.0)
 
 
 def draw_two(root):
@@ -30,12 +30,14 @@ def draw_two(root):
     (root / "labels.csv").write_text("\n".join([table[0], *list(tagged.values())[:2]]) + "\n", "utf-8")
     shown = {kind for tags in list(tagged)[:2] for kind in tags.split()}
     (root / "classes.txt").write_text("\n".join(["background", *sorted(shown)]) + "\n", "utf-8")
-    for path in (root / "masks").rglob("*.png"):
-        path.unlink()
+    used = {row.split(",")[0] for row in list(tagged.values())[:2]}
+    for path in [*(root / "masks").rglob("*.png"), *(root / "images").rglob("*.jpg")]:
+        if path.parent.name == "masks" or path.stem not in used:
+            path.unlink()
 
 
 def draw_large(root):
-    draw_textures(root, 2, 900, columns=1210)
+    draw_textures(root, 2, 160, columns=1210)
 
 
 CASES = {"one_class": draw_one_class, "one_class_alone": draw_alone, "few_images": draw_two,
