@@ -19,11 +19,24 @@ _YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "fals
 
 
 class Row(NamedTuple):
-    """One row of labels.csv: where it stands, the image as written there, its class names."""
+    """What a table or document says of one image.
+
+    Args:
+        line: where it stands, from 1; 0 in a document, where lines mean nothing.
+        name: the image as written there.
+        tags: class names.
+        forms: what else the name may mean.
+    """
 
     line: int
     name: str
     tags: tuple[str, ...]
+    forms: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Line and name, for messages."""
+        return f"line {self.line}, {self.name!r}" if self.line else repr(self.name)
 
 
 def read_text(path: Path, names: bool = False) -> str:
@@ -137,7 +150,7 @@ def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ..
     """
     for tag in row.tags:
         if tag not in classes[1:]:
-            raise UserError(f"{path}: line {row.line}, {row.name!r}: {tag!r} is no class; {nearest(tag, classes[1:])}")
+            raise UserError(f"{path}: {row.place}: {tag!r} is no class; {nearest(tag, classes[1:])}")
     return tuple(sorted({classes.index(tag) - 1 for tag in row.tags}))
 
 
