@@ -18,6 +18,7 @@ from tfwsss.data.tag_files.tag_file import TagSource
 from tfwsss.data.tag_files.tagging import Tagging, read_tagging
 from tfwsss.data.weak.attach import WeakLabels, read_weak_labels
 from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
@@ -48,7 +49,7 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
 
     Args:
         root: the folder.
-        split: name of a list (`train` is train.txt), or None for all labelled images.
+        split: name of a list (`train` is train.txt), or else of a folder of images; None for all labelled images.
         files: weak labels beside the tags; a path below the folder, or as it is written.
         tags: where the tags stand.
 
@@ -145,10 +146,12 @@ def _weak(files: LabelFiles, asked: Mapping[str, Path], tagging: Tagging, palett
 
 def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     path = next((root / place / f"{split}.txt" for place in _SPLITS if (root / place / f"{split}.txt").is_file()), None)
+    if path is None and (below := [name for name in images if name.startswith(f"{split}/")]):
+        return below
     if path is None:
         found = {file.stem for place in _SPLITS for file in (root / place).glob("*.txt")} - {*_NOT_SPLITS}
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
-                        f"{tables.nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
+                        f"{nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
     names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
     if not names:

@@ -29,7 +29,7 @@ def test_other_files_are_none(tmp_path):
     for name, text in others.items():
         put(tmp_path, text, name)
     assert list(candidates(tmp_path, tmp_path / "images")) == []
-    assert tags_of_folder(tmp_path, tmp_path / "images", TagSource(), None, []) is None
+    assert tags_of_folder(tmp_path, tmp_path / "images", {}, TagSource(), ("background", "cat"), []) is None
     boxes = put(tmp_path, coco(), "boxes.json")
     assert list(candidates(tmp_path, tmp_path)) == [boxes] and not list(candidates(tmp_path, tmp_path, [boxes]))
 
@@ -43,3 +43,17 @@ def test_a_broken_file_that_may_be_meant_is_told(tmp_path):
     put(folder(tmp_path), "{", "x.json")
     with pytest.raises(UserError, match="x.json: is no JSON"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "words"), [("x.xlsx", "is a workbook; save its sheet as 'CSV UTF-8'"),
+                                             ("x.zip", "is packed; unpack it"), ("x.parquet", "write it as CSV")])
+def test_files_that_are_not_read_are_told_with_the_cure(tmp_path, name, words):
+    put(folder(tmp_path), b"PK", name)
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, name)
+
+
+def test_a_file_of_another_ending_is_read_by_its_contents(tmp_path):
+    put(folder(tmp_path), "image,class\na,cat\nb,dog\nc,\nd,\n", "x.txt")
+    put(tmp_path, coco([(0, 1), (1, 2)]), "y.txt")
+    assert shown(read(tmp_path, "x.txt")) == shown(read(tmp_path, "y.txt"))

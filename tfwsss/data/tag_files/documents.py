@@ -64,6 +64,19 @@ def read_parsed(path: Path, document: Any) -> TagFile | None:
     return None
 
 
+def is_document(path: Path) -> bool:
+    """Returns whether a file begins as JSON or CVAT's XML do, or another markup.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with named(f"{path}:", "restore it or name another file"), path.open("rb") as file:
+        return file.read(_SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"<")
+
+
 def is_cvat(data: bytes) -> bool:
     """Returns whether a file begins as CVAT's documents do.
 

@@ -57,7 +57,7 @@ def read_tagging(root: Path, place: Path, images: Mapping[str, Path], classes: t
     Raises:
         UserError: there are none, or they cannot be read, or one is no class, or an image has two that differ.
     """
-    file = tags_of_folder(root, place, source, classes, weak or ())
+    file = tags_of_folder(root, place, images, source, classes, weak)
     if file is None and weak is not None and classes:
         return Tagging(root / LABELS, classes)
     if file is None:
@@ -82,6 +82,7 @@ def _classes(file: TagFile) -> tuple[str, ...]:
 
 def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ...]) -> Tagging:
     by_file = files_of(images)
+    one_a_line = file.whole and all(len(row.tags) <= 1 for row in file.rows)
     rows: dict[str, Row] = {}
     drawings: dict[str, Drawing] = {}
     for row in file.rows:
@@ -89,6 +90,8 @@ def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ..
         if found is None and not file.whole:
             continue
         name = found or row.name
+        if name in rows and one_a_line and rows[name].tags and row.tags:
+            row = rows[name] = rows[name]._replace(tags=tuple(dict.fromkeys((*rows[name].tags, *row.tags))))
         if name in rows and (set(rows[name].tags) != set(row.tags) or name in drawings):
             raise UserError(_twice(file, name, rows[name], row))
         rows.setdefault(name, row)
@@ -103,7 +106,7 @@ def _twice(file: TagFile, name: str, one: Row, other: Row) -> str:
     """Says that an image has two rows."""
     if one.line:
         return (f"{file.path}: lines {one.line} and {other.line} label {name!r} differently; write all classes of an "
-                "image in one row, separated by a space or ;")
+                "image in one row, separated by a space or ;, or each in a row of its own")
     return (f"{file.path}: {one.name!r} and {other.name!r} both mean the image {name!r}, and their labels differ; keep "
             "one of them")
 
