@@ -109,7 +109,7 @@ def read_corrections(path: Path, images: ImageSet) -> Corrections:
 def _of_folder(path: Path, images: ImageSet) -> Corrections:
     scribbled = path / "scribbles"
     masks = next((path / name for name in ("masks", "SegmentationClass") if (path / name).is_dir()), path)
-    found = [index_images(masks, [scribbled, *([] if masks != path else [])]), index_images(scribbled)]
+    found = [index_images(masks, [scribbled]), index_images(scribbled)]
     return Corrections(path, *({name: file for name, file in each.items() if name in images.images} for each in found))
 
 

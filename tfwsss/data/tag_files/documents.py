@@ -15,7 +15,7 @@ from tfwsss.annotations.label_studio_export import read_label_studio
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.labels import Row
-from tfwsss.data.tag_files.tag_file import TagFile
+from tfwsss.data.tag_files.tag_file import FORMS, TagFile
 from tfwsss.data.tags import BACKGROUNDS
 from tfwsss.errors import UserError, named
 
@@ -40,8 +40,10 @@ def read_document(path: Path) -> TagFile | None:
         data = path.read_bytes()
     if is_cvat(data):
         return tags_of(path, "CVAT's XML of images", read_cvat_images(str(path), parse_xml(str(path), data)))
-    document = parse_json(str(path), data) if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[") else None
-    return read_parsed(path, document)
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start == b"<":
+        raise UserError(f"data.tags: {path} is no XML of CVAT's images, and holds no tags; expected {FORMS}")
+    return read_parsed(path, parse_json(str(path), data) if start in (b"{", b"[") else None)
 
 
 def read_parsed(path: Path, document: Any) -> TagFile | None:
@@ -60,7 +62,8 @@ def read_parsed(path: Path, document: Any) -> TagFile | None:
     if is_coco(document):
         return tags_of(path, "COCO's JSON", read_coco(str(path), document))
     if is_label_studio(document):
-        return tags_of(path, "Label Studio's JSON", read_label_studio(str(path), document))
+        found = read_label_studio(str(path), document)
+        return tags_of(path, "Label Studio's JSON", found._replace(classes=()))      # as they come, no order of theirs
     return None
 
 

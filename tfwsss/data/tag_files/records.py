@@ -63,17 +63,19 @@ def _told(columns: ColumnSettings) -> Sequence[str | None]:
 def _lines(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
     """Returns the records, each with its line or its place."""
     text = read_text(path)
-    if text.lstrip()[:1] == "[" or (text.lstrip()[:1] == "{" and are_records(_whole(path, text))):
-        document = _whole(path, text)
-        if isinstance(document, Mapping):
-            return [(place, {"name": name, "classes": tags}) for place, (name, tags) in enumerate(document.items(), 1)]
+    document = _whole(path, text) if text.lstrip()[:1] in ("[", "{") else None
+    if isinstance(document, Mapping) and are_records(document):
+        return [(place, {"name": name, "classes": tags}) for place, (name, tags) in enumerate(document.items(), 1)]
+    if isinstance(document, list):
         found = list(enumerate(document, 1))
+    elif isinstance(document, Mapping) and not any(key.casefold() in NAMES for key in document):
+        found = [(1, shown(document))]
     else:
         found = [(number, _parsed(path, number, line)) for number, line in enumerate(text.split("\n"), 1)
                  if line.strip()]
     wrong = next(((line, record) for line, record in found if not isinstance(record, Mapping)), None)
     if wrong or not found:
-        what = f"line {wrong[0]} is {shown(wrong[1])}" if wrong else "it is empty"
+        what = f"line {wrong[0]} is {shown(wrong[1])}" if wrong else "it holds nothing"
         raise UserError(f"data.tags: {path} holds no tags in a form that is read: {what}; expected {FORMS}, each line "
                         f"of JSON such as {EXAMPLE}")
     return found
