@@ -17,6 +17,7 @@ from tests.support.tiny_run import SEGMENTER, draw_tiny_folder, train, write_con
 from tests.test_doctests import FLAGS
 from tests.test_readme import COMMAND, MAKE
 from tfwsss import methods
+from tfwsss.data.corrections import KEY
 from tfwsss.errors import UserError
 from tfwsss.methods.automatic import NAME
 from tfwsss.runs.origins import CHANGED
@@ -119,7 +120,7 @@ def stages_of(method: str) -> set[str]:
     own = methods.get(method)
     found = set()
     for saliency in (None, "make"):
-        config = own.config(method=method, data={"saliency": saliency})
+        config = own.config(method=method, data={"saliency": saliency}, given={KEY: "mine"})
         found |= {stage.name for stage in GENERATED.listed_stages(own, config)}
     return found
 
