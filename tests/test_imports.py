@@ -48,7 +48,7 @@ LESS = {
     "data": "annotations artefacts settings",
     "refine": "",                   # one image's arrays
     "annotations": "",              # arrays
-    "server": "",                   # saved files
+    "server": "annotations artefacts",      # saved models, and masks of theirs
     "weights/formats": "",
     "weights": "weights/formats backbones models",
 }
