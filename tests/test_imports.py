@@ -61,6 +61,7 @@ FILES = {
     "layers/dense_crf": "numpy keras pydensecrf",
     "backbones/facts": "", "backbones/thinning": "numpy",
     "settings/sections": "pydantic", "data/heic": "pillow_heif",
+    "inference/explained": "numpy keras tf_keras_vis",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
     "runs/workers": "cv2",
