@@ -107,7 +107,7 @@ GOOD = encoded(np.array([[0, 1]], np.uint8))
     (GOOD[:45], "model=farm", 400, "PNG of class ids"), (header(3, 3), "model=farm", 400, "PNG of class ids"),
     (header(1000, 1000), "model=farm", 400, "more than 100,000"), (header(3000, 2), "model=farm", 400, "3,000"),
     (encoded(np.zeros((2, 2, 3), np.uint8)), "model=farm", 400, "mode RGB; expected an indexed or grey PNG"),
-    (encoded(np.full((2, 2), 4, np.uint8)), "model=farm", 400, "holds id 4; the classes of this model are background"),
+    (encoded(np.full((2, 2), 4, np.uint8)), "model=farm", 400, "holds id 4; this model's classes are background"),
     (bytes(LIMITS.body + 1), "model=farm", 413, "larger than 100,000 bytes")],
     ids=["model", "no model", "image 0", "large", "negative", "digit", "empty", "text", "cut", "no pixels", "pixels",
          "side", "colours", "id", "body"])

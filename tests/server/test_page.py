@@ -81,7 +81,7 @@ def test_several_photographs(page, port, photographs):
 
 
 def test_keys_and_opacity(page, port, photographs):
-    """Arrows change the photograph, space the mask, plus and minus its opacity; none takes a key from what has focus."""
+    """Arrows change the photograph, space the mask, plus and minus its opacity; what has focus keeps its own keys."""
     async def work(tab: Tab):
         await opened(tab, *photographs[:2])
         await tab.until(f"{STATES} === 'done,done'")
@@ -176,8 +176,8 @@ def test_what_it_saves(page, port, photographs, tmp_path):
 LUMINANCE = """colour => colour.match(/[\\d.]+/g).slice(0, 3).map(value => value / 255)
   .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
   .reduce((sum, value, k) => sum + value * [0.2126, 0.7152, 0.0722][k], 0)"""
-CONTRASTS = f"""[["body", "body"], [".muted", "body"], ["a", "body"], ["button:enabled", "button"], ["#error", "#error"],
-  ["#strip span", "body"]].map(([text, ground]) => {{
+CONTRASTS = f"""[["body", "body"], [".muted", "body"], ["a", "body"], ["button:enabled", "button"],
+  ["#error", "#error"], ["#strip span", "body"]].map(([text, ground]) => {{
     const light = {LUMINANCE}, style = place => getComputedStyle(document.querySelector(place));
     const [dark, bright] = [light(style(text).color), light(style(ground).backgroundColor)].sort((a, b) => a - b);
     return [text, (bright + 0.05) / (dark + 0.05)];
@@ -210,7 +210,8 @@ def test_readers_of_screens_name_everything(page, port, photographs):
         await opened(tab, *photographs[:2])
         await tab.until(f"{STATES} === 'done,done'")
         nodes = (await tab.do("Accessibility.getFullAXTree"))["nodes"]
-        found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
+        found = [(node["role"]["value"], node.get("name", {}).get("value", ""))
+                 for node in nodes if not node["ignored"]]
         kinds = {"button", "checkbox", "combobox", "slider", "option", "listbox", "image", "link", "group"}
         assert not [role for role, name in found if role in kinds - {"group"} and not name]
         named = {name for role, name in found if role in kinds}

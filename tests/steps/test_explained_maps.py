@@ -49,7 +49,7 @@ def test_such_maps_are_of_images_of_the_run_alone(tmp_path):
 
 @pytest.mark.parametrize(("way", "layer"), [("layercam", "relu2"), ("gradcam_plus_plus", None), ("scorecam", None)])
 def test_other_maps_beside_its_own(images, tmp_path, way, layer):
-    """One file an image of its own classes; mirror images are averaged; a broken image is a fault; both are compared."""
+    """One file an image of its own classes; mirror images are averaged; a broken image is a fault."""
     pytest.importorskip("tf_keras_vis", reason="tf-keras-vis is not installed; pip install 'tfwsss[viz]'")
     keras.utils.set_random_seed(1)
     model = Classifier(small(width=0.2), num_classes=3)

@@ -20,7 +20,7 @@ _CODES = {"ArrowLeft": 37, "ArrowRight": 39, " ": 32, "Tab": 9}
 
 
 class Tab:
-    """A page of a browser; `asked` are the addresses that it wanted, `complaints` what it wrote to the console."""
+    """A page of a browser; `asked` are the addresses that it wanted, `complaints` its errors but refused requests."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse):
         self._socket, self._number, self.asked, self.complaints = socket, 0, [], []
@@ -33,7 +33,8 @@ class Tab:
             message = await self._socket.receive_json(timeout=PATIENCE)
             if message.get("method") == "Network.requestWillBeSent":
                 self.asked.append(message["params"]["request"]["url"])
-            if message.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
+            entry = message.get("params", {}).get("entry", {"source": "exception"})
+            if message.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded") and entry["source"] != "network":
                 self.complaints.append(message["params"])
             if message.get("id") == self._number:
                 assert "error" not in message, message

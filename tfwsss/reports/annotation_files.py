@@ -104,7 +104,8 @@ def write_label_studio(task: Task, items: Iterator[Item]) -> int:
     write_atomically(task.out / "interface.xml", labelling_interface(task.classes, task.palette).encode())
     with _text(task.out / "tasks.json") as file:
         for item in items:
-            found = label_studio_task(item.mask, task.classes, address_of(item.file, task.prefix), item.score, item.figures)
+            address = address_of(item.file, task.prefix)
+            found = label_studio_task(item.mask, task.classes, address, item.score, item.figures)
             count += len(found["predictions"][0]["result"])
             file.write(f"{lead}\n{_json(found)}")
             lead = ","

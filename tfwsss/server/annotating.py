@@ -87,7 +87,7 @@ def _checked(body: bytes, classes: Sequence[str]) -> np.ndarray:
         raise invalid(str(fault)) from None
     strange = sorted(set(np.unique(mask).tolist()) - {0, IGNORE, *range(len(classes))})
     if strange:
-        raise invalid(f"the mask holds id {strange[0]}; the classes of this model are {', '.join(classes) or 'unknown'}")
+        raise invalid(f"the mask holds id {strange[0]}; this model's classes are {', '.join(classes) or 'unknown'}")
     borders = sum(int(np.count_nonzero(a != b)) for a, b in ((mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1])))
     if borders > MAX_BORDERS:
         raise invalid(f"the mask changes its id between {borders:,} neighbours, more than {MAX_BORDERS:,}; smooth it")

@@ -89,10 +89,12 @@ function clear() {
 }
 
 /** Fills a small canvas with the middle of a picture. */
-function fill(canvas, picture) {
+function fill(canvas, picture, alpha) {
   const scale = Math.max(canvas.width / picture.width, canvas.height / picture.height);
   const [width, height] = [picture.width * scale, picture.height * scale];
-  canvas.getContext("2d").drawImage(picture, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+  const brush = canvas.getContext("2d");
+  brush.globalAlpha = alpha;
+  brush.drawImage(picture, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
 }
 
 // === Asking ===
@@ -152,8 +154,8 @@ async function ask(item, signal) {
   item.reply = {png, ids: first("class_ids"), scores: first("class_scores"), classes: first("classes"),
                 took: performance.now() - begin};
   canvas.getContext("2d").clearRect(0, 0, ...THUMB);
-  await createImageBitmap(item.file).then(photo => fill(canvas, photo), () => {});
-  fill(canvas, mask.objects);
+  await createImageBitmap(item.file).then(photo => fill(canvas, photo, 1), () => {});
+  fill(canvas, mask.objects, 0.6);
 }
 
 // === Showing ===
