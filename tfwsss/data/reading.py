@@ -162,7 +162,8 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageFault(f"{path}: cannot be opened ({error.strerror}); give yourself the right to read it") from error
     except UnidentifiedImageError as error:
-        raise ImageFault(f"{path}: {_what_it_is(Path(path))}") from error
+        with Path(path).open("rb") as file:
+            raise ImageFault(f"{path}: {what_it_is(file.read(256))}") from error
     except Exception as error:                  # Pillow's plug-ins do not agree on one kind
         raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
 
@@ -204,11 +205,14 @@ def is_plain(image: Image.Image) -> bool:
             and (image.format == "MPO" or getattr(image, "n_frames", 1) == 1))
 
 
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
-        raw = file.read(256)
+def what_it_is(raw: bytes) -> str:
+    """Says what a file is that is no image, and what to do.
+
+    Args:
+        raw: its first bytes, some 256 of them.
+    """
     start = raw.lstrip().lower()
-    if not path.stat().st_size:
+    if not raw:
         return "empty file (0 bytes); replace it by an image"
     if heic.is_heic(raw):
         return heic.CURE

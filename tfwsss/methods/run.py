@@ -21,6 +21,7 @@ from tfwsss.methods import automatic
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
 from tfwsss.runs.given_masks import usable_masks
+from tfwsss.runs.lock import locked
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
@@ -57,7 +58,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
     settings, chosen = read_settings(method, file, sets), None
     devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
-    with runner.locked(folder):
+    with locked(folder):
         logs.open_log(folder)
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
