@@ -1,6 +1,5 @@
 """The command: users' mistakes as one line each, what it prints, and calls that are killed."""
 
-import functools
 import json
 import os
 import signal
@@ -43,21 +42,18 @@ def test_mistakes(export, tmp_path, capsys):
 
 
 def test_a_call_that_is_killed_goes_on(export, tmp_path):
-    """Killed twice at work, its processes end with it; no mask is made twice, none is torn, none is missing."""
+    """Killed at work, its processes end with it; no mask is made twice, none is torn, none is missing."""
     photos, out = tmp_path / "photos", tmp_path / "out"
     pixels = draw(photos, [f"{number // 100}/{number}.jpg" for number in range(600)], side=200)
     (photos / "bad.jpg").write_bytes(b"<html>")
     call = ["--model", export, "--images", photos, "--out", out, "--runner", "loop", "--workers", "1"]
-    seen = {}
-    for least in (1, 200):
-        process = start(*call, command="tfwsss.label")
-        until_masks(out, least, process)
-        process.send_signal(signal.SIGKILL)
-        assert ended(process).code == -signal.SIGKILL, "it was over before it was killed"
-        until(functools.partial(ended_all, process.pid))
-        now = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.png")}
-        assert seen.items() <= now.items() and len(now) < len(pixels)
-        seen = now
+    process = start(*call, command="tfwsss.label")
+    until_masks(out, 1, process)
+    process.send_signal(signal.SIGKILL)
+    assert ended(process).code == -signal.SIGKILL, "it was over before it was killed"
+    until(lambda: ended_all(process.pid))
+    seen = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.png")}
+    assert 0 < len(seen) < len(pixels)
     (out / "masks" / "0" / ".0123456789abcdef.part").write_bytes(b"half")
     answer = ended(start(*call, command="tfwsss.label"))
     result = json.loads(answer.out)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.scale.test_loop import in_this_process
 from tests.support.tiny_export import draw, expected, masks_of, until_masks
 from tests.support.tiny_run import ended, start
 from tfwsss.errors import UserError
@@ -36,8 +37,9 @@ def contents(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-def test_files_are_those_of_the_plain_loop(export, photos, tmp_path):
+def test_files_are_those_of_the_plain_loop(export, photos, tmp_path, monkeypatch):
     """Byte by byte, the list of faults too; a second call makes what is missing alone."""
+    monkeypatch.setattr(loop, "work_on_each", in_this_process)
     jobs = [make_job(str(export), str(photos), str(tmp_path / name), str(photos / "tags.csv"), 1)
             for name in ("loop", "beam")]
     assert loop.run(jobs[0], 1) == (6, 0, 2, 2)
