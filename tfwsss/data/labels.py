@@ -17,6 +17,7 @@ from tfwsss.settings.sections import ColumnSettings
 
 _IN_UTF8 = "save the file in UTF-8 (spreadsheets call it 'CSV UTF-8')"
 _SNIFFED = 1000         # bytes
+_NEAR = 20              # bytes, shown of each side of a wrong one
 
 
 class Row(NamedTuple):
@@ -62,8 +63,8 @@ def read_text(path: Path, names: bool = False) -> str:
     try:
         text = data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
     except UnicodeDecodeError as error:
-        start = max(data.rfind(b"\n", 0, error.start) + 1, error.start - 20)
-        near = data[start:error.start + 20].split(b"\n")[0].strip()
+        start = max(data.rfind(b"\n", 0, error.start) + 1, error.start - _NEAR)
+        near = data[start:error.start + _NEAR].split(b"\n")[0].strip()
         raise UserError(f"{path}: byte {error.start} is not {encoding}; {_IN_UTF8}{_as_windows(near)}") from error
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 

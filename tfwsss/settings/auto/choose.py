@@ -89,6 +89,9 @@ def is_set(given: Mapping[str, Any], key: str) -> bool:
         given: what is set, nested.
         key: such as `icd.crop`.
 
+    Returns:
+        bool.
+
     Example:
 
     >>> is_set({"icd": {"longer_side": None}}, "icd.longer_side"), is_set({"icd": {}}, "icd.crop")
