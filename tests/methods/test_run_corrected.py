@@ -15,11 +15,6 @@ from tfwsss.methods.run import train
 from tfwsss.reports.page import write_report
 
 
-@pytest.mark.parametrize(("method", "text", "sets", "expected"), [
-    (None, None, (), "icd"), ("cian", None, (), "cian"), (None, "method: affinitynet\n", (), "affinitynet"),
-    ("retrain", "method: retrain\n", ("seed=3",), "retrain")])
-
-
 def test_corrections_go_into_the_labels_and_a_resumed_run_notices_other_ones(tmp_path):
     root = draw_tiny_folder(tmp_path / "data")
     name = "2026_000003"
