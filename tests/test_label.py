@@ -1,13 +1,12 @@
 """The command: users' mistakes as one line each, what it prints, and calls that are killed."""
 
 import json
-import os
 import signal
 
 import pytest
 
 from tests.support.patience import until
-from tests.support.tiny_export import draw, masks_of, until_masks, write_export
+from tests.support.tiny_export import draw, ended_all, masks_of, until_masks, write_export
 from tests.support.tiny_run import ended, start
 from tfwsss.label import main
 
@@ -62,12 +61,3 @@ def test_a_call_that_is_killed_goes_on(export, tmp_path):
     assert set(masks_of(out)) == {name.removesuffix(".jpg") for name in pixels}
     assert all(path.stat().st_mtime_ns == when for path, when in seen.items())
     assert not [path for path in out.rglob(".*")]
-
-
-def ended_all(group: int) -> bool:
-    """Says whether no process of a group lives."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False

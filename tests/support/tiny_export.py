@@ -1,6 +1,7 @@
 """A SavedModel with the signatures, files and refusals of an export, and a rule in place of its networks."""
 
 import io
+import os
 import subprocess
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def draw(folder: Path, names, side: int = 12) -> dict[str, np.ndarray]:
 def until_masks(out: Path, least: int, process: subprocess.Popen) -> None:
     """Waits until a call has made so many masks, or is over."""
     until(lambda: len(list((out / "masks").rglob("*.png"))) >= least or process.poll() is not None)
+
+
+def ended_all(group: int) -> bool:
+    """Says whether no process of a group lives."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def masks_of(out: Path) -> dict[str, np.ndarray]:

@@ -11,7 +11,9 @@ shared by its threads.
 import argparse
 import functools
 import logging
+import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -32,6 +34,7 @@ from tfwsss.scale.names import Photograph
 
 _SPEAK_SECONDS = 60.0
 _UNFIT = "unfit"
+_PARENT = "TFWSSS_LABEL_PROCESS"
 _MISTAKE = re.compile(r"tfwsss\.errors\.UserError: (.*)")
 _CHECKED = ("FnApiRunner",)             # others have options that only their job servers know
 
@@ -52,6 +55,8 @@ def run(job: Job, runner: str, workers: int, options: Sequence[str]) -> Counts:
         UserError: an option is unknown, masks cannot be written, or the runner has failed.
     """
     pipeline = beam.Pipeline(options=_options(runner, workers, options))
+    if runner in _CHECKED:
+        os.environ[_PARENT] = str(os.getpid())          # processes that it starts end with it, be it killed
     build(pipeline, job)
     try:
         result = pipeline.run()
@@ -135,6 +140,9 @@ class Label(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once a process."""
+        parent = int(os.environ.get(_PARENT, os.getpid()))
+        if parent != os.getpid():
+            threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         self._labeller = self._shared.acquire(lambda: Labeller(self._job))
         self._spoken, self._done = time.monotonic(), 0
 
@@ -160,6 +168,16 @@ class Label(beam.DoFn):
             self._spoken = now
         if fault:
             yield photograph.place, fault
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when another one has ended: else it would go on with what it was given."""
+    while True:
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(1.0)
 
 
 def _options(runner: str, workers: int, given: Sequence[str]) -> PipelineOptions:
