@@ -11,7 +11,7 @@ import pytest
 
 from tests.scale.test_loop import in_this_process
 from tests.support.patience import until
-from tests.support.tiny_export import draw, ended_all, expected, masks_of, until_masks
+from tests.support.tiny_export import draw, ended_all, expected, masks_of, until_masks, write_export
 from tests.support.tiny_run import ended, start
 from tfwsss.errors import UserError
 from tfwsss.scale import loop, patterns, places
@@ -100,10 +100,11 @@ def test_mistakes_are_one_line(export, photos, tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_is_killed_and_goes_on(export, tmp_path):
+def test_the_command_is_killed_and_goes_on(tmp_path):
     """Its two worker processes end with it; no mask is made twice, none is torn, none is missing."""
     photos, out = tmp_path / "photos", tmp_path / "out"
-    pixels = draw(photos, [f"{number // 100}/{number}.jpg" for number in range(900)], side=200)
+    export = write_export(tmp_path / "slow", turns=20)
+    pixels = draw(photos, [f"{number // 100}/{number}.jpg" for number in range(900)])
     call = ["--model", export, "--images", f"{photos}/**.jpg", "--out", out, "--workers", "2"]
     seen = {}
     for least in (1, 200, 400):
