@@ -82,6 +82,8 @@ class Masker:
         crf: what sharpens.
         others: networks that `decide` calls.
         further: looks whose maps are added to the network's; images of which they cover another part are faults.
+        least: where no tags are given, an image whose likeliest class is less likely than this shows nothing: its mask
+            is background. 0: every image shows what is likeliest in it.
         carried: what goes along beside the networks' weights, in numbers by name, for people to read.
     """
 
@@ -93,6 +95,7 @@ class Masker:
     crf: CRF
     others: tuple[keras.Model, ...] = ()
     further: tuple[Look, ...] = ()
+    least: float = 0.0
     carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -176,7 +179,10 @@ class Masker:
         """Returns how likely each class is, which count, the rule's Decision and its ids as those of a mask."""
         picture = self.picture(image)
         likely, kept = self.presence(maps, picture)
-        kept = kept if tags is None else tags
+        if tags is not None:
+            kept = tags
+        elif self.least > 0:
+            kept = kept & (tf.reduce_max(likely) >= self.least)
         classes = tf.cast(tf.reshape(tf.where(kept), [-1]), tf.int32)
         decision = self.decide(maps, picture, classes)
         return likely, kept, decision, mask_ids(decision.ids, classes)

@@ -16,8 +16,9 @@ from tfwsss.data.sources import Splits, open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
+from tfwsss.methods.opened import demo_folder, load_run
+from tfwsss.methods.presence import choose_presence
+from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring, without_truth
 from tfwsss.runs.given_masks import usable_masks
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
@@ -72,6 +73,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
                                      until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
+        choose_presence(load_run(folder), splits.training)
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         page = report(folder)
     metrics = _metrics(folder)
@@ -207,6 +209,8 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     if stage.kind not in scoring.KINDS or not images.masks:
         for line in doubts.of_stage(stage.kind, output, images):
             LOG.warning("%s: %s", stage.name, line)
+        if stage.kind == "masks":
+            _describe(folder, stage, output, splits)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score
@@ -215,3 +219,18 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         LOG.warning("%s: %s", stage.name, warning)
     if score["miou"] is not None:
         LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
+
+
+def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Keeps what can be said of a finished stage's masks without truth, beside masks of stages before it."""
+    path, images = folder / without_truth.FILE, getattr(splits, stage.split)
+    known, made = read_json(path) if path.is_file() else {}, read_json(output / "stage.json")["fingerprint"]
+    if known.get(stage.name, {}).get("fingerprint") == made:
+        return
+    others = {name: folder / name for name in ("cam_masks", "labels", "seeds", "pseudo")
+              if name != stage.name and known.get(name, {}).get("split") == stage.split}
+    found = without_truth.describe_masks(output, images, others)
+    if found:
+        known[stage.name] = {"split": stage.split, "fingerprint": made, **found}
+        write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False).encode())
+        LOG.info("%s: %s", stage.name, without_truth.in_words(found))

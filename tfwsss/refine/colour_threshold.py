@@ -27,7 +27,7 @@ def parted_colours(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
     Otsu's criterion, on the colours of the pixels instead of on the strengths
     that cut them: the variance between both sides in parts of the whole,
 
-        parted(t) = (w (1 - w))^0.85 |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,      w = share of s(p) > t
+        parted(t) = (w (1 - w))^0.85 |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,    w = share of s(p) > t
 
     where x(p) is the pixel's colour (CIELab, smoothed) and its texture (the
     deviation of lightness around it). A threshold too high leaves parts of the

@@ -27,7 +27,6 @@ from tfwsss.steps.class_maps import ClassMapNetwork, MapSettings
 from tfwsss.steps.crf import WITHOUT
 from tfwsss.steps.kept_masks import kept_masks
 
-
 COLOURS = 500
 """Images whose colours are asked for the threshold, spread over all; of more, the median hardly moves."""
 
