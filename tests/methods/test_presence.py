@@ -11,7 +11,7 @@ from tests.support.untrained import untrained_run
 from tests.support.whole_images import pictures, written
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.inference.masker import Found
+from tfwsss.inference.found import Found
 from tfwsss.methods.opened import PRESENCE, load_run
 from tfwsss.methods.presence import asked, choose_presence
 
