@@ -3,14 +3,14 @@
     python benchmarks/threshold.py RUN [RUN ...] [--stage cam] [--images 150]
 
 A criterion gives each image a curve over the thresholds 0.01 ... 0.99 (images reduced to 160 pixels), and from the
-curves one threshold for the whole run: where their mean is highest, or the median of the single images' best, each
-counted by its height ("weighted"). With w the share of pixels above the threshold:
+curves one threshold for the whole run: where their mean is highest, or the median of the single images' best. With w
+the share of pixels above the threshold:
 
     strengths       before: the deepest valley of the strengths' histogram, else Otsu's threshold
     otsu            Otsu's threshold of the strengths
     0.3             a constant
     colours         w (1 - w) |difference of mean colours|^2 / variance of the colours (CIELab), median
-    chosen          with texture, (w (1 - w))^0.85, weighted median: `refine.colour_threshold`
+    chosen          with texture and (w (1 - w))^0.8, median: `refine.colour_threshold`
     contrast        |difference of mean colours|^2 / variance, median
     information     between foreground and 16 clusters of the image's colours, in bits, mean
     per bit         the same in parts of the foreground's own entropy, mean

@@ -162,18 +162,6 @@ def test_colours_choose_before_strengths():
     assert summary["images"] == 5 and summary["colours"] == choice.threshold and alone.summary()["images"] == 0
 
 
-def test_images_count_by_how_well_they_are_parted():
-    """Three whose colours hardly follow the map against two that are parted by it."""
-    search = ThresholdSearch()
-    for seed in range(2):
-        search.add(*photograph(0.3, seed))
-    for seed in range(3):
-        strength, image = photograph(0.8, seed)
-        noise = np.random.default_rng(seed).integers(0, 256, image.shape)
-        search.add(strength, np.where(np.arange(101)[:, None] % 2, noise, image).astype(np.uint8)[::-1, ::-1])
-    assert search.threshold() == pytest.approx(0.3, abs=0.03)
-
-
 def test_plain_images_leave_the_choice_to_the_strengths():
     search, alone = ThresholdSearch(), ThresholdSearch()
     for seed in range(3):

@@ -8,10 +8,10 @@ SIDE = 160
 SMOOTHING, WINDOW = 1.0, 3.0
 """Deviations in pixels of two Gaussians: of that which smooths colours, and of the window in which texture is felt."""
 
-TEXTURE = 2.0
+TEXTURE = 1.0
 """Weight of texture, the deviation of lightness inside the window, beside colour."""
 
-BALANCE = 0.85
+BALANCE = 0.8
 """Power of w (1 - w); Otsu's is 1. A little less does not press objects, which are the smaller side, towards half."""
 
 STEPS = 100
@@ -27,7 +27,7 @@ def parted_colours(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
     Otsu's criterion, on the colours of the pixels instead of on the strengths
     that cut them: the variance between both sides in parts of the whole,
 
-        parted(t) = (w (1 - w))^0.85 |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,    w = share of s(p) > t
+        parted(t) = (w (1 - w))^0.8  |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,    w = share of s(p) > t
 
     where x(p) is the pixel's colour (CIELab, smoothed) and its texture (the
     deviation of lightness around it). A threshold too high leaves parts of the
@@ -69,9 +69,10 @@ def parted_colours(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
     place = np.ceil(_reduced(np.asarray(strength, np.float32)).ravel() * STEPS - 1e-3).astype(np.int64).clip(0, STEPS)
     counts = [np.bincount(place, weights, STEPS + 1) for weights in (np.ones(pixels), *centred.T)]
     share, *sums = np.array(counts)[:, :1:-1].cumsum(axis=1)[:, ::-1] / pixels      # of s(p) > t, for each t
-    both = share * (1 - share)
+    both = share * (1 - share)                                                      # 0 where a side is empty
     # the means of both sides differ by sums / (w (1 - w)), since the mean of all is 0
-    return np.square(sums).sum(axis=0) / np.maximum(both, 1 / pixels) ** (2 - BALANCE) / variance
+    moved = np.square(sums).sum(axis=0) / np.maximum(both, 1 / pixels) ** (2 - BALANCE) / variance
+    return np.where(both > 0.5 / pixels, moved, 0.0)
 
 
 def _features(image: np.ndarray) -> np.ndarray:

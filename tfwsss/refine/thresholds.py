@@ -47,11 +47,10 @@ class ThresholdSearch:
     """Collects the maps of many images, one at a time, and chooses one threshold for all of them.
 
     The threshold is the median of those that part the colours of single images
-    best, each counted by how well it parts them: see `refine.colour_threshold`.
-    Without images, or where all are plain, it is that of `choose_threshold`,
-    which knows the strengths alone.
+    best: see `refine.colour_threshold`. Without images, or where all are plain,
+    it is that of `choose_threshold`, which knows the strengths alone.
 
-    Memory: one histogram, and two numbers an image.
+    Memory: one histogram, and one number an image.
 
     Args:
         bins: of the histogram.
@@ -67,7 +66,7 @@ class ThresholdSearch:
 
     def __init__(self, bins: int = BINS):
         self._total = np.zeros(bins)
-        self._best: list[tuple[float, float]] = []      # threshold and how well it parts, of each image
+        self._best: list[float] = []                # of each image
 
     def add(self, strength: np.ndarray, image: np.ndarray | None = None) -> None:
         """Adds one image; leave out those without classes, which say nothing of the threshold.
@@ -79,14 +78,14 @@ class ThresholdSearch:
         self._total += strength_histogram(strength, self._total.size)
         if image is not None and (parted := parted_colours(strength, image)).any():
             best = _middle(np.flatnonzero(parted >= parted.max() * (1 - 1e-9)))
-            self._best.append(((1 + best) / (parted.size + 1), parted[best]))
+            self._best.append((1 + best) / (parted.size + 1))
 
     def choice(self) -> Choice:
         """Returns the choice for the images added so far."""
         choice = choose_threshold([self._total])
         if not self._best:
             return choice
-        colours = _weighted_median(*np.array(self._best).T)
+        colours = float(np.median(self._best))
         return dataclasses.replace(choice, threshold=colours, colours=colours)
 
     def threshold(self) -> float:
@@ -214,13 +213,6 @@ def _valley(change: np.ndarray, below: np.ndarray) -> tuple[int, bool]:
     depth = np.where(inside, bank - inner, 0)
     stable = _middle(np.flatnonzero(depth >= depth.max() * (1 - 1e-9)))
     return stable, bool(depth[stable] > max(DEPTH * bank[stable], LEAST_DEPTH))
-
-
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    """The least value that has half of the weight at or below it."""
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def _middle(numbers: np.ndarray) -> int:
