@@ -13,7 +13,7 @@ from tfwsss.methods.opened import load_run
 
 pytestmark = pytest.mark.large
 
-RULES = [("icd", "pseudo"), ("affinitynet", "pseudo"), ("affinitynet", "cam_masks"), ("mcis", "pseudo"),
+RULES = [("icd", "pseudo"), ("affinitynet", "pseudo"), ("affinitynet", "cam_masks"),
          ("oaa", "pseudo"), ("retrain", "masks")]
 
 
@@ -24,7 +24,7 @@ def test_an_image_whose_likeliest_class_is_less_likely_gets_a_mask_of_background
     images = written(tmp_path, shown, [(0,), (1,), (0, 2), (2,)])
     sections = {"cam_masks": {"threshold": 0.3}, "walk": {"alpha": 4.0}, "labels": {"threshold": 0.3}}
     sections = {key: sections[key] for key in sections if (method, key) in
-                {("affinitynet", "cam_masks"), ("affinitynet", "walk"), ("oaa", "labels"), ("mcis", "labels")}}
+                {("affinitynet", "cam_masks"), ("affinitynet", "walk"), ("oaa", "labels")}}
     masker = load_run(untrained_run(tmp_path / "run", method, **sections)).masker(stage)[1]
     before = dict(masker.masks(images, images.names, tagged=False, certainty=True))
     likely = {name: found.likely.max() for name, found in before.items()}

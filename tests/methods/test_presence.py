@@ -14,10 +14,11 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.found import Found
 from tfwsss.methods.opened import PRESENCE, load_run
 from tfwsss.methods.presence import asked, choose_presence
+from tfwsss.palette import voc_palette
 
 
 def image_set(folder: Path, labels: dict[str, tuple], classes: tuple = ("background", "bad")) -> ImageSet:
-    return ImageSet(tuple(labels), folder, classes, np.zeros((256, 3), np.uint8),
+    return ImageSet(tuple(labels), folder, classes, voc_palette(),
                     {name: folder / name for name in labels}, labels, {})
 
 
