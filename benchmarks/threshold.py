@@ -10,7 +10,7 @@ the share of pixels above the threshold:
     otsu            Otsu's threshold of the strengths
     0.3             a constant
     colours         w (1 - w) |difference of mean colours|^2 / variance of the colours (CIELab), median
-    chosen          with texture and (w (1 - w))^0.8, median: `refine.colour_threshold`
+    chosen          with texture and (w (1 - w))^0.75, median: `refine.colour_threshold`
     contrast        |difference of mean colours|^2 / variance, median
     information     between foreground and 16 clusters of the image's colours, in bits, mean
     per bit         the same in parts of the foreground's own entropy, mean

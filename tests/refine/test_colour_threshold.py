@@ -25,7 +25,7 @@ def slow(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
             found.append(0.0)
             continue
         share, gap = inside.mean(), x[inside].mean(0) - x[~inside].mean(0)
-        found.append((share * (1 - share)) ** 0.8 * np.sum(gap**2) / variance)
+        found.append((share * (1 - share)) ** 0.75 * np.sum(gap**2) / variance)
     return np.array(found)
 
 

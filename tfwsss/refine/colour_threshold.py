@@ -11,7 +11,7 @@ SMOOTHING, WINDOW = 1.0, 3.0
 TEXTURE = 1.0
 """Weight of texture, the deviation of lightness inside the window, beside colour."""
 
-BALANCE = 0.8
+BALANCE = 0.75
 """Power of w (1 - w); Otsu's is 1. A little less does not press objects, which are the smaller side, towards half."""
 
 STEPS = 100
@@ -27,7 +27,7 @@ def parted_colours(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
     Otsu's criterion, on the colours of the pixels instead of on the strengths
     that cut them: the variance between both sides in parts of the whole,
 
-        parted(t) = (w (1 - w))^0.8  |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,    w = share of s(p) > t
+        parted(t) = (w (1 - w))^0.75 |mean{x(p): s(p) > t} - mean{x(p): s(p) <= t}|^2 / var x,    w = share of s(p) > t
 
     where x(p) is the pixel's colour (CIELab, smoothed) and its texture (the
     deviation of lightness around it). A threshold too high leaves parts of the
