@@ -52,7 +52,7 @@ def parted_colours(strength: np.ndarray, image: np.ndarray) -> np.ndarray:
     >>> image = np.zeros((40, 40, 3), np.uint8)
     >>> image[:, 20:] = 200
     >>> strength = np.tile(np.linspace(0, 1, 40), (40, 1))      # it rises from left to right
-    >>> 0.4 < (1 + parted_colours(strength, image).argmax()) / 100 < 0.6
+    >>> bool(0.4 < (1 + parted_colours(strength, image).argmax()) / 100 < 0.6)
     True
 
     References: Otsu, A Threshold Selection Method from Gray-Level Histograms, 1979; Chan and Vese, Active Contours
