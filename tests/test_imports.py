@@ -48,7 +48,7 @@ LESS = {
     "data": "annotations artefacts settings",
     "refine": "",                   # one image's arrays
     "annotations": "",              # arrays
-    "server": "",                   # saved files
+    "server": "annotations artefacts",      # saved models, and masks of theirs
     "weights/formats": "",
     "weights": "weights/formats backbones models",
 }
@@ -61,6 +61,7 @@ FILES = {
     "layers/dense_crf": "numpy keras pydensecrf",
     "backbones/facts": "", "backbones/thinning": "numpy",
     "settings/sections": "pydantic", "data/heic": "pillow_heif",
+    "inference/explained": "numpy keras tf_keras_vis",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
     "runs/workers": "cv2",

@@ -46,7 +46,7 @@ def test_masks_are_made_once_and_faults_are_tried_again(export, tmp_path, pixels
     assert again == ["ü.png"]
 
 
-def in_this_process(task, names, *others) -> dict:
+def in_this_process(task, names, *others, **options) -> dict:
     """Stands for `work_on_each`, which has its own tests."""
     return {name: fault for name in names if (fault := task(name))}
 

@@ -146,7 +146,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """
     heic.readable()
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with Image.open(path, formats=formats_read()) as image:
             rows, columns = image.height, image.width
             if rows * columns > max_pixels:
                 raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
@@ -168,8 +168,12 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
         raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
 
 
-def _formats() -> tuple[str, ...]:
-    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package."""
+def formats_read() -> tuple[str, ...]:
+    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package.
+
+    Returns:
+        Names, as `Image.open` takes them.
+    """
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -210,6 +214,9 @@ def what_it_is(raw: bytes) -> str:
 
     Args:
         raw: its first bytes, some 256 of them.
+
+    Returns:
+        A few words for a message.
     """
     start = raw.lstrip().lower()
     if not raw:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from tfwsss import logs
@@ -19,7 +19,7 @@ Task = Callable[[Name], str | None]
 
 
 def work_on_each(task: Task, names: Sequence[Name], workers: int, title: str,
-                 option: str = "--set workers=1") -> dict[Name, str]:
+                 costs: Mapping[Name, float] | None = None, option: str = "--set workers=1") -> dict[Name, str]:
     """Calls a task for every name in processes of its own, and shows how far they are.
 
     Processes are spawned, not forked: they hold nothing of this one but the task.
@@ -30,6 +30,7 @@ def work_on_each(task: Task, names: Sequence[Name], workers: int, title: str,
         names: at least one; or whatever tells an image and can be pickled.
         workers: processes at most; 0 means one a core.
         title: shown before the bar, and in messages.
+        costs: what each name costs, for the time left; None: all the same.
         option: of the command, for fewer processes.
 
     Returns:
@@ -42,8 +43,8 @@ def work_on_each(task: Task, names: Sequence[Name], workers: int, title: str,
     pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare, (task,))
     with _one_thread_each(), pool:
         try:
-            results = pool.map(_call, names, chunksize=max(1, min(16, len(names) // (4 * workers))))
-            return {name: fault for name, fault in logs.track(results, title, len(names)) if fault}
+            results = logs.track(pool.map(_call, names), title, len(names), costs, together=workers)
+            return {name: fault for name, fault in results if fault}
         except concurrent.futures.process.BrokenProcessPool:
             raise UserError(f"{title}: a worker process was killed, most likely for want of memory; "
                             f"add {option} and start again: finished files are kept") from None

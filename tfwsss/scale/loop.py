@@ -47,7 +47,7 @@ def run(job: Job, workers: int) -> Counts:
     tagged = _tagged(job, missing)
     if kept:
         LOG.info("label: %d of %d masks kept, %d to make", kept, kept + len(missing), len(missing))
-    found = work_on_each(Task(job), missing, workers, "label", "--workers 1") if missing else {}
+    found = work_on_each(Task(job), missing, workers, "label", option="--workers 1") if missing else {}
     faults.write(job, ((shown(photograph), fault) for photograph, fault in found.items()))
     return Counts(len(missing) - len(found), kept, len(found), tagged)
 

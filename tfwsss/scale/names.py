@@ -28,6 +28,9 @@ def is_photograph(place: str) -> bool:
     Args:
         place: path of the file.
 
+    Returns:
+        bool.
+
     Example:
     >>> is_photograph("a.JPG"), is_photograph("objects/8f3a"), is_photograph("labels.csv")
     (True, True, False)

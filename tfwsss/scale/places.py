@@ -61,6 +61,9 @@ def exists(path: str) -> bool:
     Args:
         path: of a disk or an object store.
 
+    Returns:
+        bool.
+
     Raises:
         UserError: the store cannot be asked.
     """
@@ -115,6 +118,9 @@ def is_remote(path: str) -> bool:
 
     Args:
         path: any.
+
+    Returns:
+        bool.
 
     Example:
     >>> is_remote("gs://bucket/a.jpg"), is_remote("C:/a.jpg")

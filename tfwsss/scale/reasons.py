@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, UnidentifiedImageError
 
-from tfwsss.data.reading import what_it_is
+from tfwsss.data.reading import formats_read, what_it_is
 from tfwsss.server.refusal import Code, Refusal
 
 _BROKEN = ("Invalid JPEG", "Invalid PNG", "jpeg::Uncompress")
@@ -38,7 +38,7 @@ def reason(refusal: Refusal, contents: bytes) -> str:
 
 def _other(contents: bytes) -> str:
     try:
-        with Image.open(io.BytesIO(contents)) as image:
+        with Image.open(io.BytesIO(contents), formats=formats_read()) as image:
             return f"is {image.format}, and the exported model reads JPEG and PNG alone; save it as one of these"
     except UnidentifiedImageError:
         return what_it_is(contents[:256])
