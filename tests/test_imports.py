@@ -36,7 +36,7 @@ ROOMS = {
     "reports":         "numpy PIL jinja2 matplotlib",
     "saved_model":     "numpy keras tensorflow tensorflow_serving",
     "server":          "numpy tensorflow tensorflow_serving grpc aiohttp google orjson",
-    "weights":         "numpy keras safetensors",
+    "weights":         "numpy keras",
     "scale":           "numpy",
 }
 TO_COME = {"annotations", "scale"}

@@ -13,14 +13,17 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.small import small
+from tfwsss.layers.attention import Attention, LayerScale
 from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.co_attention import CoAttention
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 from tfwsss.layers.dense_crf import DenseCRF
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.layers.patches import PatchTokens, TokenMap, WholePatches
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.layers.random_walk import RandomWalk
+from tfwsss.layers.scaled_unit import ScaledUnit
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.affinity import AffinityLoss
@@ -65,6 +68,7 @@ MASKS = RANDOM.choice([0, 1, 2, 255], (4, 5, 6)).astype("int32")
 PROBABILITIES = np.exp(SIGNED) / np.exp(SIGNED).sum(-1, keepdims=True)
 PAIRS = RANDOM.normal(size=(4, 2, 5, 6, 3)).astype("float32")
 PAIRS_OF_IMAGES = RANDOM.uniform(0, 255, (4, 2, 9, 11, 3)).astype("float32")
+TOKENS = RANDOM.normal(size=(4, 7, 6)).astype("float32")
 
 
 def cross_image_affinity() -> CrossImageAffinity:
@@ -99,6 +103,12 @@ def cian() -> CIAN:
 
 GOLDENS = {
     "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
+    "Attention": Golden(lambda: Attention(2, causal=True), (TOKENS, TOKENS[:, ::-1], -TOKENS)),
+    "ScaledUnit": Golden(ScaledUnit, (SIGNED,)),
+    "LayerScale": Golden(lambda: LayerScale(0.5), (SIGNED,)),
+    "WholePatches": Golden(lambda: WholePatches(4, corners=True), (IMAGES,)),
+    "PatchTokens": Golden(lambda: PatchTokens(3, cubic=True), (SIGNED,)),
+    "TokenMap": Golden(TokenMap, (TOKENS, SIGNED[:, :2, :3])),
     "Conv2D": Golden(lambda: Conv2D(2, 3, dilation_rate=2), (SIGNED,)),
     "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
     "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),

@@ -25,7 +25,7 @@ def test_every_network_has_a_model_and_settings():
         assert section in sections and rest == ["backbone", "initial"]
 
 
-@pytest.mark.parametrize("network", sorted(NETWORKS))
+@pytest.mark.parametrize("network", sorted(NETWORKS.keys() - {"clip", "dinov2"}))     # see test_transformer_names
 def test_what_is_converted_starts_training(tmp_path, network):
     """Every number of the backbone arrives where `initial` puts it; the class count is the file's own."""
     source, file = a_file_of(network, tmp_path)

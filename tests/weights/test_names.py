@@ -5,7 +5,8 @@ import pytest
 
 from tests.support.shared import shared_file
 from tfwsss.errors import UserError
-from tfwsss.weights.names import LAYOUTS, NETWORKS, Network, Rule, likely_network, network_named
+from tfwsss.weights.names import NETWORKS, likely_network, network_named
+from tfwsss.weights.rules import LAYOUTS, Network, Rule
 
 
 def test_the_first_rule_counts():
@@ -105,7 +106,7 @@ def test_the_zoos_names_of_resnet(name, place, layout):
 
 
 def test_an_unknown_network_is_refused():
-    with pytest.raises(UserError, match="no name rules for network 'alexnet'; known: resnet101_imagenet, resnet38_aff"):
+    with pytest.raises(UserError, match="no name rules for network 'alexnet'; known: clip, dinov2, resnet101_imagenet"):
         network_named("alexnet")
-    with pytest.raises(UserError, match="network 'resnet38'; did you mean 'resnet38_cls'\\? known: resnet101_imagenet"):
+    with pytest.raises(UserError, match="network 'resnet38'; did you mean 'resnet38_cls'\\? known: clip, dinov2"):
         network_named("resnet38")

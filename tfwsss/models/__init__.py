@@ -4,14 +4,17 @@ Importing this makes every class known to Keras that a `model.keras` may hold: `
 """
 
 from tfwsss.layers import (
+    attention,
     batch_normalization,
     co_attention,
     cross_image_affinity,
     dense_crf,
     intra_class,
     pairwise_affinity,
+    patches,
     path_affinity,
     random_walk,
+    scaled_unit,
     superpixel_pool,
     tap_conv,
 )
@@ -20,6 +23,7 @@ from tfwsss.models import (
     affinity_features,
     cian,
     classifier,
+    clip,
     graph_network,
     icd,
     mcis,
@@ -30,8 +34,8 @@ from tfwsss.models import (
 )
 
 __all__ = [
-    "affinity", "affinity_features", "batch_normalization", "cian", "classifier", "co_attention",
-    "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa",
-    "on_backbone", "pairwise_affinity", "path_affinity", "random_walk", "segmenter", "superpixel_pool",
+    "affinity", "affinity_features", "attention", "batch_normalization", "cian", "classifier", "clip", "co_attention",
+    "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa", "on_backbone",
+    "pairwise_affinity", "patches", "path_affinity", "random_walk", "scaled_unit", "segmenter", "superpixel_pool",
     "tap_conv", "window_affinity",
 ]

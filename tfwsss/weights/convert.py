@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,16 +15,22 @@ import numpy as np
 from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import reads_bgr, vgg16
+from tfwsss.backbones.vit import FORMS, ViTForm, vit
 from tfwsss.errors import UserError
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
+from tfwsss.models.clip import CHANNELS, TextForm, clip
 from tfwsss.models.icd import ICD
 from tfwsss.weights.assign import assign
-from tfwsss.weights.names import Network, network_named
+from tfwsss.weights.names import network_named
+from tfwsss.weights.rules import LAYOUTS, Network, laid_out
 
 ENDING = ".weights.h5"
 
 _MOST_CLASSES = 4096
+_MOST_CHANNELS = 2048
+_MOST_PLACES = 2**16
+_MOST_BLOCKS = 48
 _ICD = ("icd.backbone.initial",)
 _AFFINITYNET = ("classifier.backbone.initial", "affinity.backbone.initial")
 
@@ -76,6 +83,31 @@ def _classes(size: Size) -> int:
     return size("fc8", 1, _MOST_CLASSES)
 
 
+def _dinov2(size: Size) -> keras.Model:
+    return vit(_vit_form(FORMS["dinov2_small"], size), name="dinov2")
+
+
+def _clip(size: Size) -> keras.Model:
+    text = TextForm()
+    block = text.block._replace(width=size("text_block0_query", text.block.width, _MOST_CHANNELS), heads=1)
+    text = dataclasses.replace(text, block=block, depth=_depth(size, "text_block"))
+    return clip(_vit_form(FORMS["clip_b16"], size), text, size("image_projection", CHANNELS, _MOST_CHANNELS))
+
+
+def _vit_form(form: ViTForm, size: Size) -> ViTForm:
+    """Returns a form with the file's width and depth; heads have no weights of their own, so that one will do."""
+    width, places = size("patches", form.block.width, _MOST_CHANNELS), size("tokens", form.grid**2 + 1, _MOST_PLACES,
+                                                                           "positions")
+    return dataclasses.replace(form, block=form.block._replace(width=width, heads=1), depth=_depth(size, "block"),
+                               grid=math.isqrt(places - 1) if places > 1 else 1)
+
+
+def _depth(size: Size, blocks: str) -> int:
+    """Counts the blocks of which the file has weights."""
+    return next(number for number in range(_MOST_BLOCKS + 1)
+                if number == _MOST_BLOCKS or not size(f"{blocks}{number}_out", 0, 1))
+
+
 _RELEASED_VGG16 = functools.partial(_vgg16, form="affinitynet")
 
 TARGETS = {
@@ -90,6 +122,8 @@ TARGETS = {
     "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
+    "clip": Target(_clip, ("segmenter.backbone.initial",)),
+    "dinov2": Target(_dinov2, ("segmenter.backbone.initial", *_ICD), imagenet=True),
 }
 """Each network of `weights.names.NETWORKS`, as ours."""
 
@@ -130,24 +164,32 @@ def convert(arrays: Mapping[str, np.ndarray], network: str, out: Path, *, force:
             **dataclasses.asdict(account), "turned": turned, "settings": list(target.settings)}
 
 
-def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> str | None:
-    """Returns the name of the first array that goes to a variable."""
-    for name in arrays:
+def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> tuple[str, np.ndarray] | None:
+    """Returns the first array that goes to a variable: its name, and what of it goes there, its axes as Keras has them.
+
+    None where there is no such array, or where it has another number of axes than such an array has.
+    """
+    for name, array in arrays.items():
         rule = rules.rule_for(name)
         if rule is not None and path in rule.places(name):
-            return name
+            axes = LAYOUTS[rule.layout]
+            if axes and array.ndim != len(axes):
+                return None
+            return name, laid_out(rule.pieces(array)[rule.places(name).index(path)], rule.layout)
     return None
 
 
-def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0) -> int:
+def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0,
+          leaf: str = "kernel") -> int:
     """Returns how many channels the file's kernel of a layer gives: `published` where there is no such kernel.
 
-    Never more than published (or than `most`), whatever an array claims: `assign` then tells the difference.
+    Of other variables it is the first axis that counts. Never more than published (or than `most`), whatever an
+    array claims: `assign` then tells the difference.
     """
-    name = _filling(arrays, rules, f"{layer}/kernel")
-    if name is None or arrays[name].ndim != 4:                 # (out, in, row, column)
+    found = _filling(arrays, rules, f"{layer}/{leaf}")
+    if found is None or found[1].ndim < 2:
         return published
-    return max(1, min(arrays[name].shape[0], most or published))
+    return max(1, min(found[1].shape[-1 if leaf == "kernel" else 0], most or published))
 
 
 def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
@@ -156,8 +198,8 @@ def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
 
     Caffe and what was made from its files see blue first; MXNet's own files (`arg:`) see red first.
     """
-    name = _filling(arrays, rules, "conv1_1/kernel")
-    if name is None or arrays[name].ndim != 4 or name.startswith("arg:") != reads_bgr(model):
+    found = _filling(arrays, rules, "conv1_1/kernel")
+    if found is None or (name := found[0]).startswith("arg:") != reads_bgr(model):
         return arrays, None
     how = "from RGB to BGR" if reads_bgr(model) else "from BGR to RGB"
     return {**arrays, name: arrays[name][:, ::-1]}, f"{name} {how}"

@@ -1,75 +1,11 @@
 """Name rules: for each network, which array of a file goes to which variable, turned how, and which are left out."""
 
-import dataclasses
 import difflib
-import re
 from collections.abc import Iterable
 
 from tfwsss.errors import UserError
-
-LAYOUTS = {
-    "as is": None,
-    "kernel": (2, 3, 1, 0),  # (out, in, row, column) -> (row, column, in, out)
-    "transposed": (1, 0),  # (out, in) -> (in, out)
-}
-"""How the axes of an array are turned."""
-
-_WRAPPED = r"(?:(?:state_dict|model_state_dict|model|net)\.)?(?:module\.)?"  # what checkpoints put before a name
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    r"""Where the arrays of some names go.
-
-    Args:
-        source: regular expression that the whole name must match.
-        targets: paths of variables, which may hold the expression's groups (`\1/kernel`); none for an array
-            that is left out.
-        layout: a key of `LAYOUTS`.
-        why: the reason for leaving it out.
-
-    Example:
-
-    >>> Rule(r"(conv\d)\.weight", (r"\1/kernel",), "kernel").places("conv1.weight")
-    ('conv1/kernel',)
-    """
-
-    source: str
-    targets: tuple[str, ...] = ()
-    layout: str = "as is"
-    why: str = ""
-
-    def places(self, name: str) -> tuple[str, ...] | None:
-        """Returns the paths for an array's name; None where the rule does not speak of it."""
-        match = re.fullmatch(self.source, name)
-        return None if match is None else tuple(match.expand(target) for target in self.targets)
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """All rules of one network; the first that matches a name counts.
-
-    Args:
-        rules: where arrays go.
-        fresh: (pattern of paths, reason) of the variables that no file fills.
-
-    Example:
-
-    >>> Network((Rule("a", ("b",)),)).rule_for("a").targets
-    ('b',)
-    """
-
-    rules: tuple[Rule, ...]
-    fresh: tuple[tuple[str, str], ...] = ()
-
-    def rule_for(self, name: str) -> Rule | None:
-        """Returns the first rule that matches a name, or None."""
-        return next((rule for rule in self.rules if rule.places(name) is not None), None)
-
-    def why_fresh(self, path: str) -> str | None:
-        """Returns why a variable may stay as it is, or None if it may not."""
-        return next((why for pattern, why in self.fresh if re.fullmatch(rf"(?:.*/)?(?:{pattern})", path)), None)
-
+from tfwsss.weights.rules import WRAPPED, Network, Rule
+from tfwsss.weights.transformer_names import CLIP, DINOV2
 
 def network_named(name: str) -> Network:
     """Returns the rules of a network.
@@ -122,7 +58,7 @@ def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, 
     """Returns rules for convolutions named alike in PyTorch (`.weight`), MXNet (`arg:`) and Caffe (`/0`)."""
     paths = targets or (r"\1",)
     kernels, biases = (tuple(f"{path}/{leaf}" for path in paths) for leaf in ("kernel", "bias"))
-    spelled = ((rf"{_WRAPPED}({layers})\.weight", rf"{_WRAPPED}({layers})\.bias"),
+    spelled = ((rf"{WRAPPED}({layers})\.weight", rf"{WRAPPED}({layers})\.bias"),
                (rf"arg:({layers})_weight", rf"arg:({layers})_bias"), (rf"({layers})/0", rf"({layers})/1"))
     return tuple(rule for kernel, offset in spelled for rule in
                  (Rule(kernel, kernels, "kernel"), *([Rule(offset, biases)] if bias else [])))
@@ -130,7 +66,7 @@ def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, 
 
 def _normalisation(source: str, target: str) -> tuple[Rule, ...]:
     """Returns the rules for a batch norm in PyTorch's words."""
-    return tuple(Rule(rf"{_WRAPPED}{source}\.{theirs}", (f"{target}/{ours}",)) for theirs, ours in
+    return tuple(Rule(rf"{WRAPPED}{source}\.{theirs}", (f"{target}/{ours}",)) for theirs, ours in
                  (("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean"),
                   ("running_var", "moving_variance")))
 
@@ -154,7 +90,7 @@ _VGG16_ICD = (
 
 _RESNET38 = (
     *_convolutions("conv1a", bias=False),
-    Rule(rf"{_WRAPPED}(b\d(?:_\d)?)\.conv_(branch\w+)\.weight", (r"\1_conv_\2/kernel",), "kernel"),
+    Rule(rf"{WRAPPED}(b\d(?:_\d)?)\.conv_(branch\w+)\.weight", (r"\1_conv_\2/kernel",), "kernel"),
     *_normalisation(r"(b\d(?:_\d)?)\.bn_(branch\w+)", r"\1_bn_\2"), *_normalisation("(bn7)", r"\1"),
 )
 
@@ -197,7 +133,7 @@ NETWORKS = {
     "vgg16_imagenet": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_IMAGENET_HEAD, *_LEFT_OUT)),
     "vgg16_cls": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "vgg16_aff": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_AFFINITY, *_LEFT_OUT, *(
-        Rule(rf"{_WRAPPED}(gn8_[345])\.{theirs}", (rf"\1/{ours}",))
+        Rule(rf"{WRAPPED}(gn8_[345])\.{theirs}", (rf"\1/{ours}",))
         for theirs, ours in (("weight", "gamma"), ("bias", "beta"))))),
     "resnet38_cls": Network((*_RESNET38, *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
@@ -205,5 +141,7 @@ NETWORKS = {
                                  ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
     "resnet50_imagenet": _resnet_v2("[1-6]"),
     "resnet101_imagenet": _resnet_v2(r"\d+"),
+    "clip": CLIP,
+    "dinov2": DINOV2,
 }
 """The networks whose files are understood."""
