@@ -66,6 +66,7 @@ FILES = {
     "runs/workers": "cv2",
     "training/graph_group": "numpy tensorflow", "training/graph_losses": "tensorflow",
     "training/graph_solver": "numpy tensorflow",
+    "training/stored_features": "numpy keras tensorflow",
     "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",
     "methods/predict": "numpy PIL",
     # doors: the command line, and what they print

@@ -17,7 +17,7 @@ from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
-FACTS = {"images", "versions", "saliency", "training"}
+FACTS = {"images", "versions", "saliency", "training", "classes", "rule"}
 """What else than its section's settings a stage depends on."""
 
 
@@ -74,6 +74,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
     ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
+    ("clip_es", {"clip": "", "maps": "clip", "labels": "maps", "pseudo": "maps", "segmenter": "pseudo"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
@@ -142,6 +143,9 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
     ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
+    ("clip_es", {"clip": {"words": {"cat": "kitten"}}}, "clip"), ("clip_es", {"maps": {"share": 0.7}}, "maps"),
+    ("clip_es", {"labels": {"power": 2.0}}, "labels pseudo"), ("clip_es", {"pseudo": {"certain": 0.5}}, "pseudo"),
+    ("clip_es", {"mixed_precision": True}, "segmenter"),
     ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
     ("icd, unmerged", {"superpixels": {"scale": 9}}, "regions"),
     ("icd", {"regions": {"canvas": 65}}, "regions"), ("icd, unmerged", {"regions": {"canvas": 65}}, ""),
@@ -198,7 +202,7 @@ def test_every_method_has_its_parts(images, name):
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
         {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
-         "oaa": (True, True), "retrain": (False, False)}[name]
+         "oaa": (True, True), "clip_es": (True, False), "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.small import small
+from tfwsss.backbones.vit import FORMS
 from tfwsss.layers.attention import Attention, LayerScale
 from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.co_attention import CoAttention
@@ -37,6 +38,7 @@ from tfwsss.losses.window_affinity import WindowAffinityLoss
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
+from tfwsss.models.clip_maps import ClipMaps
 from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
 from tfwsss.models.oaa import OAA
@@ -134,6 +136,8 @@ GOLDENS = {
                    ({"image": PAIRS_OF_IMAGES, "mirrored": IMAGES, "smaller": SMALL_IMAGES, "larger": IMAGES},)),
     "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
+    "ClipMaps": Golden(lambda: ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), ["a", "b", "c"], 2, 4),
+                       (IMAGES,)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "WindowAffinityNet": Golden(window_affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),

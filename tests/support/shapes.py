@@ -9,7 +9,7 @@ KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classi
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
          "relabel": "masks", "mcis": "model", "maps": "scores", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model",
+         "oaa_plus": "model", "clip": "model",
          "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
@@ -39,5 +39,6 @@ SHAPES = {
     "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
     "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
+    "clip_es": ("clip_es", {}, "clip maps labels pseudo" + END),
     "retrain": ("retrain", {}, "labels" + END),
 }

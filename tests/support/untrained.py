@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import AFFINITYNET, MCIS, OAA, SETTINGS
+from tests.support.tiny_run import AFFINITYNET, CLIP_ES, MCIS, OAA, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
@@ -21,7 +21,8 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss import methods
     from tfwsss.settings import reading
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "retrain": SEGMENTER}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "clip_es": CLIP_ES,
+            "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
     keras.utils.set_random_seed(seed)
@@ -79,6 +80,14 @@ def _oaa(**settings) -> keras.Model:
     return OAA(_small(), len(CLASSES) - 1, **settings)
 
 
+def _clip_maps() -> keras.Model:
+    from tfwsss.backbones.vit import FORMS
+    from tfwsss.models.clip_maps import ClipMaps
+
+    return ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), [*CLASSES[1:], "grass", "sky"], len(CLASSES) - 1,
+                    channels=8)
+
+
 def _segmenter() -> keras.Model:
     from tfwsss.models.segmenter import Segmenter
 
@@ -88,7 +97,7 @@ def _segmenter() -> keras.Model:
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
     "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
-    "retrain": {"segmenter": _segmenter}}
+    "clip_es": {"clip": _clip_maps}, "retrain": {"segmenter": _segmenter}}
 
 
 def photographs(folder: Path) -> Path:

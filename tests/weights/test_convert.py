@@ -19,7 +19,7 @@ from tfwsss.weights.names import NETWORKS
 
 def test_every_network_has_a_model_and_settings():
     assert TARGETS.keys() == NETWORKS.keys()
-    sections = {key for name in ("icd", "affinitynet") for key in methods.get(name).config.model_fields}
+    sections = {key for name in ("icd", "affinitynet", "clip_es") for key in methods.get(name).config.model_fields}
     for setting in (setting for target in TARGETS.values() for setting in target.settings):
         section, *rest = setting.split(".")
         assert section in sections and rest == ["backbone", "initial"]

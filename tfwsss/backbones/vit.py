@@ -71,9 +71,9 @@ def vit(form: ViTForm | str, *, width: float = 1.0, corners: bool = True, name: 
 
         z = [class ; patches] + positions,   z = block(z) depth times,   features = LN(z) of the patches
 
-    Layers are named for their block and role, block0_query to block11_narrow, as published files number them; the output of `block4_attention` holds
-    the mean of that block's heads, see `attention_means`. Multiply-adds of ViT-B for n tokens: 85 M n + 18 K n^2, that
-    is 76 G for 500x375 pixels; memory of one block's attention 12 n^2 numbers.
+    Layers are named for their block and role, block0_query to block11_narrow, as published files number them; the
+    output of `block4_attention` holds the mean of that block's heads, see `attention_means`. Multiply-adds of ViT-B
+    for n tokens: 85 M n + 18 K n^2, that is 76 G for 500x375 pixels; memory of one block's attention 12 n^2 numbers.
 
         side of the maps = ceil(side / patch)
 

@@ -29,7 +29,7 @@ class WholePatches(layers.Layer):
 
     Example:
 
-    >>> [WholePatches(4, corners)(ops.ones((1, 5, 8, 1)))[0, :, 0, 0].numpy().tolist() for corners in (False, True)]
+    >>> [WholePatches(4, corners)(ops.ones((1, 5, 8, 1)))[0, :, 2, 0].numpy().tolist() for corners in (False, True)]
     [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]]
     """
 

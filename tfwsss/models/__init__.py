@@ -24,6 +24,7 @@ from tfwsss.models import (
     cian,
     classifier,
     clip,
+    clip_maps,
     graph_network,
     icd,
     mcis,
@@ -34,8 +35,8 @@ from tfwsss.models import (
 )
 
 __all__ = [
-    "affinity", "affinity_features", "attention", "batch_normalization", "cian", "classifier", "clip", "co_attention",
-    "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa", "on_backbone",
-    "pairwise_affinity", "patches", "path_affinity", "random_walk", "scaled_unit", "segmenter", "superpixel_pool",
-    "tap_conv", "window_affinity",
+    "affinity", "affinity_features", "attention", "batch_normalization", "cian", "classifier", "clip", "clip_maps",
+    "co_attention", "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa",
+    "on_backbone", "pairwise_affinity", "patches", "path_affinity", "random_walk", "scaled_unit", "segmenter",
+    "superpixel_pool", "tap_conv", "window_affinity",
 ]

@@ -199,8 +199,8 @@ def read_merges(path: Path) -> BytePairs:
 
 
 def _no_list(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: is no list of CLIP's merges ({reason}); expected a first line and then {MERGES:,} pairs, "
-                     "one a line: merges.txt, or bpe_simple_vocab_16e6.txt.gz")
+    return UserError(f"{path}: is no list of CLIP's merges ({reason}); expected a first line and then {MERGES:,} "
+                     "pairs, one a line: merges.txt, or bpe_simple_vocab_16e6.txt.gz")
 
 
 def _unpacked(data: bytes) -> bytes:

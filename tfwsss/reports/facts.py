@@ -16,6 +16,7 @@ from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import doubts, journal
+from tfwsss.runs.recognition import recognised, unknown
 from tfwsss.runs.scoring import KINDS
 from tfwsss.runs.shown import part_folders, shown_names, spread
 from tfwsss.settings.sections import MAKE
@@ -54,6 +55,7 @@ def gather(run: Path) -> dict[str, Any]:
     scored = {name: metrics[name] for name in [*(stage["name"] for stage in stages), *metrics] if name in metrics}
     splits = dict.fromkeys(scored, "pseudo") | {name: split for split, group in shown.items() for name in group}
     comparable = _comparable(scored, splits)
+    words = _recognised(run, stages, record.get("classes", ())[1:])
     return {"run": run.resolve().name, "record": record, "config": config,
             "config_text": json.dumps(config, indent=2, ensure_ascii=False),
             "written": datetime.datetime.now(datetime.UTC).isoformat(),
@@ -64,9 +66,10 @@ def gather(run: Path) -> dict[str, Any]:
             "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})),
             "faults": _faults(run, stages, metrics),
             "warnings": [*record.get("doubts", ()), *_doubtful_trainings(run, stages),
+                         *(line for each in words.values() for line in unknown(each)),
                          *_warnings(scored, shown, images)],
             "threshold_chart": _threshold_chart(scored),
-            "histories": _histories(run, stages), "reviews": _reviews(run, stages),
+            "histories": _histories(run, stages), "reviews": _reviews(run, stages), "recognised": words,
             **_pictures(shown, images, names)}
 
 
@@ -222,6 +225,12 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
                                     "disagreeing": followed[:DISAGREEING]}
     return found
+
+
+def _recognised(run: Path, stages: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Returns, for each stage that asks words, on how many of its images each class is found by itself."""
+    found = {stage["name"]: recognised(run / stage["name"], classes) for stage in stages}
+    return {name: each for name, each in found.items() if each}
 
 
 def _saliency(config: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> str:

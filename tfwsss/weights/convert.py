@@ -122,7 +122,7 @@ TARGETS = {
     "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
-    "clip": Target(_clip, ("segmenter.backbone.initial",)),
+    "clip": Target(_clip, ("clip.backbone.initial",)),
     "dinov2": Target(_dinov2, ("segmenter.backbone.initial", *_ICD), imagenet=True),
 }
 """Each network of `weights.names.NETWORKS`, as ours."""

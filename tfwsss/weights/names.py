@@ -7,6 +7,7 @@ from tfwsss.errors import UserError
 from tfwsss.weights.rules import WRAPPED, Network, Rule
 from tfwsss.weights.transformer_names import CLIP, DINOV2
 
+
 def network_named(name: str) -> Network:
     """Returns the rules of a network.
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfwsss.errors import UserError
 from tfwsss.weights.formats.caffe import read_caffemodel
 from tfwsss.weights.formats.hdf5 import read_hdf5
 from tfwsss.weights.formats.hdf5_layout import HDF5_MAGIC

@@ -9,7 +9,7 @@ from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.saliency import SaliencySettings
-from tfwsss.training.fitting import FitSettings
+from tfwsss.training.fitting import HeadFitSettings
 
 
 class RegionSettings(Settings):
@@ -53,7 +53,7 @@ class MergeWith(Settings):
     backbone: BackboneSettings
 
 
-class ICDSettings(FitSettings):
+class ICDSettings(HeadFitSettings):
     """Network, losses, optimiser and augmentation of ICD; the defaults are the published ones.
 
     Args:

@@ -54,7 +54,7 @@ def _array(source: Source, numbers: memoryview, name: str, entry: Any) -> np.nda
     if not sound or not offsets[0] <= offsets[1] <= len(numbers):
         raise source.fault(name[:200], "has no type, shape and place inside the file")
     if kind not in _TYPES:
-        raise source.fault(name[:200], f"holds {kind[:20]}, no plain numbers", "save float32 or float16")
+        raise source.fault(name[:200], f"holds {kind[:30]}, no plain numbers", "save float32 or float16")
     part = Source(source.path, numbers[offsets[0]:offsets[1]])
     array = part.array(np.dtype(_TYPES[kind]), tuple(shape), name[:200])
     part.end()
