@@ -5,13 +5,16 @@
     python export/client.py photos --model icd --out masks --rest https://HOST:8443 --user ann:secret
     python export/client.py photos --model icd --out masks --tags 1,0,0          # only the first class may appear
 
-Needs Python 3.11 alone; --grpc needs the package tensorflow-serving-api. What is in OUT already is not asked again.
+Needs Python 3.11 alone; --grpc needs the package tensorflow-serving-api, and photographs that are neither JPEG nor PNG
+need Pillow (HEIC: pillow-heif), which turns them into PNG. What is in OUT already is not asked again, unless the
+photograph is newer than its mask. Files that are no photographs are listed.
 """
 
 import argparse
 import base64
 import concurrent.futures
 import http.client
+import io
 import json
 import os
 import random
@@ -24,7 +27,12 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-KINDS = {".jpg", ".jpeg", ".png"}
+KINDS = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".png"}                 # sent as they are
+TURNED = {*".apng .bmp .dib .webp .tif .tiff .gif .avif .avifs .jp2 .j2k .j2c .jpc .jpf .jpx .tga .vda .icb .vst .ppm "
+          ".pgm .pbm .pnm .pfm .mpo".split()}
+HEIC = {".heic", ".heif", ".hif"}
+READ = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000", "TGA", "PPM", "MPO", "HEIF")
+COLOURS_OF_IDS = b"PLTE" + bytes([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])      # how the palette of a mask begins
 LATER = {429, 502, 503, 504}                             # worth another try; every other status is final
 LATER_GRPC = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 Ask = Callable[[bytes, Sequence[float] | None], bytes]   # photograph, tags -> mask
@@ -83,11 +91,8 @@ def over_grpc(address: str, model: str, seconds: float, user: str = "", authorit
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     options, metadata = [("grpc.max_receive_message_length", -1)], [("authorization", _basic(user))] if user else None
-    if user or authority:
-        known = grpc.ssl_channel_credentials(authority.read_bytes() if authority else None)
-        channel = grpc.secure_channel(address, known, options)
-    else:
-        channel = grpc.insecure_channel(address, options)
+    known = grpc.ssl_channel_credentials(authority.read_bytes() if authority else None) if user or authority else None
+    channel = grpc.secure_channel(address, known, options) if known else grpc.insecure_channel(address, options)
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def ask(photo: bytes, tags: Sequence[float] | None) -> bytes:
@@ -127,18 +132,64 @@ def write(path: Path, contents: bytes) -> None:
     aside.replace(path)
 
 
-def photographs(source: Path) -> dict[str, Path]:
-    """Returns the name of each photograph's mask, and the photograph."""
+def photographs(source: Path, out: Path) -> tuple[dict[str, Path], list[str]]:
+    """Returns the name of each photograph's mask with the photograph, and what else lies there; OUT is not searched."""
     if source.is_file():
-        return {f"{source.stem}.png": source}
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in KINDS)
-    masks = {}
-    for path in paths:
-        name = path.relative_to(source).with_suffix(".png").as_posix()
-        if name in masks:
-            raise Refused(f"{masks[name]} and {path} would have one mask; rename one of them")
-        masks[name] = path
-    return masks
+        return {f"{source.stem}.png": source}, []
+    if source.resolve() == out.resolve():
+        raise Refused(f"--out {out}: is where the photographs lie; name another folder")
+    masks, others, seen = {}, [], {out.resolve()}
+    for here, below, files in ((Path(folder), *rest) for folder, *rest in os.walk(source, followlinks=True)):
+        hidden = [name for name in (*below, *files) if name.startswith(".")]
+        others += [f"{here / name}: hidden" for name in hidden]
+        below[:] = sorted(name for name in below if name not in hidden and not seen_before(here / name, seen))
+        for path in sorted(here / name for name in files if name not in hidden):
+            if path.suffix.lower() not in KINDS | TURNED | HEIC or not path.is_file():
+                others.append(f"{path}: no photograph")
+                continue
+            name = path.relative_to(source).with_suffix(".png").as_posix()
+            if name in masks:
+                raise Refused(f"{masks[name]} and {path} would have one mask; rename one of them")
+            masks[name] = path
+    return dict(sorted(masks.items())), others
+
+
+def seen_before(folder: Path, seen: set[Path]) -> bool:
+    """Says whether a folder was reached before, by whatever links, and notes it."""
+    known = folder.resolve() in seen
+    seen.add(folder.resolve())
+    return known
+
+
+def sent(path: Path) -> bytes:
+    """Returns the bytes to send: the file's own, or those of a PNG where it is neither JPEG nor PNG."""
+    photo = path.read_bytes()
+    if COLOURS_OF_IDS in photo[:200]:
+        raise Refused("is a mask, and no photograph; take it out of the folder")
+    if photo.startswith((b"\xff\xd8", b"\x89PNG")) or path.suffix.lower() in KINDS:
+        return photo
+    try:
+        from PIL import Image, ImageOps
+        if path.suffix.lower() in HEIC:
+            import pillow_heif
+            pillow_heif.register_heif_opener()
+    except ImportError as error:
+        raise Refused(f"needs the package {'pillow' if error.name == 'PIL' else 'pillow-heif'} to be read; install it, "
+                      "or save the photograph as JPEG") from error
+    Image.init()
+    try:
+        with Image.open(io.BytesIO(photo), formats=[kind for kind in READ if kind in Image.OPEN]) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            white = Image.new("RGBA", upright.size, "white")
+            Image.alpha_composite(white, upright).convert("RGB").save(buffer := io.BytesIO(), "PNG")
+    except Exception as error:                          # Pillow's readers do not agree on one kind
+        raise Refused(f"cannot be read ({error}); save it again as JPEG or PNG") from error
+    return buffer.getvalue()
+
+
+def is_old(mask: Path, photo: Path) -> bool:
+    """Says whether there is no mask, or the photograph is newer than it."""
+    return not mask.exists() or photo.stat().st_mtime_ns > mask.stat().st_mtime_ns
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -165,23 +216,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
-        photos = photographs(options.photos) if options.photos.exists() else {}
+        photos, others = photographs(options.photos, options.out) if options.photos.exists() else ({}, [])
     except Refused as error:
         parser.error(str(error))
     if not photos:
-        parser.error(f"{options.photos}: no photograph there; expected {', '.join(sorted(KINDS))}")
+        parser.error(f"{options.photos}: no photograph there; expected {', '.join(sorted(KINDS | TURNED))}")
     try:
         tags = None if options.tags is None else [float(tag) for tag in options.tags.split(",")]
     except ValueError:
         parser.error(f"--tags {options.tags}: expected numbers such as 0,1,0")
     make = (over_grpc, options.grpc) if options.grpc else (rest, options.rest)
-    ask = make[0](make[1], options.model, options.timeout, options.user, options.ca)
-    ask = with_retries(ask, options.retries)
-    missing = {name: path for name, path in photos.items() if not (options.out / name).exists()}
+    ask = with_retries(make[0](make[1], options.model, options.timeout, options.user, options.ca), options.retries)
+    missing = {name: path for name, path in photos.items() if is_old(options.out / name, path)}
+    for other in others:
+        print(f"left out: {other}", file=sys.stderr)
 
     def one(name: str) -> str | None:
         try:
-            write(options.out / name, ask(missing[name].read_bytes(), tags))
+            write(options.out / name, ask(sent(missing[name]), tags))
         except (TryLater, Refused, OSError) as error:
             return f"{missing[name]}: {error}"
         return None

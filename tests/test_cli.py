@@ -32,8 +32,17 @@ def test_control_c(capsys):
 
 
 def test_a_defect_of_ours_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        cli.finish(raising(ZeroDivisionError()))
+    for error in (ZeroDivisionError(), OSError("of no file"), UnicodeDecodeError("utf-8", b"", 0, 0, "x")):
+        with pytest.raises(type(error)):
+            cli.finish(raising(error))
+
+
+def test_a_path_that_cannot_be_used_is_a_mistake_of_the_users(tmp_path, capsys):
+    """Too long, not UTF-8, not to be written: the system names it, and so do we."""
+    assert cli.finish(lambda: len((tmp_path / ("x" * 300)).read_bytes())) == cli.MISTAKE
+    assert "xxx: cannot be used (File name too long); check the path" in capsys.readouterr().err
+    assert cli.finish(lambda: len("caf\udce9".encode())) == cli.MISTAKE
+    assert capsys.readouterr() == ("", "error: caf\\udce9: is not UTF-8; rename the file or folder\n")
 
 
 def test_faults_are_listed(capsys):

@@ -3,10 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import CLASSES, add_ending, fake_run, loads, write_stage
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.evaluate import main
+from tfwsss.palette import voc_palette
 
 
 @pytest.fixture
@@ -122,3 +124,65 @@ def test_a_run_without_finished_stages_says_so(run, capsys):
     assert code == 2 and "no finished stage" in err
     shutil.rmtree(run / "cam")
     assert printed(capsys, run, "--stage", "pseudo")[0] == 0
+
+
+def test_true_masks_saved_as_0_and_255_are_refused(run, tmp_path, capsys):
+    """A full score for masks of background alone, or zero for right ones, would be wrong in silence."""
+    for name in ("a", "b"):
+        write_mask(tmp_path / "truth", name, np.array([[0, 255]], np.uint8), np.zeros((256, 3), np.uint8))
+        write_mask(tmp_path / "found", name, np.array([[0, 1]], np.uint8), np.zeros((256, 3), np.uint8))
+    for folder in ("truth", "found"):
+        code, out, err = printed(capsys, tmp_path / folder, "--truth", tmp_path / "truth", "--classes",
+                                 tmp_path / "classes.txt")
+        assert code == 2 and out == "" and "0 and 255 only" in err and "save a class as its number" in err
+    code, out, err = printed(capsys, tmp_path / "truth", "--truth", tmp_path / "found", "--classes",
+                             tmp_path / "classes.txt", "--json")
+    assert code == 0 and json.loads(out)["miou"] is None and "no predicted mask holds a class" in err
+
+
+def test_true_masks_in_colours_of_ones_own(run, tmp_path, capsys):
+    """A colour table in place of the class names tells the names, and the ids of the colours."""
+    (tmp_path / "labelmap.txt").write_text("background:9,9,9::\ncat:250,1,2::\ndog:3,250,4::\n")
+    (tmp_path / "truth").mkdir()
+    Image.fromarray(np.array([[[9, 9, 9], [250, 1, 2], [3, 250, 4]]], np.uint8)).save(tmp_path / "truth" / "a.png")
+    write_mask(tmp_path / "found", "a", np.array([[0, 1, 1]], np.uint8), np.zeros((256, 3), np.uint8))
+    code, out, _ = printed(capsys, tmp_path / "found", "--truth", tmp_path / "truth", "--classes",
+                           tmp_path / "labelmap.txt", "--json")
+    assert code == 0 and json.loads(out)["iou"] == {"background": 1.0, "cat": 0.5, "dog": 0.0}
+
+
+def test_names_and_colours_lie_beside_true_masks(run, tmp_path, capsys):
+    """As tools for drawing save them: labelmap.txt in their folder or beside it; names of classes may still be told."""
+    score = json.loads((run / "metrics.json").read_text())["pseudo"]
+    palette = voc_palette()
+    palette[1:4] = [[250, 0, 0], [0, 250, 0], [0, 0, 250]]
+    for path in (tmp_path / "data" / "masks").glob("*.png"):
+        ids = np.array(Image.open(path))
+        (tmp_path / "cvat" / "SegmentationClass").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(palette[ids]).save(tmp_path / "cvat" / "SegmentationClass" / path.name)
+    classes = (tmp_path / "classes.txt").read_text().split()
+    names = [name for name in classes if name != "background"]
+    lines = [f"{name}:{','.join(map(str, palette[place].tolist()))}::\n" for place, name in enumerate(names, 1)]
+    (tmp_path / "cvat" / "labelmap.txt").write_text("".join(reversed(lines)))
+    (tmp_path / "colours.txt").write_text("".join(lines))
+    truth = ["--truth", tmp_path / "cvat" / "SegmentationClass"]
+    for more in ([], ["--classes", tmp_path / "classes.txt"], ["--classes", tmp_path / "colours.txt"]):
+        code, out, _ = printed(capsys, tmp_path / "cvat" / "SegmentationClass", *truth, *more, "--json")
+        assert code == 1 and json.loads(out)["images"] == 0         # predictions are ids, never colours
+        code, out, err = printed(capsys, run / "pseudo", *truth, *more, "--json")
+        found = json.loads(out)
+        if more:                                                    # the order of the ids is that of the predictions
+            assert code == 0 and found["miou"] == score["miou"] and found["iou"] == score["iou"]
+        else:
+            assert list(found["iou"])[1:] == names[::-1]
+
+
+def test_true_masks_whose_names_cannot_be_used_are_faults(run, tmp_path, capsys):
+    truth = tmp_path / "data" / "masks"
+    for name in ("back\\slash.png", "two\nlines.png"):
+        shutil.copy(truth / "image 1.png", truth / name)
+    shutil.copy(truth / "image 1.png", truth / "image 2.PNG")
+    code, out, err = printed(capsys, run / "pseudo", "--truth", truth, "--classes", tmp_path / "classes.txt", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["miou"] is not None
+    assert set(found["faults"]) >= {"back\\slash.png", r"two\nlines.png"} and "is named like" in err

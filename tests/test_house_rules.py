@@ -31,8 +31,9 @@ NOT_MIRRORED = ("methods", "server", "artefacts")  # rooms whose files may share
 SECTIONS = ("Args:", "Inputs:", "Returns:", "Yields:", "Raises:", "Example:", "Reference:")
 OF_KERAS = ("training", "mask")  # arguments of methods that Keras calls, known to everybody
 TWENTY = (20, 21)  # the class counts of one data set: nobody but its reader may count on them
-MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/sources.py", "tfwsss/palette.py", "tfwsss/settings/sections.py",
-                "tfwsss/train.py", "tfwsss/methods/")
+MAY_NAME_VOC = ("tfwsss/data/voc.py", "tfwsss/data/annotation.py", "tfwsss/data/sources.py", "tfwsss/palette.py",
+                "tfwsss/settings/sections.py", "tfwsss/train.py", "tfwsss/methods/", "tfwsss/annotate.py",
+                "tfwsss/reports/annotate.py", "tfwsss/reports/annotation_files.py")
 MAY_KNOW_VOC = ("tfwsss/data/", "tfwsss/artefacts/", "tfwsss/training/tensorboard.py", "tfwsss/reports/",
                 "tfwsss/predict.py", "tfwsss/saved_model/export.py", "tfwsss/server/")
 COUNTS = re.compile(r"class|label|channel|filter|unit|shape|size|height|width|depth", re.IGNORECASE)

@@ -24,6 +24,7 @@ ROOMS = {
     "models":          "numpy keras",
     "settings":        "pydantic yaml",
     "artefacts":       "numpy PIL",
+    "annotations":     "numpy cv2",
     "data":            "numpy PIL cv2 tensorflow",
     "batches":         "numpy tensorflow",
     "inference":       "numpy keras tensorflow",
@@ -32,20 +33,19 @@ ROOMS = {
     "training":        "numpy keras pydantic",
     "steps":           "numpy keras pydantic tensorflow",
     "methods":         "numpy keras pydantic tensorflow",
-    "annotations":     "numpy PIL",
     "reports":         "numpy PIL jinja2 matplotlib",
     "saved_model":     "numpy keras tensorflow tensorflow_serving",
     "server":          "numpy tensorflow tensorflow_serving grpc aiohttp google orjson",
     "weights":         "numpy keras",
     "scale":           "numpy",
 }
-TO_COME = {"annotations", "scale"}
+TO_COME = {"scale"}
 
 # Rooms that may import less of ours than stands above them.
 LESS = {
     "backbones": "layers ops weights/formats",
     "artefacts": "",
-    "data": "artefacts settings",
+    "data": "annotations artefacts settings",
     "refine": "",                   # one image's arrays
     "annotations": "",              # arrays
     "server": "",                   # saved files
@@ -60,7 +60,7 @@ FILES = {
     "ops/place_dropout": "tensorflow", "ops/replicas": "keras tensorflow", "ops/sparse_product": "tensorflow",
     "layers/dense_crf": "numpy keras pydensecrf",
     "backbones/facts": "", "backbones/thinning": "numpy",
-    "settings/sections": "pydantic",
+    "settings/sections": "pydantic", "data/heic": "pillow_heif",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
     "runs/workers": "cv2",
@@ -68,10 +68,10 @@ FILES = {
     "training/graph_solver": "numpy tensorflow",
     "training/stored_features": "numpy keras tensorflow",
     "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",
-    "methods/predict": "numpy PIL",
+    "methods/predict": "numpy PIL", "methods/predictions": "numpy PIL",
     # doors: the command line, and what they print
     "__init__": "", "train": "", "predict": "", "export": "", "serve": "", "report": "", "evaluate": "rich",
-    "convert": "numpy",
+    "convert": "numpy", "annotate": "",
 }
 # rooms one above the other, doors included, the bottom files not: evaluate, reports, methods, steps, training, runs,
 # inference, batches, data, settings, backbones, layers, ops
@@ -154,7 +154,7 @@ def test_rooms_are_those_of_the_table():
 
 def test_only_doors_and_four_files_lie_loose():
     loose = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-    doors = {"train", "evaluate", "predict", "export", "serve", "report", "convert"}
+    doors = {"train", "evaluate", "predict", "export", "serve", "report", "convert", "annotate"}
     assert loose == doors | set(BOTTOM), "a file belongs into a room, unless it is a command"
 
 

@@ -3,8 +3,11 @@
 import functools
 import json
 import os
+import random
 import shutil
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -26,9 +29,11 @@ from tests.support.tiny_run import (
 )
 
 FILES = {"saliency": "*.png", "regions": "*.png", "icd": "checkpoint/epoch-*.json",
-         "classifier": "checkpoint/epoch-*.json", "mcis": "checkpoint/epoch-*.json", "cam": "*.npz",
-         "cam_masks": "*.png", "marginals": "*.png", "maps": "*.npz", "labels": "*.png",
-         "affinity": "checkpoint/epoch-*.json", "scores": "*.npz", "seeds": "*.png", "walk": "*.png", "pseudo": "*.png",
+         "classifier": "checkpoint/epoch-*.json", "mcis": "checkpoint/epoch-*.json",
+         "seam": "checkpoint/epoch-*.json", "cam": "*.npz",
+         "cam_masks": "*.png", "marginals": "*.png", "maps": "*.npz", "map_masks": "*.png", "labels": "*.png",
+         "affinity": "checkpoint/epoch-*.json", "graph": "*.npz", "scores": "*.npz", "seeds": "*.png", "walk": "*.png",
+         "pseudo": "*.png",
          "oaa": "checkpoint/epoch-*.json", "accumulated": "*.npz", "oaa_plus": "checkpoint/epoch-*.json",
          "segmenter": "checkpoint/epoch-*.json", "relabel": "*.png"}
 """What each stage of any method leaves behind while it works, in their order."""
@@ -56,7 +61,7 @@ def losses(run: Path, stage: str) -> list[dict]:
 
 
 TRAININGS = {"icd": ("icd", "cam_masks"), "affinitynet": ("affinity", "walk"), "mcis": ("mcis", "pseudo"),
-             "oaa": ("oaa", "cam_masks"), "retrain": ("segmenter", "relabel")}
+             "oaa": ("oaa", "cam_masks"), "seam": ("seam", "map_masks"), "retrain": ("segmenter", "relabel")}
 """Of a method: the stage that is killed, and the last one whose masks count."""
 
 
@@ -86,7 +91,7 @@ def kill_a_training(base: Path, folder: Path, method: str) -> tuple[list, Path, 
 
 @pytest.mark.parametrize(("method", "torn"), [
     ("icd", False), ("icd", True), *(pytest.param(method, False, marks=pytest.mark.slow)
-                                     for method in ("affinitynet", "mcis", "oaa", "retrain"))])
+                                     for method in ("affinitynet", "mcis", "oaa", "seam", "retrain"))])
 def test_kill_while_training(training, tmp_path, method, torn):
     """Killed after an epoch: the weights, and so the masks, are those of an unbroken run.
 
@@ -168,3 +173,28 @@ def test_kill_in_the_middle_of_each_stage(tmp_path):
     for stage in ("icd", "segmenter"):
         assert losses(run, stage) == losses(tmp_path / "whole", stage)
     assert call("evaluate", run, "--json").code == 0
+
+
+@pytest.mark.slow
+def test_kill_at_random_times(tmp_path):
+    """The built-in run, killed at twenty moments drawn at random: the masks and weights of an unbroken one."""
+    arguments = ["--method", "icd", "--run"]
+    begun = time.monotonic()
+    assert ended(start(*arguments, tmp_path / "whole")).code == 0
+    length = time.monotonic() - begun
+    moments, killed = random.Random(20), 0
+    for _ in range(20):
+        process = start(*arguments, tmp_path / "killed")
+        try:
+            process.communicate(timeout=moments.uniform(0, length / 4))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+        assert process.returncode in (0, -signal.SIGKILL)
+    assert train(*arguments, tmp_path / "killed").code == 0
+    print(f"killed {killed} times within runs of {length:.0f} s")
+    whole = contents(tmp_path / "whole")
+    assert contents(tmp_path / "killed") == whole and len(whole) > 100
+    for stage in ("icd", "segmenter"):
+        assert losses(tmp_path / "killed", stage) == losses(tmp_path / "whole", stage)

@@ -30,13 +30,13 @@ def console(monkeypatch):
 def test_the_log_of_a_run(tmp_path, console):
     logs.open_log(tmp_path)
     LOG.info("cam: %d of %d [bold]x[/]", 3, 7)
-    LOG.debug("not told")
+    LOG.debug("a detail")
     LOG.warning("жук")
     lines = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
     assert [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", "", line) for line in lines] == [
-        "INFO cam: 3 of 7 [bold]x[/]", "WARNING жук"]
+        "INFO cam: 3 of 7 [bold]x[/]", "DEBUG a detail", "WARNING жук"]
     shown = console.file.getvalue()
-    assert "cam: 3 of 7 [bold]x[/]" in shown and "жук" in shown and "\x1b" not in shown
+    assert "cam: 3 of 7 [bold]x[/]" in shown and "жук" in shown and "\x1b" not in shown and "detail" not in shown
 
 
 def test_opening_again_doubles_nothing(tmp_path, console):

@@ -42,6 +42,16 @@ def finish(command: Callable[[], int], interrupted: str = "interrupted") -> int:
     except UserError as error:
         print("error:", printable(str(error), keep="\n"), file=sys.stderr)
         return MISTAKE
+    except UnicodeEncodeError as error:         # a path of the command, which no log can hold
+        name = str(error.object)[:200].encode("ascii", "backslashreplace").decode()
+        print(f"error: {name}: is not UTF-8; rename the file or folder", file=sys.stderr)
+        return MISTAKE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print("error:", printable(f"{str(error.filename)[:500]}: cannot be used ({error.strerror}); check the path, "
+                                  "the disk and your rights"), file=sys.stderr)
+        return MISTAKE
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return INTERRUPTED

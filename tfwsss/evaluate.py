@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--truth", type=Path, metavar="FOLDER", help="true masks (PNG of class ids); by default those "
                         "of the run's own images")
     parser.add_argument("--classes", type=Path, metavar="FILE", help="class names, one a line in the order of the mask "
-                        "ids, background first; needed with --truth")
+                        "ids, background first, or a table of their colours; by default labelmap.txt beside --truth")
     parser.add_argument("--names", type=Path, metavar="FILE", help="list of the names to score; by default all")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -108,17 +108,17 @@ def told_before() -> Iterator[None]:
 
 
 def open_log(folder: Path | None = None) -> None:
-    """Sends the log to standard error and, where a folder is given, to its `log.txt`.
+    """Sends the log to standard error and, with all details, to `log.txt` of a folder that is given.
 
     Args:
         folder: an existing run folder.
     """
-    LOG.setLevel(logging.INFO)
+    LOG.setLevel(logging.DEBUG)
     LOG.propagate = False
     for handler in LOG.handlers[:]:
         LOG.removeHandler(handler)
         handler.close()
-    LOG.addHandler(RichHandler(console=CONSOLE, show_path=False, show_level=False, log_time_format="%H:%M:%S"))
+    LOG.addHandler(RichHandler(logging.INFO, CONSOLE, show_path=False, show_level=False, log_time_format="%H:%M:%S"))
     if folder is not None:
         handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
         handler.handleError = lambda record: None     # a full disk: what the run itself writes says so

@@ -1,5 +1,7 @@
 """Mask ids and their colours."""
 
+import hashlib
+
 import numpy as np
 
 IGNORE = 255
@@ -27,6 +29,21 @@ def voc_palette() -> np.ndarray:
         for channel in range(3):
             colours[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
     return colours
+
+
+def own_colours(palette: np.ndarray) -> str:
+    """Returns what tells colours of one's own from others: their hash; nothing for those of VOC.
+
+    Args:
+        palette: uint8 array `(256, 3)`.
+
+    Example:
+    >>> own_colours(voc_palette()), len(own_colours(voc_palette()[::-1]))
+    ('', 64)
+    """
+    if np.array_equal(palette, voc_palette()):
+        return ""
+    return hashlib.sha256(np.ascontiguousarray(palette, np.uint8).tobytes()).hexdigest()
 
 
 def colourise(mask: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -15,8 +15,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tfwsss.predict", description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path, metavar="IMAGE_OR_FOLDER", help="a photograph, or a folder of them")
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/ and overlays/ go")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/, overlays/ and "
+                        "predictions.csv go")
     parser.add_argument("--tags", metavar="A,B", help="classes that the images show; without them the network decides")
+    parser.add_argument("--probability", action="store_true", help="write a grey PNG of each class's scores too, 255 = "
+                        "1, to probabilities/")
+    parser.add_argument("--json", action="store_true", help="write predictions.json beside predictions.csv")
     cli.add_stage(parser)
     return parser
 
@@ -40,7 +44,8 @@ def _predict(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss.methods import predict  # loads TensorFlow: not for --help
     tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
-    done, faults = predict.predict(options.images, options.run, options.out, tags, options.stage)
+    done, faults = predict.predict(options.images, options.run, options.out, tags, options.stage,
+                                   options.probability, options.json)
     code = cli.list_faults(faults)
     print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
     return code

@@ -30,7 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="sets",
                         help="one setting, such as icd.epochs=5; may be repeated")
     parser.add_argument("--redo", action="append", default=[], metavar="STAGE",
-                        help="make a finished stage, and all that depends on it, again; may be repeated")
+                        help="make a finished stage, and all that depends on it, again; `changed`: whatever was made "
+                        "of photographs, masks or saliency maps that differ now; may be repeated")
     parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
     parser.add_argument("--settings", nargs="?", const="text", choices=("text", "markdown"),
                         help="print every key that --set and a config take, with its type, value and meaning, and stop")

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfwsss.artefacts.files import finished, path_of, write_atomically
+from tfwsss.artefacts.files import finished, path_of, read_json, readable_name, unfit_name, write_atomically
 from tfwsss.artefacts.marginals import read_marginals
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.regions import read_regions
@@ -74,6 +75,48 @@ def test_broken_files_are_faults(tmp_path, read, contents):
             (tmp_path / name).write_bytes(contents)
     with pytest.raises(ImageFault, match="run (the|its) stage"):
         read(tmp_path, "a")
+
+
+def npz(path, header: bytes) -> None:
+    """Writes an archive whose one array has this header."""
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("classes.npy", "scores.npy", "size.npy"):
+            archive.writestr(name, body)
+
+
+@pytest.mark.parametrize("header", [
+    b"", b"{", b"{'descr': '<f4'}", b"{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }" % (b"9" * 5000),
+    b"(" * 9000 + b")" * 9000, b"-" * 9000 + b"1", b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 64), }", b"\xff\xfe\x00", b"{1: 2}",
+    b"{'descr': [('a', 3)], 'fortran_order': False, 'shape': (1,), }",
+    b"{'descr': 1, 'fortran_order': 2, 'shape': 3, }",
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", b"{" * 3000, b"lambda: 1", b"f(" * 2000])
+def test_damaged_headers_are_faults(tmp_path, header):
+    npz(tmp_path / "a.npz", header)
+    with pytest.raises(ImageFault, match="a.npz: cannot be read .*; delete it and run its stage again"):
+        read_scores(tmp_path, "a")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 70 + "]" * 69, "[" * 100_000, "9" * 5000, "\xff", "nan,"])
+def test_damaged_json_is_one_line(tmp_path, text):
+    (tmp_path / "a.json").write_text(text, "latin-1")
+    with pytest.raises(UserError, match="a.json: cannot be read .*; delete it and start again"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(UserError, match="none.json: cannot be read .No such file or directory.; restore it"):
+        read_json(tmp_path / "none.json", "restore it")
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("a\\b", "backslash"), ("a\nb", "line break"), ("a\u2028b", "line break"), ("caf\udce9", "not UTF-8"),
+    ("../a", "leads out"), ("/a", "leads out"), ("жук" * 50, "250 bytes"), ("deep/" + "x" * 251, "250 bytes")])
+def test_names_that_cannot_be(name, words):
+    assert words in unfit_name(name) and readable_name(name).encode()
+
+
+def test_names_that_can_be():
+    assert [unfit_name(name) for name in (*NAMES, "x" * 250, "a.b", "🐈\u200d⬛")] == [None] * (len(NAMES) + 3)
+    assert readable_name("caf\udce9 жук") == "caf\\xe9 жук"
 
 
 @pytest.mark.parametrize("read", [read_mask, read_regions, read_saliency, lambda *at: read_marginals(*at, planes=1)])

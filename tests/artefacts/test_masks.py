@@ -1,5 +1,8 @@
 """Masks on disk: indexed PNGs whose colours are the data set's."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +10,7 @@ from PIL import Image
 from tests.artefacts.test_files import NAMES
 from tfwsss.artefacts.files import path_of
 from tfwsss.artefacts.masks import read_mask, write_mask
+from tfwsss.data.reading import read_ids
 from tfwsss.palette import voc_palette
 
 
@@ -30,3 +34,17 @@ def test_small_mask_keeps_its_palette(tmp_path):
 def test_grey_masks_of_others_are_read(tmp_path):
     Image.fromarray(np.array([[0, 3, 255]], np.uint8)).save(tmp_path / "a.png")
     assert read_mask(tmp_path, "a").tolist() == [[0, 3, 255]]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_greys_of_few_bits_hold_ids(tmp_path, bits):
+    """As tools that shrink PNGs leave them; Pillow shows their greys scaled to 0-255."""
+    mask = np.array([[0, 1, 2 ** bits - 1]], np.uint8)
+    rows = np.packbits(np.unpackbits(mask[..., None], axis=-1)[..., 8 - bits:].reshape(1, -1), axis=-1)
+    body = zlib.compress(b"\0" + rows.tobytes())
+    header = struct.pack(">2I5B", 3, 1, bits, 0, 0, 0, 0)
+    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+              for kind, data in ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    assert read_mask(tmp_path, "a").tolist() == mask.tolist()
+    assert read_ids(tmp_path / "a.png").tolist() == mask.tolist()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.support.shared import shared_file
+from tfwsss.data import heic
 from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.errors import UserError
 
@@ -132,6 +133,36 @@ def test_saliency(tmp_path):
         with_saliency(images, tmp_path / "nowhere")
 
 
+def test_files_that_cannot_be_read_are_listed(tmp_path, monkeypatch, caplog):
+    """Whether the table names them or not, with ending or without; and what is no photograph, and lies elsewhere."""
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    draw(tmp_path, *(f"images/{name}.jpg" for name in "abcde"), "images/p.HEIC", "images/q.heic", "images/r.heic",
+         "images/video.mov.txt", "f.jpg")
+    for name in ("p.HEIC", "q.heic", "r.heic"):
+        (tmp_path / "images" / name).write_bytes(b"made up")
+    write(tmp_path, labels="name,classes\na,cat\nb,cat\nc,cat\nd,cat\ne,cat\np.HEIC,cat\nq,cat\n")
+    with caplog.at_level(logging.WARNING, "tfwsss"):
+        images = read_folder(tmp_path)
+    assert images.names == tuple("abcde") and set(images.faults) == {"p.HEIC", "q", "r.heic"}
+    assert all("pip install 'tfwsss[heic]'" in fault for fault in images.faults.values())
+    assert "1 files or folders are no photographs and left out: video.mov.txt" in caplog.text
+    assert "1 images lie outside of images/ and are left out: f" in caplog.text
+
+
+def test_a_folder_of_nothing_but_unreadable_photographs_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    (tmp_path / "a.heic").write_bytes(b"made up")
+    with pytest.raises(UserError, match=r"no images; .*a.heic: is a HEIC photograph; pip install"):
+        read_folder(write(tmp_path, labels="name,classes\na,cat\n"))
+
+
+def test_a_name_that_no_list_can_hold_is_a_fault(tmp_path):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c\\d.jpg", "images/two\nlines.jpg")
+    images = read_folder(write(tmp_path, labels="name,classes\na,cat\nb,cat\nc\\d,cat\n"))
+    assert images.names == ("a", "b") and set(images.faults) == {"c/d", r"two\nlines.jpg"}
+    assert "its name holds a backslash" in images.faults["c/d"]
+
+
 def test_real_photographs():
     root = shared_file("data/voc12_animals_320")
     images = read_folder(root, "train_mini")
@@ -140,3 +171,23 @@ def test_real_photographs():
     mask = images.read_mask(images.names[0])
     assert mask.shape == images.read_image(images.names[0]).shape[:2]
     assert set(np.unique(mask)) - {0, 255} == {label + 1 for label in images.labels[images.names[0]]}
+
+
+def test_a_row_of_another_encoding_or_of_two_lines_is_a_fault(tmp_path):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg", "images/two\nlines.jpg")
+    write(tmp_path, labels="")
+    (tmp_path / "labels.csv").write_bytes(b'name,classes\na,cat\nb,cat\nc,dog\n"two\nlines.jpg",dog\n' +
+                                          b"caf\xe9,dog\n")
+    images = read_folder(tmp_path)
+    assert images.names == ("a", "b", "c") and set(images.faults) == {r"two\nlines.jpg", r"caf\xe9"}
+    assert "its name holds a line break" in images.faults[r"two\nlines.jpg"]
+    assert r"the name 'caf\\xe9' is not UTF-8; save the table" in images.faults[r"caf\xe9"]
+
+
+def test_images_that_a_list_leaves_out_are_counted(tmp_path, caplog):
+    draw(tmp_path, "images/a.jpg", "images/b.jpg", "images/c.jpg")
+    write(tmp_path, labels="name,classes\na,cat\nb,dog\nc,dog\n")
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    with caplog.at_level("INFO", "tfwsss"):
+        assert read_folder(tmp_path, "train").names == ("a", "b")
+    assert "1 of 3 images are not in the list 'train'" in caplog.text

@@ -40,8 +40,9 @@ def test_fingerprint_follows_facts_not_files():
                                 images={name: Path("x") for name in images.names})
     assert images.fingerprint() == moved.fingerprint() == make().fingerprint()
     others = [images.subset(["b 1", "a", "猫"]), images.subset(["a"]),
+              dataclasses.replace(images, palette=voc_palette()[::-1]),
               make(labels={"a": (0,), "b 1": (0,), "猫": (2,)}), make(classes=("background", "cat", "bear", "зебра"))]
-    assert len({images.fingerprint(), *(other.fingerprint() for other in others)}) == 5
+    assert len({images.fingerprint(), *(other.fingerprint() for other in others)}) == 6
 
 
 @pytest.mark.parametrize(("change", "words"), [

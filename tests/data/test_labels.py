@@ -1,5 +1,7 @@
 """Tables of tags as people and spreadsheets write them."""
 
+import os
+
 import pytest
 
 from tfwsss.data.labels import label_indices, nearest, read_classes, read_lines, read_table
@@ -35,8 +37,31 @@ def test_separators(tmp_path, text, tags):
 
 
 def test_without_known_classes_spaces_separate(tmp_path):
-    assert table(tmp_path, "name,classes\na,polar bear", None)[0].tags == ("polar", "bear")
+    rows = table(tmp_path, "name,classes\na,polar bear\nb,bear", None)
+    assert [row.tags for row in rows] == [("polar", "bear"), ("bear",)]
     assert table(tmp_path, "name,classes\na,polar bear;cat\nb,polar bear", None)[1].tags == ("polar bear",)
+    with pytest.raises(UserError, match="is 'polar bear' one class or two.*separate classes by ;"):
+        table(tmp_path, "name,classes\na,polar bear\nb,cat", None)
+
+
+@pytest.mark.parametrize("text", [
+    'name,classes\na,"cat, dog"\nb,dog\nc,cat\nd,', 'name,classes\na,"cat,dog"\nb,dog\nc,cat\nd,""',
+    "name,classes\na,\"['cat', 'dog']\"\nb,['dog']\nc,['cat']\nd,[]", "name;classes\na;cat, dog\nb;dog\nc;cat\nd;",
+    "filename\tlabels\na\tcat,dog\nb\tdog\nc\tcat\nd\t", 'image;tags\n"a";"cat, dog"\n"b";"dog"\n"c";"cat"\n"d";""',
+    "name,cat,dog\na,1,1\nb,0,1\nc,1,0\nd,0,0", "File;dog;cat\na;True;1\nb;1.0;\nc;;1\nd;0;0"])
+def test_two_classes_in_one_cell(tmp_path, text):
+    """By commas, as lists, in columns of spreadsheets, a column for each class: the same four rows."""
+    rows = table(tmp_path, text, None)
+    assert [(row.name, set(row.tags)) for row in rows] == [("a", {"cat", "dog"}), ("b", {"dog"}), ("c", {"cat"}),
+                                                          ("d", set())]
+
+
+@pytest.mark.parametrize("text", [
+    "name,classes\na,Cat\nb,cat", "name,classes\na,a;b\nb,\"a, b\"", "name,classes\na,traffic sign car\nb,car",
+    "name,classes\na,cat\nb,none", "name,classes\na,cat/dog", 'name,classes\n"a,cat\nb,dog\n', "name,cat,dog\na,1,2"])
+def test_doubtful_tables_are_refused(tmp_path, text):
+    with pytest.raises(UserError, match="labels.csv: "):
+        table(tmp_path, text, None)
 
 
 def test_composed_and_decomposed_letters_are_one(tmp_path):
@@ -55,10 +80,21 @@ def test_mistakes_are_told_with_their_line(tmp_path, text, words):
 
 
 def test_other_encodings_are_refused(tmp_path):
-    with pytest.raises(UserError, match="save the file in UTF-8"):
-        table(tmp_path, "name,classes\nä,cat", encoding="latin-1")
+    with pytest.raises(UserError, match=r"line 3: the class 'K\\\\xe4se' is not UTF-8 .*; save the file in UTF-8"):
+        table(tmp_path, "name,classes\na,cat\nb,Käse", encoding="latin-1")
+    with pytest.raises(UserError, match=r"byte 1 is not utf-8-sig; save the file in UTF-8"):
+        (tmp_path / "classes.txt").write_text("Käse", "latin-1")
+        read_classes(tmp_path / "classes.txt")
     with pytest.raises(UserError, match="cannot be read"):
         read_lines(tmp_path / "missing.txt")
+
+
+def test_a_name_in_another_encoding_or_of_two_lines_is_one_row_of_others(tmp_path):
+    """It is what the system gives for such a file, so that whoever looks for the image can say what is wrong."""
+    rows = table(tmp_path, 'name,classes\nä,cat\n"two\nlines",cat\nb,cat', encoding="latin-1")
+    assert [row.name for row in rows] == [os.fsdecode(b"\xe4"), "two\nlines", "b"]
+    (tmp_path / "train.txt").write_bytes(b"a\n\xe4\n")
+    assert read_lines(tmp_path / "train.txt", names=True) == ["a", os.fsdecode(b"\xe4")]
 
 
 def test_a_tag_that_is_no_class_names_the_nearest(tmp_path):

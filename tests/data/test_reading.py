@@ -1,5 +1,6 @@
 """Image files of every kind and every kind of damage."""
 
+import ast
 import io
 import struct
 import zlib
@@ -9,6 +10,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from tests.data.files import odd_images
+from tests.support.sources import python_files, relative, tree
 from tfwsss.data.reading import FORMATS, opened, read_ids, read_rgb
 from tfwsss.errors import ImageFault
 from tfwsss.palette import voc_palette
@@ -157,3 +159,12 @@ def test_faults_inside_the_block_are_translated(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "x.png")
     with pytest.raises(ImageFault, match="broken"), opened(tmp_path / "x.png"):
         raise zlib.error("inside")
+
+
+@pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
+def test_every_picture_is_opened_by_a_list_of_formats(path):
+    """Without one, a file named .jpg may be given to another program, such as Ghostscript."""
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)
+             and ast.unparse(node.func).endswith("Image.open")]
+    free = [node.lineno for node in calls if "formats" not in [keyword.arg for keyword in node.keywords]]
+    assert not free, f"{relative(path)}: Image.open without formats, lines {free}"

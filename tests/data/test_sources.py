@@ -159,3 +159,10 @@ def test_weak_labels_of_the_built_in_set(small_demo, tmp_path):
         assert set(getattr(training, kind)) == set(training.names), kind
     plain, _, _ = open_splits(DataSettings(split="train"), tmp_path)
     assert plain.labels == training.labels and not plain.boxes and plain.fingerprint() != training.fingerprint()
+
+
+def test_a_list_that_is_not_there_is_told_with_its_key(folder, tmp_path):
+    for key in ("pseudo_split", "val_split"):
+        settings = DataSettings(kind="folder", root=folder, split="train", **{key: "nowhere"})
+        with pytest.raises(UserError, match=rf"data.{key}=nowhere: .*no list nowhere.txt.*\(--set data.{key}=null"):
+            open_splits(settings, tmp_path)

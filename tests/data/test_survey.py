@@ -190,3 +190,51 @@ def test_nothing_usable_stops(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="could not be written"):
         survey(data_set(tmp_path / "data", {"a.jpg": jpeg()}), tmp_path / "file")
+
+
+def test_masks_saved_as_0_and_255_end_the_run(tmp_path, caplog):
+    """Where none holds a class although tags say that one is there, each time; where some do, the others are told."""
+    files = {f"{name}.jpg": jpeg(8, 8) for name in "abc"}
+    wrong, right = np.full((8, 8), 255, np.uint8), np.ones((8, 8), np.uint8)
+    wrong[0] = 0
+    images = data_set(tmp_path / "data", files, dict.fromkeys("abc", wrong))
+    for _ in range(2):
+        with pytest.raises(UserError, match="masks of .*data: of 3 masks .* 0 and 255 only; 255 means ignore: save"):
+            survey(images, tmp_path / "run")
+    survey(dataclasses.replace(images, labels=dict.fromkeys("abc", ())), tmp_path / "run")       # they show nothing
+    images = data_set(tmp_path / "data", files, {"a": wrong, "b": right})
+    with caplog.at_level("WARNING", "tfwsss"):
+        assert survey(images, tmp_path / "run")[1] == {}
+    assert "1 of 2 masks hold the ids 0 and 255 only" in caplog.text and "that of 'a'" in caplog.text
+
+
+def test_a_folder_in_which_copies_would_lie_among_the_photographs(tmp_path):
+    """Or in their place: a converted copy is `images/<name>.png`, as a photograph may be called."""
+    images = data_set(tmp_path / "data", {"a.png": odd_images()["16 bits"][1]})
+    before = (tmp_path / "data" / "images" / "a.png").read_bytes()
+    for folder in (tmp_path / "data", tmp_path / "data" / "images", tmp_path / "data" / "x" / ".."):
+        with pytest.raises(UserError, match="is where the photographs lie; name another folder by --run or --out"):
+            survey(images, folder)
+    assert (tmp_path / "data" / "images" / "a.png").read_bytes() == before
+    assert survey(images, tmp_path / "data" / "run")[1] == {}
+
+
+def test_scribbles_saved_as_255_end_the_run(tmp_path):
+    """255 means not drawn: scribbles of the background alone are told, since tags say otherwise."""
+    drawn = np.full((8, 8), 255, np.uint8)
+    drawn[0] = 0
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(8, 8)}, {"a": drawn})
+    images = dataclasses.replace(images, masks={}, scribble_masks=images.masks)
+    with pytest.raises(UserError, match="scribble_masks of .*: of 1 masks .* 0 and 255 only"):
+        survey(images, tmp_path / "run")
+
+
+def test_other_colours_are_looked_at_again(tmp_path):
+    """What the table of colours made of a mask holds as long as the table."""
+    palette = voc_palette()
+    palette[[1, 200]] = palette[[200, 1]]
+    images = data_set(tmp_path / "data", {"a.jpg": jpeg(8, 8)}, {"a": np.ones((8, 8), np.uint8)})
+    Image.fromarray(palette[np.ones((8, 8), np.uint8)]).save(images.masks["a"])
+    assert "id 200 is no class" in survey(images, tmp_path / "run")[1]["a"]
+    images = dataclasses.replace(images, palette=palette)
+    assert survey(images, tmp_path / "run")[1] == {}

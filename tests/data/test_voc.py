@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.tiny_voc import annotation, draw_tiny_voc
 from tfwsss.data.voc import VOC_CLASSES, read_tags, read_voc
 from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.data.weak_labels import Box
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import UserError
 
 CAT, DOG = VOC_CLASSES.index("cat") - 1, VOC_CLASSES.index("dog") - 1
 BOX = (1, 1, 9, 9)
@@ -32,12 +33,21 @@ def test_lists_tags_and_masks(root):
     assert read_voc(root.parents[1], "train").names == images.names         # the folder that holds VOCdevkit
 
 
-@pytest.mark.parametrize(("boxes", "difficult", "labels"), [
-    (["cat", "dog", "cat"], (), (CAT, DOG)), (["cat", "dog"], (1,), (CAT,)), (["cat", "dog"], (0, 1), (CAT, DOG)),
-    (["cat", "cat"], (0,), (CAT,)), ([], (), ())])
-def test_difficult_objects(tmp_path, boxes, difficult, labels):
-    (tmp_path / "a.xml").write_text(annotation("a", [(kind, *BOX) for kind in boxes], difficult))
-    assert read_tags(tmp_path / "a.xml") == labels
+def test_objects_that_are_no_class_name_the_nearest(root):
+    path = root / "Annotations" / "2026_000000.xml"
+    path.write_text(annotation("2026_000000", [("cta", *BOX), ("dog", *BOX)]))
+    fault = read_voc(root, "train").faults["2026_000000"]
+    assert "object 'cta' is no class; did you mean 'cat'?; classes of your own stand in classes.txt" in fault
+    path.write_text(f"<annotation><objects>{annotation('x', [('cat', *BOX)])}</objects></annotation>")
+    assert "VOC's form" in read_voc(root, "train").faults["2026_000000"]
+
+
+def rename(root, **names):
+    for path in (root / "Annotations").iterdir():
+        text = path.read_text()
+        for old, new in names.items():
+            text = text.replace(f"<name>{old}</name>", f"<name>{new}</name>")
+        path.write_text(text)
 
 
 def test_difficult_objects_count_where_asked(tmp_path):
@@ -67,22 +77,34 @@ def test_boxes_that_cannot_be_used(root):
     assert "ends before it begins" in images.faults["2026_000000"]
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("", "is no XML"), ("<annotation><object>", "is no XML"), (annotation("a", [("cta", *BOX)]), "did you mean 'cat'"),
-    ("<html>moved</p>", "is no XML"), ("x" * 1_000_001, "larger than"),
-    ("<?xml version='1.0' encoding='no'?><a/>", "XML"),
-    ('<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</annotation>', "entities")])
-def test_broken_annotations(tmp_path, text, words):
-    (tmp_path / "a.xml").write_text(text)
-    with pytest.raises(ImageFault, match=words):
-        read_tags(tmp_path / "a.xml")
+def test_classes_of_ones_own_are_gathered(root, caplog):
+    """From all annotations, whatever the list, where none is VOC's; told, with the way to choose."""
+    rename(root, cat="lesion", dog="old scar", sheep="mole")
+    (root / "ImageSets" / "Segmentation" / "two.txt").write_text("2026_000000\n2026_000003\n")      # no mole
+    with caplog.at_level("INFO", "tfwsss"):
+        images = read_voc(root, "two")
+    assert images.classes == ("background", "lesion", "mole", "old scar")
+    assert images.labels == {"2026_000000": (0,), "2026_000003": (0, 2)}
+    assert "lesion 5, mole 5, old scar 5. Write classes.txt beside JPEGImages/" in caplog.text
+    assert read_voc(root, "train").classes == images.classes
+    rename(root, mole="Lesion")
+    with pytest.raises(UserError, match="'Lesion' and 'lesion' would be two classes"):
+        read_voc(root, "two")
 
 
-def test_entity_bombs_are_refused(tmp_path):
-    levels = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
-    (tmp_path / "a.xml").write_text(f'<!DOCTYPE a [<!ENTITY e0 "boom">{levels}]><annotation>&e12;</annotation>')
-    with pytest.raises(ImageFault, match="entities"):
-        read_tags(tmp_path / "a.xml")
+def test_classes_of_ones_own_are_listed(root):
+    rename(root, cat="lesion", dog="person")
+    (root / "classes.txt").write_text("sheep\nlesion\nperson\n")
+    images = read_voc(root, "train")
+    assert images.classes == ("background", "sheep", "lesion", "person") and images.labels["2026_000000"] == (1,)
+    (root / "classes.txt").unlink()
+    images = read_voc(root, "train")                        # 'person' is VOC's: nothing is guessed
+    assert images.classes == VOC_CLASSES and len(images.faults) in (3, 4)
+    for fault in images.faults.values():
+        assert "object 'lesion' is no class; " in fault and "stand in classes.txt beside JPEGImages/" in fault
+    (root / "labelmap.txt").write_text("lesion:1,2,3::\nperson:3,2,1::\nsheep:7,7,7::\n")
+    images = read_voc(root, "train")
+    assert images.classes == ("background", "lesion", "person", "sheep") and images.palette[3].tolist() == [7, 7, 7]
 
 
 def test_missing_files_are_listed(root):
@@ -130,3 +152,30 @@ def test_mistakes_are_told(root, tmp_path):
     (root / "ImageSets" / "Main" / "none.txt").write_text("\n")
     with pytest.raises(UserError, match="names no image"):
         read_voc(root, "none")
+
+
+def test_names_that_no_file_can_have_are_listed(root):
+    """One of them is no end of the run."""
+    with (root / "ImageSets" / "Segmentation" / "train.txt").open("a") as file:
+        file.write("back\\slash\n../JPEGImages/2026_000001\n" + "x" * 300 + "\n")
+    images = read_voc(root, "train")
+    assert len(images.names) == 8 and len(images.faults) == 3
+    assert "backslash" in images.faults["back\\slash"] and "shorten" in images.faults["x" * 300]
+    assert "leads out" in images.faults["../JPEGImages/2026_000001"]
+
+
+def test_photographs_of_any_kind_and_names_that_no_list_can_hold(root, caplog):
+    """A list is read whatever bytes it holds; the files that it does not name are counted."""
+    folder = root / "JPEGImages"
+    first, second = sorted(path.stem for path in folder.iterdir())[:2]
+    Image.open(folder / f"{first}.jpg").save(folder / f"{first}.WEBP")
+    (folder / f"{first}.jpg").unlink()
+    (folder / f"{second}.jpg").rename(folder / f"{second}.jfif")
+    (root / "ImageSets" / "Main").mkdir(exist_ok=True)
+    (root / "ImageSets" / "Main" / "own.txt").write_bytes(f"{first}\n{second}\ncaf".encode() + b"\xe9\n")
+    with caplog.at_level("INFO", "tfwsss"):
+        images = read_voc(root, "own")
+    assert [images.images[name].suffix for name in images.names] == [".WEBP", ".jfif"]
+    assert "its name is not UTF-8" in images.faults["caf\\xe9"]
+    every = len(list(folder.iterdir()))
+    assert f"{every - 2} of {every} files are not in the list" in caplog.text

@@ -40,6 +40,7 @@ RUNS: dict[str, tuple] = {
     "co-attention without references": ("mcis", {"maps": {"references": 0}, "pseudo": {"iterations": 0}}, "pseudo"),
     "stretched": ("mcis", {"cam_masks": {"threshold": 0.3}, "cam": {"scales": [1.0, 0.5], "mirror": True}},
                   "cam_masks"),
+    "refined at own size": ("seam", {"walk": {"alpha": 4.0}, "pseudo": {"iterations": 0}, "maps": OWN}, "pseudo"),
     "probability": ("retrain", {}, "masks"),
     "probability without CRF": ("retrain", {"masks": {"crf": {"iterations": 0}}}, "masks"),
 }

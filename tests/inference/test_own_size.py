@@ -16,6 +16,8 @@ def by_hand(image: np.ndarray, view: OwnSize, weights: np.ndarray) -> np.ndarray
         rows, columns = (max(1, round(side * scale)) for side in size)
         seen = resize_as_pillow(tf.constant(image), (rows, columns), "cubic").numpy()     # Pillow's rule
         ways = both(seen, view.mirror, lambda x: said(x, weights))
+        if view.corners:
+            ways = [interpolated(maps, rows, columns, corners=True) for maps in ways]
         passes.append(np.mean([interpolated(maps, *size, corners=False) for maps in ways], axis=0))
     return np.mean(passes, axis=0)
 
@@ -26,8 +28,9 @@ def seen(images: np.ndarray, view: OwnSize) -> dict:
 
 
 @pytest.mark.parametrize("size", [(24, 33), (1, 1), (1, 30), (200, 2)])
-@pytest.mark.parametrize("view", [OwnSize(), OwnSize((1.0, 0.5, 1.5), True), OwnSize((0.7,), True), OwnSize((0.01,))],
-                         ids=["plain", "scales and mirror", "one other scale", "next to nothing"])
+@pytest.mark.parametrize("view", [OwnSize(), OwnSize((1.0, 0.5, 1.5), True), OwnSize((0.7,), True), OwnSize((0.01,)),
+                                  OwnSize((1.0, 0.5, 1.5), True, corners=True)],
+                         ids=["plain", "scales and mirror", "one other scale", "next to nothing", "corners"])
 def test_maps_are_the_mean_over_scales_and_mirror_images(size, view):
     """Of several images at once, what each gives alone; sides are rounded half to even, and never to nothing."""
     images = pictures(2, size)

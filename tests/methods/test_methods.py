@@ -17,7 +17,7 @@ from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
-FACTS = {"images", "versions", "saliency", "training", "classes", "rule"}
+FACTS = {"images", "versions", "saliency", "training", "supervision", "classes", "rule"}
 """What else than its section's settings a stage depends on."""
 
 
@@ -74,6 +74,13 @@ def test_stages_come_after_those_they_need(images, method, values, names):
              "labels": "maps", "pseudo": "labels"}),
     ("oaa, one network", {"labels": "accumulated"}), ("oaa, saliency", {"pseudo": "maps"}),
     ("oaa, saliency made", {"saliency": "", "pseudo": "maps saliency"}),
+    ("seam", {"seam": "", "cam": "seam", "cam_masks": "cam", "maps": "seam", "map_masks": "maps",
+              "marginals": "maps map_masks", "affinity": "marginals", "walk": "maps map_masks affinity",
+              "pseudo": "walk"}),
+    ("seam, plain", {"marginals": "cam cam_masks", "walk": "cam cam_masks affinity"}),
+    ("seam, labels", {"affinity": "labels"}),
+    ("a2gnn", {"classifier": "", "seeds": "cam", "affinity": "seeds", "graph": "seeds affinity cam", "pseudo": "graph",
+               "segmenter": "pseudo"}),
     ("clip_es", {"clip": "", "maps": "clip", "labels": "maps", "pseudo": "maps", "segmenter": "pseudo"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
@@ -143,6 +150,16 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("oaa", {"maps": {"mirror": True}}, "maps"), ("oaa", {"labels": {"threshold": 0.2}}, "labels"),
     ("oaa", {"mixed_precision": True}, "oaa oaa_plus segmenter"), ("oaa", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("oaa, saliency", {"data": {"saliency": "other"}}, "pseudo"), ("oaa, saliency", {"pseudo": {"iterations": 3}}, ""),
+    ("seam", {"seam": {"hardest": 0.3}}, "seam"), ("seam", {"maps": {"mirror": False}}, "maps"),
+    ("seam", {"cam": {"mirror": False}}, "cam"), ("seam", {"map_masks": {"threshold": 0.2}}, "map_masks"),
+    ("seam", {"labels": {"low": None}}, "marginals labels"), ("seam", {"walk": {"steps": 9}}, "walk"),
+    ("seam", {"mixed_precision": True}, "seam affinity segmenter"), ("seam", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("a2gnn", {"seeds": {"supervision": "point"}}, "seeds graph pseudo"),
+    ("a2gnn", {"seeds": {"certain": 0.7}}, "seeds"),
+    ("a2gnn", {"affinity": {"radius": 4}}, "affinity"), ("a2gnn", {"graph": {"walked": []}}, "graph"),
+    ("a2gnn", {"graph": {"network": {"epochs": [9, 9]}}}, "graph"), ("a2gnn", {"pseudo": {"iterations": 3}}, "pseudo"),
+    ("a2gnn", {"graph": {"network": {"memory": 9}, "box_network": {"memory": 9}}}, ""),
+    ("a2gnn", {"mixed_precision": True}, "classifier affinity segmenter"),
     ("clip_es", {"clip": {"words": {"cat": "kitten"}}}, "clip"), ("clip_es", {"maps": {"share": 0.7}}, "maps"),
     ("clip_es", {"labels": {"power": 2.0}}, "labels pseudo"), ("clip_es", {"pseudo": {"certain": 0.5}}, "pseudo"),
     ("clip_es", {"mixed_precision": True}, "segmenter"),
@@ -177,7 +194,9 @@ def test_what_a_setting_makes_stale(images, shape, difference, expected):
     ("icd", "superpixels regions", "icd", "cam cam_masks scores seeds pseudo segmenter relabel"),
     ("affinitynet", "cam cam_masks", "classifier marginals labels affinity", "walk pseudo segmenter relabel"),
     ("mcis", "", "mcis", "cam cam_masks maps labels pseudo segmenter relabel"),
-    ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel")])
+    ("oaa", "accumulated", "oaa oaa_plus", "cam cam_masks maps labels pseudo segmenter relabel"),
+    ("seam", "maps map_masks", "seam marginals labels affinity", "cam cam_masks walk pseudo segmenter relabel"),
+    ("a2gnn", "cam cam_masks seeds", "classifier affinity", "graph pseudo segmenter relabel")])
 def test_another_list_of_images(images, method, of_both, of_training, of_pseudo):
     """What both lists need is made of all their images, each once."""
     training, pseudo = images.subset(images.names[:3]), images.subset(images.names[2:])
@@ -202,7 +221,8 @@ def test_every_method_has_its_parts(images, name):
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
         {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
-         "oaa": (True, True), "clip_es": (True, False), "retrain": (False, False)}[name]
+         "oaa": (True, True), "seam": (True, True), "a2gnn": (True, True), "clip_es": (True, False),
+         "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")
@@ -212,6 +232,7 @@ def test_every_method_has_its_parts(images, name):
 
 @pytest.mark.parametrize(("method", "mended"), [
     ("icd", {}), ("affinitynet", {"marginals": {"background": 2}, "walk": {"walk": 2}}),
+    ("a2gnn", {"seeds": {"background": 2}}),
     ("cian", {"seeds": {"background": 2}, "pseudo": {"scales": 2}, "pseudo_2": {"scales": 2}, "masks": {"scales": 2},
               "masks_2": {"scales": 2}})])
 def test_a_stage_whose_arithmetic_was_mended_says_so(images, method, mended):

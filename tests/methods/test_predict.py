@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from tests.support.fake_run import image_set
 from tests.support.untrained import CLASSES, untrained_run
 from tfwsss.artefacts.masks import read_mask
+from tfwsss.data import heic
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.methods.opened import load_run
@@ -109,3 +111,37 @@ def test_another_question_is_answered_anew(run, images, tmp_path):
     assert predict(photographs, run, out, ["cat"])[0] == 3
     assert all(set(np.unique(read_mask(out / "masks", name))) <= {0, 1, 255} for name in ("image 0", "larger"))
     assert json.loads((out / "made_by.json").read_text())["tags"] == ["cat"]
+
+
+def test_masks_are_never_taken_for_photographs(run, images, tmp_path):
+    """Neither those of this call nor of an earlier one into the folder; and photographs are never written over."""
+    photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))
+    for out in (photos / "found", photos / "found", photos / "again"):
+        assert predict(photos, run, out) == (2, {})
+        assert {path.stem for path in (out / "masks").rglob("*.png")} == set(images.names)
+    for source, out in ((photos, photos), (photos / "image 0.png", photos), (photos, photos / "." / "x" / "..")):
+        with pytest.raises(UserError, match="is where the photographs lie; name another folder"):
+            predict(source, run, out)
+    inside = Path(shutil.copytree(images.root / "images", tmp_path / "base" / "images" / "deep"))
+    with pytest.raises(UserError, match="is where the photographs lie"):
+        predict(inside, run, tmp_path / "base")                    # converted copies would lie in their place
+    assert not (photos / "masks").exists() and not (tmp_path / "base" / "masks").exists()
+    shutil.copy(photos / "found" / "masks" / "image 0.png", photos / "stray.png")
+    done, faults = predict(photos, run, photos / "found")
+    assert done == 2 and "is a mask, an indexed PNG in the colours of class ids" in faults["stray"]
+
+
+def test_what_is_no_photograph_is_listed(run, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(heic, "readable", lambda: False)
+    photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))
+    (photos / "p.HEIC").write_bytes(b"made up")
+    (photos / "back\\slash.png").write_bytes((photos / "image 0.png").read_bytes())
+    (photos / "image 1.png").rename(photos / "image 1.unknown")
+    done, faults = predict(photos, run, tmp_path / "out")
+    assert done == 2 and set(faults) == {"p.HEIC", "back\\slash.png"}
+    (tmp_path / "alone").mkdir()
+    (photos / "p.HEIC").rename(tmp_path / "alone" / "p.HEIC")
+    with pytest.raises(UserError, match="no image in it; .*p.HEIC: is a HEIC photograph"):
+        predict(tmp_path / "alone", run, tmp_path / "out")
+    with pytest.raises(UserError, match="its name holds a backslash"):
+        predict(photos / "back\\slash.png", run, tmp_path / "out")

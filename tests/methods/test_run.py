@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import image_set, write_pseudo
-from tests.support.tiny_run import draw_tiny_folder, write_config
+from tests.support.tiny_run import contents, draw_tiny_folder, write_config
 from tfwsss import train as command
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
@@ -95,6 +97,43 @@ def test_a_run_from_python(tmp_path):
     assert list(record["labels"]) == ["training", "pseudo"]
     assert record["labels"]["training"]["supervision"] == {"image": 11}
     assert record["versions"]["tensorflow"] and record["config"]["icd"]["crop"] == 49
+
+
+def test_labels_saved_as_0_and_255_are_not_learnt(tmp_path):
+    """Background alone would be; the run ends before its first stage, and says how to save them."""
+    data = draw_tiny_folder(tmp_path / "data")
+    for path in (data / "masks").iterdir():
+        (tmp_path / "given").mkdir(exist_ok=True)
+        mask = np.array(Image.open(path))
+        Image.fromarray(np.where(mask == 0, 0, 255).astype(np.uint8)).save(tmp_path / "given" / path.name)
+    config = write_config(tmp_path / "config.yaml", data, "retrain", given={"labels": str(tmp_path / "given")})
+    with pytest.raises(UserError, match="given.labels=.*given: of 12 masks .* 0 and 255 only; 255 means ignore"):
+        train("retrain", config, tmp_path / "run", report=lambda run: run)
+    assert not (tmp_path / "run" / "segmenter").exists()
+
+
+def test_a_replaced_photograph_stops_the_run(tmp_path):
+    """What was made of it is named; asked for, it is made again, and nothing of the other photographs is touched."""
+    root = draw_tiny_folder(tmp_path / "data")
+    file, run = write_config(tmp_path / "config.yaml", root), tmp_path / "run"
+    options = {"until": "regions", "report": lambda folder: folder}
+    train(None, file, run, **options)
+    before = contents(run / "regions")
+    path = root / "images" / "2026_000002.jpg"
+    with Image.open(path) as image:
+        turned = image.resize((40, 56))
+    turned.save(path, quality=90)
+    Image.new("P", (40, 56), 1).save(root / "masks" / "2026_000002.png")
+    with pytest.raises(UserError, match=r"'2026_000002' \(photograph and true mask\); add --redo changed to make again "
+                                        r"what was made of them \(of regions these images only\)"):
+        train(None, file, run, **options)
+    assert contents(run / "regions") == before
+    train(None, file, run, redo=["changed"], **options)
+    after = contents(run / "regions")
+    assert {name for name in before if after[name] != before[name]} == {"2026_000002.png"} and len(after) == len(before)
+    assert Image.open(run / "regions" / "2026_000002.png").size == (40, 56)
+    train(None, file, run, **options)
+    assert contents(run / "regions") == after
 
 
 def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 from tests.support.arrays import channels_last
 from tests.support.shared import shared_file
 from tfwsss.backbones.small import small
-from tfwsss.models.affinity_features import embedding, tapped, taps_of
+from tfwsss.models.affinity_features import embedding, taps_of
 from tfwsss.ops.affinity import feature_distance
 from tfwsss.ops.offsets import half_window
 
@@ -32,4 +32,3 @@ def test_features_and_their_distances_as_a2gnn_recorded_them():
 def test_taps_are_those_named_or_those_known():
     backbone = small(width=0.1)
     assert taps_of(backbone) == ("relu4", "relu5", "relu6") and taps_of(backbone, ["relu6"]) == ("relu6",)
-    assert [tap.shape[-1] for tap in tapped(backbone, taps_of(backbone))] == [6, 10, 10]

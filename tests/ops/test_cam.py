@@ -9,7 +9,15 @@ from tests.support.oracles.affinity_labels import cell_means as cells_of_arrays
 from tests.support.oracles.background import normalise
 from tests.support.oracles.background import with_background as background_of_arrays
 from tests.support.oracles.seeds import strongest_class as strongest_of_arrays
-from tfwsss.ops.cam import cell_means, largest_of, normalise_by_class, strongest_class, with_background
+from tfwsss.ops.cam import (
+    cell_means,
+    keep_strongest,
+    largest_of,
+    normalise_by_class,
+    stretch_by_class,
+    strongest_class,
+    with_background,
+)
 from tfwsss.refine.background import background_power
 
 POWERS = (4.0, 16.0, 24.0, 32.0)
@@ -123,3 +131,31 @@ def test_cells_are_means_and_the_rest_is_filled_with_nothing(size, side):
         cell = maps[side * y:side * (y + 1), side * x:side * (x + 1)].astype(np.float64)
         np.testing.assert_allclose(found[y, x], cell.sum((0, 1)) / side**2, rtol=1e-5)
     np.testing.assert_allclose(planes(found), cells_of_arrays(planes(maps), side), rtol=1e-5)
+
+
+def test_only_the_strongest_class_of_a_position_is_left():
+    maps = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    maps[0, 0, 0] = 0.5, 0.25, 0.25, -1, 0.1
+    found = np.asarray(keep_strongest(maps))
+    for place in np.ndindex(2, 3, 4):
+        first, *rest = maps[place].tolist()
+        np.testing.assert_array_equal(found[place], [first, *(x if x == max(rest) else 0 for x in rest)])
+
+
+@pytest.mark.parametrize("drop", [True, False])
+@pytest.mark.parametrize("factor", [1.0, 1e-5])
+def test_stretching_beside_the_program_written_out(drop, factor):
+    """In doubles, on one map after another; faint maps show the constant."""
+    maps = (np.random.default_rng(3).normal(size=(6, 7, 3)) * factor).astype(np.float32)
+    maps[..., 0] += 5 * factor                                         # nowhere below 0
+    positive = np.maximum(maps, 0).astype(np.float64)
+    low, high = (reduce(positive, (0, 1)) for reduce in (np.min, np.max))
+    found = np.asarray(stretch_by_class(maps, low.astype(np.float32), high.astype(np.float32), 1e-5, drop))
+    for label in range(3):
+        plane = positive[..., label].copy()
+        if drop:
+            plane[plane < low[label] + 1e-5] = 0
+        expected = (plane - low[label] - 1e-5) / (high[label] - low[label] + 1e-5)
+        np.testing.assert_allclose(found[..., label], expected, atol=1e-5)
+    lowest = found[..., 0].min()
+    assert (lowest < -0.05) == drop or factor < 1

@@ -164,3 +164,25 @@ def test_a_mistake_of_ours_is_not_hidden_as_a_fault(tmp_path, images):
 def test_dominant_class_needs_more_than_99_per_cent():
     assert dominant_class({"background": 0.99, "cat": 0.01}) is None
     assert "'cat' fills 99.5 %" in dominant_class({"background": 0.005, "cat": 0.995})
+
+
+def test_truth_saved_as_0_and_255_is_no_truth(tmp_path, images):
+    """Nothing but background is known: no score, whatever is predicted, and the cure."""
+    for name in images.masks:
+        write_mask(tmp_path / "data" / "masks", name, np.where(images.read_mask(name) == 0, 0, 255).astype(np.uint8),
+                   images.palette)
+    write_pseudo(tmp_path / "pseudo", images)
+    score = scored("masks", tmp_path / "pseudo", images)
+    assert score["miou"] is None and score["miou_ignore_as_error"] is None and score["images"] == 4
+    assert "no true mask holds a class" in score["warnings"][-1] and "the first as 1" in score["warnings"][-1]
+
+
+def test_predictions_saved_as_0_and_255_are_no_full_score(tmp_path, images):
+    """Ignored pixels are left out, so that background alone would be counted, and rightly."""
+    for name in images.names:
+        write_mask(tmp_path / "pseudo", name, np.where(images.read_mask(name) == 0, 0, 255).astype(np.uint8)
+                   if name in images.masks else np.zeros(SIZE, np.uint8), images.palette)
+    score = scored("masks", tmp_path / "pseudo", images)
+    assert score["miou"] is None and score["iou"]["background"] == 1.0
+    assert score["miou_ignore_as_error"] == pytest.approx(0.25)            # three classes of four are missed
+    assert any("no predicted mask holds a class" in line for line in score["warnings"])

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -9,13 +10,16 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
-from PIL import Image
+from PIL import Image, features
 
 from tests.support.local_server import photo, server
 from tests.support.patience import PATIENCE
 from tests.support.sources import ROOT
+from tfwsss.artefacts.masks import write_mask
+from tfwsss.palette import voc_palette
 from tfwsss.server.model_configs import read_config
 
 CLIENT = ROOT / "export" / "client.py"
@@ -60,6 +64,40 @@ def test_a_folder(started, photos, tmp_path, by):
     assert code == 1 and answer["masks"] == 2 and answer["faults"] == 1
     assert "torn.jpg: " in err and ("400" in err or "INVALID_ARGUMENT" in err) and "Traceback" not in err
     assert (out / "one.png").stat().st_mtime_ns == kept and len(list(out.rglob("*"))) == 3
+
+
+def test_every_file_is_sent_or_listed(started, photos, tmp_path):
+    """Other kinds as PNG, by Pillow; a HEIC photograph, a mask and torn ones are faults; OUT is never searched."""
+    kinds = {".webp": "WEBP", ".tif": "TIFF", ".jp2": "JPEG2000", ".tga": "TGA", ".ppm": "PPM", ".jfif": "JPEG",
+             **({".avif": "AVIF"} if features.check("avif") else {})}
+    for ending, kind in kinds.items():
+        Image.new("RGB", (24, 16), (90, 10, 200)).save(photos / f"a{ending[1:]}{ending}", kind)
+    (photos / "torn.webp").write_bytes(b"RIFF")
+    (photos / "h.HEIC").write_bytes(b"made up")
+    (photos / ".hidden.jpg").write_bytes(b"")
+    out, where = photos / "masks", ("--rest", f"http://{started.rest}")
+    for _ in range(2):
+        code, answer, err = client(photos, "--out", out, *where)
+        assert code == 1 and answer == {"out": str(out), "masks": 2 + len(kinds), "faults": 2}
+        assert "torn.webp: cannot be read" in err and "h.HEIC: " in err and "notes.txt: no photograph" in err
+        assert ".hidden.jpg: hidden" in err and "Traceback" not in err
+    assert {path.stem for path in out.iterdir()} == {"one", "deep", *(f"a{ending[1:]}" for ending in kinds)}
+    assert Image.open(out / "awebp.png").size == (24, 16)
+    write_mask(photos, "stray", np.zeros((4, 4), np.uint8), voc_palette())
+    code, _, err = client(photos, "--out", out, *where)
+    assert "stray.png: is a mask" in err
+    code, _, err = client(photos, "--out", photos, *where)
+    assert code == 2 and "is where the photographs lie" in err
+
+
+def test_a_photograph_newer_than_its_mask_is_asked_again(started, photos, tmp_path):
+    where = ("--rest", f"http://{started.rest}")
+    assert client(photos, "--out", tmp_path / "masks", *where)[0] == 0
+    (photos / "one.JPG").write_bytes(photo("JPEG", 44, 40))
+    later = (tmp_path / "masks" / "one.png").stat().st_mtime_ns + 10**9
+    os.utime(photos / "one.JPG", ns=(later, later))
+    assert client(photos, "--out", tmp_path / "masks", *where)[0] == 0
+    assert Image.open(tmp_path / "masks" / "one.png").size == (40, 44)
 
 
 def test_mistakes(started, photos, tmp_path):

@@ -95,3 +95,28 @@ def test_values_that_do_not_fit(values, words):
 def test_all_faults_are_told_at_once():
     with pytest.raises(UserError, match="'part.epochs' is 'x'.*; unknown key 'sede'; did you mean 'seed'"):
         built(part={"epochs": "x"}, sede=1)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("seed=2026-99-99", "'seed' is '2026-99-99': .* integer"), ("seed=" + "9" * 5000, "the value cannot be read"),
+    ("seed=0x" + "f" * 5000, "'seed' is a number of over 6,000 digits"),
+    ("seed=" + "[" * 3000 + "]" * 3000, "50 levels"),
+    ("seed=!!timestamp 2026-99-99", "month must be in"), ("part.rate=.inf", "'part.rate' is inf: .*finite"),
+    ("part.rate=.nan", "finite"), ('data.root="a\\0b"', "'data.root' is .* no path holds a zero byte"),
+    ('given={x: "a\\0b"}', "no path holds a zero byte"),
+    ("part=[" + "1, " * 900 + "]", r"'part' is \[1, 1, .*\.\.\.\]: "),
+    ("part." + "k" * 5000 + "=1", "unknown key 'part.kkk"), ("a." * 900 + "b=1", "names 901 keys"),
+    ("part.epochs=" + "x" * 5000, "'part.epochs' is 'xxx")])
+def test_values_that_cannot_be_are_told_in_one_short_line(text, words):
+    with pytest.raises(UserError, match=words) as caught:
+        reading.build(Method, reading.merge({"method": "m"}, reading.parse_sets([text])), "--set")
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
+
+
+def test_a_file_of_mistakes_names_the_first(tmp_path):
+    (tmp_path / "f.yaml").write_text("".join(f"wrong{place}: 1\n" for place in range(3000)))
+    with pytest.raises(UserError, match="and 2980 more") as caught:
+        reading.build(Method, {"method": "m", **reading.read_yaml(tmp_path / "f.yaml")}, "f.yaml")
+    assert len(str(caught.value)) < 5000
+    (tmp_path / "f.yaml").write_bytes(b"\xef\xbb\xbfseed: 3\n")                            # with a mark
+    assert reading.read_yaml(tmp_path / "f.yaml") == {"seed": 3}

@@ -40,7 +40,7 @@ def build(images, **values) -> Classifier:
 
 
 def batches(images, first=0, seed=0, **values) -> list:
-    return list(module._batches(settings(**values), Context(seed=seed), {}, images, first).as_numpy_iterator())
+    return list(module.tag_batches(settings(**values), Context(seed=seed), {}, images, first).as_numpy_iterator())
 
 
 @pytest.mark.parametrize(("backbone", "root", "stride"), [
@@ -156,6 +156,6 @@ def test_learns_from_tags(images):
     """Images of one class each, in that class's colour."""
     labels = {name: (place % 3,) for place, name in enumerate(images.names)}
     model, own = build(images, epochs=30, batch_size=5, learning_rate=0.01), dataclasses.replace(images, labels=labels)
-    data = module._batches(settings(epochs=30, batch_size=5, jitter=[], dropout=0.0), CONTEXT, {}, own, 0)
+    data = module.tag_batches(settings(epochs=30, batch_size=5, jitter=[], dropout=0.0), CONTEXT, {}, own, 0)
     history = model.fit(data, epochs=30, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
     assert history[-1] < 0.75 * history[0]

@@ -18,8 +18,8 @@ from tfwsss.runs.stage import Context
 from tfwsss.settings.sections import CRFSettings
 from tfwsss.steps import confident_labels as module
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.confident_labels import (
+    KeptMaps,
     LabelSettings,
     label_stage,
     power,
@@ -30,7 +30,7 @@ from tfwsss.steps.confident_labels import (
 from tfwsss.steps.crf import crf_from_scores
 
 CRF = CRFSettings(iterations=3, position_deviation=20.0)
-MAPS = MapSettings(scales=(1.0, 0.5), mirror=True)
+MAPS = KeptMaps(ThresholdSettings(), views=4)
 PARAMETERS = CRF.model_dump(exclude={"implementation", "certainty"})
 
 
@@ -46,7 +46,8 @@ def test_which_power_counts(tmp_path, alpha, threshold, kept, expected):
     """The one that is set, else that of the threshold that is set, else that of the chosen one."""
     if kept is not None:
         (tmp_path / "threshold.json").write_text(json.dumps({"threshold": kept}))
-    assert power(alpha, ThresholdSettings(threshold=threshold), tmp_path) == pytest.approx(expected, rel=1e-5)
+    maps = KeptMaps(ThresholdSettings(threshold=threshold), 1)
+    assert power(alpha, maps, tmp_path) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("contents", [None, "", "{}", "[1]", '{"threshold": null}', "\xff", '{"threshold": "x"}'])
@@ -55,13 +56,13 @@ def test_no_power_without_a_threshold(tmp_path, contents):
         (tmp_path / "cam_masks").mkdir()
         (tmp_path / "cam_masks" / "threshold.json").write_bytes(contents.encode("latin-1"))
     with pytest.raises(UserError, match="threshold.json: no threshold in it; add --redo cam_masks, or set cam_masks."):
-        power(None, ThresholdSettings(), tmp_path / "cam_masks")
+        power(None, MAPS, tmp_path / "cam_masks")
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0])
 def test_a_threshold_that_parts_nothing_has_no_power(tmp_path, threshold):
     with pytest.raises(UserError, match="parts nothing"):
-        power(None, ThresholdSettings(threshold=threshold), tmp_path)
+        power(None, KeptMaps(ThresholdSettings(threshold=threshold), 1), tmp_path)
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_powers_of_the_labels(images, inputs, tmp_path, monkeypatch, kind, label
 
     monkeypatch.setattr(module, "two_marginals", marginals)
     settings = LabelSettings(**labels, crf={"iterations": 3})
-    stage = label_stage("labels", images, settings, ThresholdSettings(), MAPS, kind)
+    stage = label_stage("labels", images, settings, MAPS, kind)
     assert stage.work(Context(), inputs, tmp_path / "labels") == {} and len(asked) == 5
     assert {(found[0], found[1]) for found in asked} == {(powers, 4)} and asked[0][2].parameters["iterations"] == 3
 
@@ -163,7 +164,7 @@ SETTINGS = LabelSettings(low=1.0, high=64.0, crf=CRF)
 def test_a_stage_of_marginals(images, inputs, tmp_path):
     """Of both CRFs, kept to 1e-5; images whose maps are missing or torn are faults, and the others are made."""
     spoilt(inputs)
-    stage = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
+    stage = label_stage("marginals", images, SETTINGS, MAPS, "marginals")
     assert (stage.kind, stage.needs, stage.section, stage.split) == ("marginals", ("cam", "cam_masks"), "labels",
                                                                      "training")
     faults = stage.work(Context(), inputs, tmp_path / "marginals")
@@ -177,7 +178,7 @@ def test_a_stage_of_marginals(images, inputs, tmp_path):
 
 def test_a_killed_stage_of_marginals_goes_on(images, inputs, tmp_path, monkeypatch):
     """What was written stays; only the rest is made; nothing half written is taken for whole."""
-    stage = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
+    stage = label_stage("marginals", images, SETTINGS, MAPS, "marginals")
     assert stage.work(Context(), inputs, tmp_path / "whole") == {}
     write = module.two_marginals
 
@@ -205,7 +206,7 @@ def test_a_killed_stage_of_marginals_goes_on(images, inputs, tmp_path, monkeypat
 def test_a_stage_of_seeds(images, inputs, tmp_path):
     """What both CRFs are sure of, without keeping how sure."""
     spoilt(inputs)
-    stage = label_stage("seeds", images, SETTINGS, ThresholdSettings(), MAPS, "masks")
+    stage = label_stage("seeds", images, SETTINGS, MAPS, "masks")
     assert (stage.name, stage.kind, stage.needs) == ("seeds", "masks", ("cam", "cam_masks"))
     assert set(stage.work(Context(), inputs, tmp_path / "seeds")) == {"image 1", "image 3"}
     for name in ("image 0", "image 2", "image 4"):
@@ -216,7 +217,7 @@ def test_a_stage_of_seeds(images, inputs, tmp_path):
 
 def test_a_stage_of_sure_pixels(images, inputs, tmp_path):
     """Of kept marginals; those that are missing, torn or of another image's classes are faults."""
-    made = label_stage("marginals", images, SETTINGS, ThresholdSettings(), MAPS, "marginals")
+    made = label_stage("marginals", images, SETTINGS, MAPS, "marginals")
     made.work(Context(), inputs, tmp_path / "marginals")
     (tmp_path / "marginals" / "image 1.png").unlink()
     (tmp_path / "marginals" / "image 3.png").write_bytes(b"torn")

@@ -23,10 +23,10 @@ from tfwsss.ops.random_walk import random_walk
 from tfwsss.refine.background import background_power
 from tfwsss.runs.stage import Context
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.confident_labels import KeptMaps
 from tfwsss.steps.random_walk import WalkSettings, build_walker, load_walker, walk_stage
 
-MAPS = MapSettings(scales=(1.0, 0.5), mirror=True)
+MAPS = KeptMaps(ThresholdSettings(), views=4)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def walked(walker, image, cam: Scores, alpha: float, views: int = 1) -> np.ndarr
 
 
 def walk(images, **settings):
-    return walk_stage("walk", images, WalkSettings(**settings), ThresholdSettings(), MAPS)
+    return walk_stage("walk", images, WalkSettings(**settings), MAPS)
 
 
 def cam_of(inputs, name: str) -> Scores:

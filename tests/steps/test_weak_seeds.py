@@ -10,7 +10,7 @@ from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.weak_labels import Box, Point, Scribble
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
 from tfwsss.refine.box_seeds import box_objects, box_seeds
 from tfwsss.refine.sparse_seeds import draw_points, draw_scribbles, segments_of, sparse_seeds, spread
 from tfwsss.refine.superpixels import slic
@@ -112,6 +112,37 @@ def test_boxes_give_objects_that_class_maps_of_their_classes_confirm(images):
     assert images.labels[name] == (2,) and (expected == 1).any()                 # no tag and no map, but a box
 
 
+def test_classes_of_tags_that_no_box_holds_are_sought_around_the_boxes(images):
+    """There is no background around boxes but what class maps are sure of; inside, they compete for the pixels."""
+    name = NAMES[3]
+    image, boxes = images.read_image(name), images.boxes[name]
+    assert images.labels[name] == (0, 1) and boxes[0].class_id == 1                     # id 2 is shown, and has no box
+    confident = sure_by_hand(images, name)
+    expected = box_seeds(box_objects(image, boxes), confident, box_background=False)
+    around = np.ones((24, 32), bool)
+    around[4:12, 5:20] = False
+    expected[around] = np.where(np.isin(confident, (0, 2)), confident, 255)[around]
+    found = made(images, name, supervision="box")[1]
+    np.testing.assert_array_equal(found, expected)
+    assert {0, 2, 255} <= set(np.unique(found[around])) and (found[~around] == 1).any()
+    switched = made(images, name, supervision="box", box_background=False)[1]
+    np.testing.assert_array_equal(switched[around], 255)
+
+
+def test_without_class_maps_grabcut_and_superpixels_decide(images):
+    """No class map is read, and images of which only class maps could tell are refused at once."""
+    own = {"confident": False}
+    image, regions = images.read_image(NAMES[2]), slic(images.read_image(NAMES[1]), segments_of((24, 32), 20000), 10.0)
+    nothing = np.full((24, 32), 255, np.uint8)
+    maker = SeedMaker(images, SETTINGS.model_copy(update=own), views=1)
+    found = {name: maker.seeds(name, lambda: pytest.fail("were read")) for name in NAMES[:4]}
+    np.testing.assert_array_equal(found[NAMES[2]], box_seeds(box_objects(image, images.boxes[NAMES[2]]), nothing))
+    np.testing.assert_array_equal(found[NAMES[1]], spread(draw_points(images.points[NAMES[1]], (24, 32)), regions))
+    assert weak_seed_stage("seeds", images, SETTINGS.model_copy(update=own), "cam", views=1).needs == ()
+    with pytest.raises(UserError, match="seeds.confident is false, but 4 of 5 images have only tags .'image 0' is one"):
+        weak_seed_stage("seeds", images, SETTINGS.model_copy(update={**own, "supervision": "point"}), "cam", views=1)
+
+
 @pytest.mark.parametrize(("name", "classes"), [(NAMES[1], {2}), (NAMES[3], {1}), (NAMES[4], None)])
 def test_clicks_and_scribbles_lead_superpixels_over_class_maps_of_their_classes(images, name, classes):
     image = images.read_image(name)
@@ -124,6 +155,7 @@ def test_clicks_and_scribbles_lead_superpixels_over_class_maps_of_their_classes(
     np.testing.assert_array_equal(found, sparse_seeds(drawn, regions, sure_by_hand(images, name, classes)))
     alone = made(images, name, superpixels_alone=(kind,))[1]
     np.testing.assert_array_equal(alone, spread(drawn, regions))
+    np.testing.assert_array_equal(SeedMaker(images, SETTINGS, views=1).superpixels(name), alone)
     assert (alone == 255).sum() > (found == 255).sum() and {0} < set(np.unique(found)) - {255} <= {0, *classes}
 
 

@@ -23,7 +23,9 @@ from tfwsss.layers.intra_class import ClassDirections, SignCorrection
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
 from tfwsss.layers.patches import PatchTokens, TokenMap, WholePatches
 from tfwsss.layers.path_affinity import PathAffinity
+from tfwsss.layers.pixel_correlation import PixelCorrelation
 from tfwsss.layers.random_walk import RandomWalk
+from tfwsss.layers.resize_like import ResizeLike
 from tfwsss.layers.scaled_unit import ScaledUnit
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.layers.tap_conv import Conv2D
@@ -42,6 +44,7 @@ from tfwsss.models.clip_maps import ClipMaps
 from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
 from tfwsss.models.oaa import OAA
+from tfwsss.models.seam import SEAM
 from tfwsss.models.segmenter import Segmenter
 from tfwsss.models.window_affinity import WindowAffinityNet
 from tfwsss.training import optimizers, schedules
@@ -121,6 +124,8 @@ GOLDENS = {
     "DenseCRF": Golden(lambda: DenseCRF(iterations=2), (SIGNED, SMALL_IMAGES)),
     "PairwiseAffinity": Golden(lambda: PairwiseAffinity(radius=2, border="full"), (SIGNED,)),
     "PathAffinity": Golden(lambda: PathAffinity(radius=3), (SIGNED,)),
+    "PixelCorrelation": Golden(lambda: PixelCorrelation(block=7), (SIGNED, OTHER)),
+    "ResizeLike": Golden(ResizeLike, (SIGNED, SMALL_IMAGES[:, :3])),
     "MultilabelLoss": Golden(lambda: MultilabelLoss(mean_over_classes=True), (LABELS, LOGITS)),
     "BottomUpLoss": Golden(lambda: BottomUpLoss(scale=3.0), (LABELS, SIGNED)),
     "TopDownLoss": Golden(lambda: TopDownLoss(threshold=0.3), (OTHER, SIGNED)),
@@ -135,6 +140,7 @@ GOLDENS = {
     "MCIS": Golden(lambda: MCIS(small(width=0.1), num_classes=3),
                    ({"image": PAIRS_OF_IMAGES, "mirrored": IMAGES, "smaller": SMALL_IMAGES, "larger": IMAGES},)),
     "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
+    "SEAM": Golden(lambda: SEAM(small(width=0.1), num_classes=3, widths=(4, 8, 12), dropout=0.0), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
     "ClipMaps": Golden(lambda: ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), ["a", "b", "c"], 2, 4),
                        (IMAGES,)),

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support.patience import until
+from tests.support.tiny_labels import FILES, label_tiny_folder
 from tests.support.tiny_run import ODD_NAMES, draw_tiny_folder, ended, start, write_config
 
 
@@ -26,7 +27,7 @@ class Journey(NamedTuple):
     @property
     def masks(self) -> list[str]:
         """Stages that leave masks."""
-        return [stage for stage in self.scored if stage not in ("cam", "scores", "accumulated", "maps")]
+        return [stage for stage in self.scored if stage not in ("cam", "scores", "accumulated", "maps", "graph")]
 
     def names(self, stage: str) -> tuple[str, ...]:
         """Returns the images that a stage makes masks of."""
@@ -53,6 +54,14 @@ JOURNEYS = {
                    ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
                    {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
                    {"oaa": {"epochs": 3}}),
+    "seam": Journey(("seam", "cam", "cam_masks", "maps", "map_masks", "marginals", "labels", "affinity", "walk",
+                     "pseudo"),
+                    ("cam", "cam_masks", "maps", "map_masks", "labels", "walk", "pseudo"), {"seam": 2, "affinity": 2},
+                    (), "maps", {"rounds": 0}),
+    "a2gnn": Journey(("classifier", "cam", "cam_masks", "seeds", "affinity", "graph", "pseudo", "segmenter", "relabel"),
+                     ("cam", "cam_masks", "seeds", "graph", "pseudo", "relabel"),
+                     {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "graph",
+                     {"data": FILES}),
     "clip_es": Journey(("clip", "maps", "labels", "pseudo", "segmenter", "relabel"),
                        ("maps", "labels", "pseudo", "relabel"), {"segmenter": 2}, ("--set", "devices=2"), "maps", {}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
@@ -60,18 +69,20 @@ JOURNEYS = {
                        "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
                        {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
-"""AffinityNet's, MCIS', OAA's and CLIP-ES' are made on two replicas: logical devices of a fresh process."""
+"""AffinityNet's, MCIS', OAA's, A2GNN's and CLIP-ES' are made on two replicas: logical devices of a fresh process, which
+share a batch. A2GNN's images have labels of all kinds."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
-                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|segmenter(_2)?): "
+                  r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "
                   r"epoch \d+/\d+ (step \d+(/\d+)? )?loss .*")
 """All that a command says without a terminal: the log, a line an epoch, and more where an epoch takes long."""
 
 
 def make(base: Path, method: str) -> Path:
     """Makes data/ under odd names, config.yaml, "run 1", and what was printed as out.txt and err.txt."""
-    journey = JOURNEYS[method]
-    write_config(base / "config.yaml", draw_tiny_folder(base / "data", ODD_NAMES), method, **journey.sections)
+    journey, root = JOURNEYS[method], draw_tiny_folder(base / "data", ODD_NAMES)
+    label_tiny_folder(root, ODD_NAMES)
+    write_config(base / "config.yaml", root, method, **journey.sections)
     answer = ended(start("--method", method, "--config", base / "config.yaml", "--run", base / "run 1",
                          *journey.options))
     assert answer.code == 0, answer.err

@@ -5,11 +5,12 @@ SALIENCY = {"data": {"saliency": "maps"}}
 MADE = {"data": {"saliency": "make"}}
 CRF = {"cam_crf": True}
 GIVEN = {"given": {"labels": "masks of mine"}}
+PLAIN = {"seam": {"plain": True}}
 KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classifier": "model", "affinity": "model",
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
          "relabel": "masks", "mcis": "model", "maps": "scores", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model", "clip": "model",
+         "oaa_plus": "model", "seam": "model", "map_masks": "masks", "graph": "scores", "clip": "model",
          "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
@@ -39,6 +40,12 @@ SHAPES = {
     "oaa, one network": ("oaa", {"plus": False}, "oaa cam cam_masks accumulated labels pseudo" + END),
     "oaa, saliency": ("oaa", SALIENCY, "oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
     "oaa, saliency made": ("oaa", MADE, "saliency oaa cam cam_masks accumulated oaa_plus maps pseudo" + END),
+    "seam": ("seam", {}, "seam cam cam_masks maps map_masks marginals labels affinity walk pseudo" + END),
+    "seam, plain": ("seam", PLAIN, "seam cam cam_masks marginals labels affinity walk pseudo" + END),
+    "seam, labels": ("seam", GIVEN, "seam cam cam_masks maps map_masks labels affinity walk pseudo" + END),
+    "a2gnn": ("a2gnn", {}, "classifier cam cam_masks seeds affinity graph pseudo" + END),
+    "a2gnn, given": ("a2gnn", {"given": {"cam": "SEAM's maps"}}, "cam cam_masks seeds affinity graph pseudo" + END),
+    "a2gnn, no end": ("a2gnn", NO_END, "classifier cam cam_masks seeds affinity graph pseudo"),
     "clip_es": ("clip_es", {}, "clip maps labels pseudo" + END),
     "retrain": ("retrain", {}, "labels" + END),
 }

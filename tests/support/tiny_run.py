@@ -56,6 +56,13 @@ CIAN = {
 }
 """The same for CIAN, two rounds."""
 
+SEAM = {
+    **{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "labels", "affinity", "pseudo", "segmenter")},
+    "seam": {**_FIT, "longer_side": [40, 70], "widths": [8, 8, 8], "copy_scale": 0.5},
+    "cam": AFFINITYNET["cam"], "maps": AFFINITYNET["cam"], "walk": {"alpha": None},
+}
+"""The same for SEAM."""
+
 _WITHOUT_CROP = {key: value for key, value in _FIT.items() if key != "crop"}
 
 OAA = {
@@ -88,6 +95,17 @@ MCIS = {
     "pseudo": SETTINGS["pseudo"], "rounds": 0,
 }
 """The same for MCIS, without saliency."""
+
+_NETWORK = {"width": 8, "epochs": [3, 3]}
+
+A2GNN = {
+    **{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "classifier", "cam", "pseudo")},
+    "seeds": {"crf": {"iterations": 2, "position_deviation": 20.0}, "segments": 3000, "certain": 0.5},
+    "affinity": {**_FIT, "widths": [8, 8, 8], "radius": 2},
+    "graph": {"network": _NETWORK, "box_network": _NETWORK, "walk": {"steps": 9}},
+    "segmenter": SEGMENTER,
+}
+"""The same for A2GNN."""
 
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
@@ -134,8 +152,8 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA,
-            "clip_es": CLIP_ES, "retrain": RETRAIN}[method]
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA, "seam": SEAM,
+            "a2gnn": A2GNN, "clip_es": CLIP_ES, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

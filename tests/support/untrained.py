@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import AFFINITYNET, CLIP_ES, MCIS, OAA, SETTINGS
+from tests.support.tiny_run import A2GNN, AFFINITYNET, CLIP_ES, MCIS, OAA, SEAM, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
@@ -21,7 +21,8 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss import methods
     from tfwsss.settings import reading
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "clip_es": CLIP_ES,
+    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "seam": SEAM, "a2gnn": A2GNN,
+            "clip_es": CLIP_ES,
             "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
@@ -88,6 +89,12 @@ def _clip_maps() -> keras.Model:
                     channels=8)
 
 
+def _seam() -> keras.Model:
+    from tfwsss.models.seam import SEAM as Network
+
+    return Network(_small(), len(CLASSES) - 1, widths=(8, 8, 8), dropout=0.0)
+
+
 def _segmenter() -> keras.Model:
     from tfwsss.models.segmenter import Segmenter
 
@@ -97,6 +104,7 @@ def _segmenter() -> keras.Model:
 NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
     "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
+    "seam": {"seam": _seam, "affinity": _affinity}, "a2gnn": {"classifier": _classifier},
     "clip_es": {"clip": _clip_maps}, "retrain": {"segmenter": _segmenter}}
 
 

@@ -9,11 +9,13 @@ from tests.weights.formats.test_caffe import blob, layer
 from tests.weights.formats.test_mxnet import V2, one_array, params
 from tests.weights.formats.test_torch import Storage, pickled, tensor, write_zip
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v1 import resnet_v1
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.icd import ICD
+from tfwsss.models.seam import SEAM
 
 NARROW = 1 / 64
 THEIRS = {"kernel": "weight", "moving_variance": "moving_var"}
@@ -78,10 +80,33 @@ def in_caffe(model):
     return {f"{name}/{int(leaf == 'bias')}": value for name, leaf, value in by_layer(model)}
 
 
+def in_torchvision(model):
+    """Returns a model's arrays under torchvision's names, with a classifier of five classes and a count of steps."""
+    arrays = {}
+    leaves = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
+              "moving_variance": "running_var"}
+    places = iter((0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))
+    convolutions = {layer.name: f"features.{next(places)}" for layer in model.layers
+                    if re.fullmatch(r"conv\d_\d", layer.name)}
+    for name, leaf, value in by_layer(model):
+        block = re.fullmatch(r"(layer\d)_(\d+)_(downsample_)?(conv|bn)(\d?)", name)
+        if block:
+            stage, unit, down, kind, number = block.groups()
+            name = f"{stage}.{unit}.{('downsample.' + str(int(kind == 'bn'))) if down else kind + number}"
+        elif name.startswith(("fc", "extra")):
+            continue
+        arrays[f"{convolutions.get(name, name)}.{leaves[leaf]}"] = value
+    last = "classifier.6" if convolutions else "fc"
+    return arrays | {f"{last}.weight": np.ones((5, 32)), f"{last}.bias": np.ones(5)} | (
+        {} if convolutions else {"bn1.num_batches_tracked": np.ones(())})
+
+
 def psa_network(network):
     """Returns a narrow network of AffinityNet and the state that its release would hold."""
     vgg = network.startswith("vgg16")
-    if network.endswith("cls"):
+    if network.endswith("seam"):
+        model = SEAM(resnet38(width=NARROW), num_classes=3, widths=(8, 8, 16))
+    elif network.endswith("cls"):
         model = Classifier(vgg16(width=NARROW, form="affinitynet") if vgg else resnet38(width=NARROW), num_classes=3)
     else:
         backbone = vgg16(width=NARROW, form="affinitynet", fc6_dilation=4) if vgg else resnet38(width=NARROW)
@@ -92,7 +117,7 @@ def psa_network(network):
 
 def a_file_of(network, folder):
     """Writes a narrow network as its release would be; returns (the model, the file)."""
-    if network.endswith(("cls", "aff")):
+    if network.endswith(("cls", "aff", "seam")):
         model, arrays = psa_network(network)
         return model, write_pth(folder / f"{network}.pth", arrays)
     if network == "vgg16_icd":
@@ -102,6 +127,11 @@ def a_file_of(network, folder):
         model = filled(resnet38(width=NARROW))
         return model, write_params(folder / f"{network}.params",
                                    in_mxnet(model) | {"arg:linear1000_weight": np.ones((5, 64))})
+    if network.startswith("torchvision_"):
+        vgg = "vgg16" in network
+        model = filled(vgg16(width=NARROW, form="mcis" if "mcis" in network else "affinitynet", head_channels=8) if vgg
+                       else resnet_v1(int(network.removeprefix("torchvision_resnet")), width=NARROW))
+        return model, write_pth(folder / f"{network}.pth", in_torchvision(model))
     if network in ("resnet50_imagenet", "resnet101_imagenet"):
         model = filled(resnet_v2(int(network.split("_")[0].removeprefix("resnet")), width=NARROW))
         return model, write_params(folder / f"{network}.params", in_mxnet(model) | {

@@ -76,6 +76,8 @@ def test_mxnets_names_of_resnet38_reach_the_same_places():
 def test_the_likely_network():
     manifest = json.loads(shared_file("fixtures/psa/manifest_resnet38_aff.json").read_text())
     assert likely_network([name for name, _ in manifest["shapes"]]) == "resnet38_aff"
+    names = [name for name, _ in manifest["shapes"] if not name.startswith("f8_5")]
+    assert likely_network([*names, "fc8.weight"]) == "resnet38_seam"
     assert likely_network(["arg:icd_bu_weight", "arg:feat_bn_beta"]) == "vgg16_icd"
     assert likely_network([]) is None
 

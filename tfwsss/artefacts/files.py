@@ -3,26 +3,27 @@
 import contextlib
 import errno
 import io
+import json
 import os
 import secrets
-import zipfile
+import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from PIL import Image
 
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import ImageFault, UserError, named
 
 EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
               "saliency": ".png", "images": ".png"}                  # kinds of one file an image
+_LONGEST = 250          # bytes of a file's name, so that another ending fits
 _CURES = {
     errno.ENOSPC: "free space on that disk and start again: finished files are kept",
     errno.EROFS: "name a folder on a disk that can be written",
     errno.EACCES: "name a folder in which you may write",
     errno.ENAMETOOLONG: "give the image a shorter name",
 }
-_UNREADABLE = (OSError, SyntaxError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile,
-               Image.DecompressionBombError)
 
 
 def path_of(folder: Path, kind: str, name: str) -> Path:
@@ -47,6 +48,46 @@ def path_of(folder: Path, kind: str, name: str) -> Path:
     if not name or "\0" in name or "\\" in name or pure.is_absolute() or ".." in pure.parts or not pure.parts:
         raise UserError(f"image name {name!r}: leads out of its folder; names are relative, without '..' and '\\'")
     return Path(folder) / f"{pure}{EXTENSIONS[kind]}"
+
+
+def unfit_name(name: str) -> str | None:
+    r"""Returns why files cannot be named after an image, or lists hold its name; None where they can.
+
+    Args:
+        name: path below a folder, with or without ending; "/" between its parts.
+
+    Example:
+    >>> unfit_name("farm/cow 1"), unfit_name("a\nb.jpg")
+    (None, 'its name holds a line break or another sign that steers; rename it')
+    """
+    if any("\ud800" <= sign <= "\udfff" for sign in name):
+        return "its name is not UTF-8; rename it"
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
+        return "its name holds a line break or another sign that steers; rename it"
+    if "\\" in name:
+        return "its name holds a backslash; rename it"
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        return "its name leads out of its folder; rename it"
+    if max(len(part.encode()) for part in name.split("/")) > _LONGEST:
+        return f"its name has more than {_LONGEST} bytes; shorten it"
+    return None
+
+
+def readable_name(text: str) -> str:
+    r"""Returns a text in which bytes that are not UTF-8, and signs that steer, are shown by their numbers.
+
+    Args:
+        text: a path as the system gives it.
+
+    Returns:
+        What can be written to one line of a file or a terminal.
+
+    Example:
+    >>> readable_name("two\nlines")
+    'two\\nlines'
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def finished(folder: Path, kind: str, names: Collection[str]) -> set[str]:
@@ -142,9 +183,23 @@ def reading(path: Path) -> Iterator[None]:
     Raises:
         ImageFault: the file is missing or broken.
     """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ImageFault(f"{path}: no such file; run the stage that writes it again") from error
-    except _UNREADABLE as error:
-        raise ImageFault(f"{path}: cannot be read ({error}); delete it and run its stage again") from error
+    with named(f"{path}:", "delete it and run its stage again", ImageFault):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ImageFault(f"{path}: no such file; run the stage that writes it again") from error
+
+
+def read_json(path: Path, cure: str = "delete it and start again", what: str = "") -> Any:
+    """Returns what a JSON file holds.
+
+    Args:
+        path: the file.
+        cure: last words of the message.
+        what: first words of the message; empty: the path and a colon.
+
+    Raises:
+        UserError: the file is missing or holds no JSON.
+    """
+    with named(what or f"{path}:", cure):
+        return json.loads(path.read_text("utf-8"))

@@ -40,7 +40,22 @@ def read_mask(folder: Path, name: str) -> np.ndarray:
     """
     path = path_of(folder, "masks", name)
     with reading(path), Image.open(path, formats=("PNG",)) as image:
-        if image.mode in ("P", "L", "1"):
-            return np.array(image).astype(np.uint8, copy=False)
-        mode = image.mode
+        mode, ids = image.mode, ids_of(image)
+    if ids is not None:
+        return ids
     raise ImageFault(f"{path}: mode {mode}; expected an indexed or grey PNG whose values are class ids")
+
+
+def ids_of(image: Image.Image) -> np.ndarray | None:
+    """Returns the ids that an indexed or grey image holds, of however few bits.
+
+    Args:
+        image: opened, its pixels not yet read.
+
+    Returns:
+        uint8 `(row, column)`; None for an image of another mode.
+    """
+    stored = str(image.tile[0].args) if image.tile else ""     # before reading, which scales narrow greys to 0-255
+    if image.mode not in ("P", "L", "1"):
+        return None
+    return np.array(image).astype(np.uint8) // np.uint8({"L;2": 85, "L;4": 17}.get(stored, 1))

@@ -1,12 +1,11 @@
 """Trained networks on disk: Keras files without their optimiser."""
 
-import zipfile
 from pathlib import Path
 
 import keras
 
 from tfwsss.artefacts.files import aside
-from tfwsss.errors import UserError
+from tfwsss.errors import UserError, named
 
 
 def write_model(folder: Path, model: keras.Model) -> None:
@@ -41,11 +40,8 @@ def load_model(folder: Path, kind: type[keras.Model] | tuple[type[keras.Model], 
     path = folder / "model.keras"
     if not path.is_file():
         raise UserError(f"{path}: no such file; let python -m tfwsss.train finish its stage")
-    try:
+    with named(f"{path}:", f"train again with --redo {folder.name}"):
         model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: cannot be read ({reason}); train again with --redo {folder.name}") from error
     if not isinstance(model, kind):
         expected = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise UserError(f"{path}: holds a {type(model).__name__}; "

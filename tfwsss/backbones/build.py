@@ -1,5 +1,6 @@
 """A backbone by its name, with its initial weights."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ from tfwsss.backbones.facts import facts_of
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v1 import resnet_v1
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
@@ -21,8 +23,9 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
 
     Args:
         name: `vgg16` or `resnet38` (stride 8), `mobilenet_v2`, `small` (stride 4), or `resnet50` and `resnet101`
-            in MXNet's form; `resnet50_keras` and `resnet101_keras` in Keras'; `clip_b16` (stride 16), `dinov2_small`
-            or `dinov2_base` (stride 14), see `backbones.vit`.
+            in MXNet's form; `resnet50_keras` and `resnet101_keras` in Keras', `resnet50_torch` and
+            `resnet101_torch` in torchvision's; `clip_b16` (stride 16), `dinov2_small` or `dinov2_base` (stride 14), see
+            `backbones.vit`.
         initial: a weights file, `imagenet`, or None for random weights.
         output_stride: of `mobilenet_v2` and the ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is "features".
@@ -49,7 +52,8 @@ def build_backbone(name: str, initial: str | Path | None = None, output_stride: 
         backbone = vgg16(width=width, form=form, fc6_dilation=fc6_dilation)
     elif name.startswith(("resnet50", "resnet101")):
         depth, _, kind = name.removeprefix("resnet").partition("_")
-        backbone = resnet_v2(int(depth), form=kind or "mxnet", output_stride=output_stride, width=width)
+        build = resnet_v1 if kind == "torch" else functools.partial(resnet_v2, form=kind or "mxnet")
+        backbone = build(int(depth), output_stride=output_stride, width=width)
     elif name in FORMS:
         backbone = vit(name, width=width)
     else:

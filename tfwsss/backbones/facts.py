@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
-BackboneName = Literal["vgg16", "resnet50", "resnet50_keras", "resnet101", "resnet101_keras", "resnet38",
-                       "mobilenet_v2", "small", "clip_b16", "dinov2_small", "dinov2_base"]
+BackboneName = Literal["vgg16", "resnet50", "resnet50_keras", "resnet50_torch", "resnet101", "resnet101_keras",
+                       "resnet101_torch", "resnet38", "mobilenet_v2", "small", "clip_b16", "dinov2_small",
+                       "dinov2_base"]
 """The backbones that settings can name."""
 
 GREY = 127.0
@@ -50,6 +51,8 @@ class BackboneFacts:
 
 _BLACK = (0.0, 0.0, 0.0)
 _MXNET_TAPS = ("stage4_unit1_relu1", "stage4_unit2_relu1", "relu1")
+_TORCH_TAPS = ("layer4_0_relu", "layer4_1_relu", "layer4_2_relu")
+_RGB_MEAN = (123.675, 116.28, 103.53)
 _VIT_TAPS = ("block3_sum2", "block7_sum2", "features")
 _KERAS_TAPS = ("conv5_block1_preact_relu", "conv5_block2_preact_relu", "post_relu")
 
@@ -58,9 +61,11 @@ FACTS: Mapping[str, BackboneFacts] = {
                            normalised=False, imagenet="VGG16"),
     "resnet50": BackboneFacts(_BLACK, None, _MXNET_TAPS),
     "resnet50_keras": BackboneFacts(taps=_KERAS_TAPS, imagenet="ResNet50V2"),
+    "resnet50_torch": BackboneFacts(_RGB_MEAN, None, _TORCH_TAPS),
     "resnet101": BackboneFacts(_BLACK, None, _MXNET_TAPS),
     "resnet101_keras": BackboneFacts(taps=_KERAS_TAPS, imagenet="ResNet101V2"),
-    "resnet38": BackboneFacts((123.675, 116.28, 103.53), 8, ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu")),
+    "resnet101_torch": BackboneFacts(_RGB_MEAN, None, _TORCH_TAPS),
+    "resnet38": BackboneFacts(_RGB_MEAN, 8, ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu")),
     "mobilenet_v2": BackboneFacts(taps=("block_9_add", "block_12_add", "out_relu"), imagenet="MobileNetV2"),
     "small": BackboneFacts(stride=4, taps=("relu4", "relu5", "relu6")),
     "clip_b16": BackboneFacts((122.771, 116.746, 104.094), 16, _VIT_TAPS, frozen=True),
@@ -70,7 +75,7 @@ FACTS: Mapping[str, BackboneFacts] = {
 """Every backbone of this package."""
 
 
-_EXTRA = BackboneFacts((123.675, 116.28, 103.53), 8, ("conv4_3", "conv5_3", "extra3"), normalised=False,
+_EXTRA = BackboneFacts(_RGB_MEAN, 8, ("conv4_3", "conv5_3", "extra3"), normalised=False,
                        imagenet="VGG16", fresh=("extra*",), corners=False)
 
 FORM_FACTS: Mapping[str, BackboneFacts] = {

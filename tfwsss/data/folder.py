@@ -2,27 +2,21 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from tfwsss.artefacts.files import readable_name
 from tfwsss.data import labels as tables
+from tfwsss.data.colour_table import declared_classes
+from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images
 from tfwsss.data.image_set import BACKGROUND, ImageSet
-from tfwsss.data.naming import (
-    IMAGE_FOLDERS,
-    MASK_FOLDERS,
-    SUFFIXES,
-    files_of,
-    index_images,
-    resolve,
-    usable_names,
-)
+from tfwsss.data.naming import IMAGE_FOLDERS, MASK_FOLDERS, files_of, index_images, resolve, usable_names
 from tfwsss.data.weak.attach import WeakLabels, read_weak_labels
 from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
-from tfwsss.palette import voc_palette
 
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
-_NOT_SPLITS = ("classes", "README", "LICENSE", "requirements")
+_NOT_SPLITS = ("classes", "labelmap", "README", "LICENSE", "requirements")
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -33,10 +27,11 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     below its folder, with or without ending; where two files differ in their
     endings only (a.jpg, a.png) the ending is part of the name. Images lie in
     JPEGImages/, images/ or the folder itself, at any depth. Optional are
-    classes.txt (class names in the order of mask ids), masks in
-    SegmentationClass/ or masks/, lists of names in ImageSets/Segmentation/,
-    splits/ or the folder itself. Without classes.txt the classes are the sorted
-    tags; without a split the order is that of labels.csv.
+    classes.txt (class names in the order of mask ids), labelmap.txt (their
+    colours, in CVAT's form), masks in SegmentationClass/ or masks/, lists of
+    names in ImageSets/Segmentation/, splits/ or the folder itself. Without
+    classes.txt the classes are the sorted tags; without a split the order is
+    that of labels.csv.
 
     An image with boxes, points, scribbles or a full mask needs no row, or none
     with classes: its tags are then the classes of these. Where all images have
@@ -48,7 +43,8 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
         files: weak labels beside the tags; a path below the folder, or as it is written.
 
     Returns:
-        ImageSet; listed names without an image or any label are in its `faults`, and names that go without labels.
+        ImageSet; listed names without an image or any label are in its `faults`, files that cannot be used, and names
+        that go without labels.
 
     Raises:
         UserError: something that would spoil the run as a whole: no labels.csv, no images, a tag that is no class,
@@ -59,20 +55,22 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; expected one with images and labels.csv")
     files = files.below(root)
-    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
-    images = index_images(place, without=files.places.values())
-    if not images:
-        raise UserError(f"{root}: no images; expected {', '.join(SUFFIXES)} files in images/, JPEGImages/ or here")
-    classes, rows, labels = _labels(root, images, bool(files.places) or files.untagged)
+    found = _found(root, files.places.values())
+    images, (declared, palette) = found.images, declared_classes(root)
+    classes, rows, labels = _labels(root, images, declared, bool(files.places) or files.untagged)
     names = list(rows) if split is None else _split(root, split, images)
     if split is None:
         names += [name for name in images if name not in labels]
-    weak = read_weak_labels(files, {name: images[name] for name in names if name in images}, classes, labels)
-    faults = _faults(root, names, images, weak)
+    elif unlisted := images.keys() - set(names):
+        _LOG.info("%s: %d of %d images are not in the list %r", root, len(unlisted), len(images), split)
+    asked = {name: images[name] for name in names if name in images}
+    weak = read_weak_labels(files, asked, classes, labels, palette)
+    faults = _faults(root, names, found, weak)
     usable = usable_names(root, names, faults)
     masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
-    return ImageSet(usable, root, classes, voc_palette(), images={name: images[name] for name in usable},
-                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, faults))
+    told = {readable_name(name): fault for name, fault in faults.items()}
+    return ImageSet(usable, root, classes, palette, images={name: images[name] for name in usable},
+                    masks={name: masks[name] for name in usable if name in masks}, **weak.of(usable, told))
 
 
 def with_saliency(images: ImageSet, folder: Path) -> ImageSet:
@@ -112,16 +110,16 @@ def check_classes(images: ImageSet) -> None:
                         "label some, or strike the class from classes.txt (mask ids count its lines)")
 
 
-def _labels(root: Path, images: Mapping[str, Path], weak: bool) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
+def _labels(root: Path, images: Mapping[str, Path], classes: tuple[str, ...] | None,
+            weak: bool) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
     """Returns classes, rows by image name (or by the name as written where no image fits), labels by name."""
-    table, listed = root / "labels.csv", root / "classes.txt"
-    if weak and listed.is_file() and not table.exists():
-        return tables.read_classes(listed), {}, {}
+    table = root / "labels.csv"
+    if weak and classes and not table.exists():
+        return classes, {}, {}
     if not table.is_file():
         also = "; or add a classes.txt, where the labels of all images tell their tags" if weak else ""
         raise UserError(f"{table}: no such file; write a header name,classes and one line for each image, such as "
                         f"{next(iter(images))},cat dog{also}")
-    classes = tables.read_classes(listed) if listed.is_file() else None
     found = tables.read_table(table, classes)
     if classes is None:
         classes = (BACKGROUND, *sorted({tag for row in found for tag in row.tags}))
@@ -143,19 +141,45 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
                         f"{tables.nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
-    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path))
+    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
     if not names:
         raise UserError(f"{path}: names no image; write one name a line")
     return list(names)
 
 
-def _faults(root: Path, names: list[str], images: Mapping[str, Path], weak: WeakLabels) -> dict[str, str]:
-    faults = {}
+def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels) -> dict[str, str]:
+    faults, rest = {}, dict(found.faults)
     for name in names:
-        if name not in images:
-            faults[name] = (f"{root}: no image is named {name!r}, they are named like {next(iter(images))!r}; "
-                            "add the file or strike its line")
+        if name not in found.images:
+            file = fault_of(name, found.faults)
+            faults[name] = _nowhere(root, name, found) if file is None else rest.pop(file, found.faults[file])
         elif name not in weak.labels:
-            faults[name] = weak.faults.get(name) or (f"{images[name]}: has no row in labels.csv and is left out; add "
-                                                     "one to use it")
-    return faults
+            faults[name] = weak.faults.get(name) or (f"{found.images[name]}: has no row in labels.csv and is left out; "
+                                                     "add one to use it")
+    return faults | rest
+
+
+def _nowhere(root: Path, name: str, found: Found) -> str:
+    """Says that there is no image of a name."""
+    if any("\ud800" <= sign <= "\udfff" for sign in name):
+        return f"{root}: the name {readable_name(name)!r} is not UTF-8; save the table or list in UTF-8"
+    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; add the file or "
+            "strike its line")
+
+
+def _found(root: Path, without: Collection[Path]) -> Found:
+    """Finds the photographs of a data set, and lists what of it is passed over."""
+    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
+    found = find_images(place, without)
+    if not found.images:
+        first = next(iter(found.faults.values()), "expected .jpg, .png, .tif, .webp and the like in images/, "
+                                                  "JPEGImages/ or here")
+        raise UserError(f"{root}: no images; {first}")
+    known = {file.name for file in root.glob("*.*") if file.suffix in (".csv", ".txt")} if place == root else set()
+    found.tell(place, known | {other for other in found.others if other.split("/")[0] in NOT_SEARCHED})
+    if place != root and (outside := find_images(root, without=[place, *without]).images):
+        _LOG.warning("%s: %d images lie outside of %s/ and are left out: %s%s", root, len(outside), place.name,
+                     ", ".join(sorted(outside)[:5]), ", ..." if len(outside) > 5 else "")
+        for name in sorted(outside)[5:]:
+            _LOG.debug("%s: left out: %s", root, name)
+    return found

@@ -11,7 +11,7 @@ from tfwsss.artefacts import identity
 from tfwsss.data import reading
 from tfwsss.data.weak_labels import FIELDS, FILES, SUPERVISION, Box, Point, Scribble, check_weak_labels
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.palette import IGNORE
+from tfwsss.palette import IGNORE, own_colours
 
 BACKGROUND = "background"
 """Name of mask id 0 in every data set."""
@@ -141,7 +141,7 @@ class ImageSet:
         return next(kind for kind in SUPERVISION if found[kind])
 
     def fingerprint(self) -> str:
-        """Returns a hash of names, classes and labels.
+        """Returns a hash of names, classes and labels, and of colours of one's own.
 
         Files of labels (`scribble_masks`, `full_masks`) enter by their contents, other files not at all.
         """
@@ -155,6 +155,7 @@ class ImageSet:
         weak |= {key: {name: identity.identity(found[name])["sha256"] for name in self.names if name in found}
                  for key in FILES if (found := getattr(self, key))}
         weak = {key: labels for key, labels in weak.items() if labels}     # none: the facts of sets with tags only
+        weak |= {"palette": colours} if (colours := own_colours(self.palette)) else {}
         return identity.fingerprint([*facts, weak] if weak else facts)
 
     def read_image(self, name: str) -> np.ndarray:

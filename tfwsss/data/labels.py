@@ -1,17 +1,20 @@
 """Reads tables of image-level labels and lists of names as people write them."""
 
-import csv
 import difflib
-import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tfwsss.artefacts.files import readable_name
+from tfwsss.data.cells import delimiter_of, records
 from tfwsss.data.image_set import BACKGROUND
-from tfwsss.errors import UserError
+from tfwsss.data.tags import BACKGROUNDS, split_tags
+from tfwsss.errors import UserError, named
 
-_BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
+_NAME = ("name", "filename", "file_name", "file", "image", "image_name", "path")
+_CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
+_YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
 
 class Row(NamedTuple):
@@ -22,11 +25,12 @@ class Row(NamedTuple):
     tags: tuple[str, ...]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, names: bool = False) -> str:
     r"""Reads a text file in UTF-8 (with or without mark) or marked UTF-16, as spreadsheets save it.
 
     Args:
         path: the file.
+        names: whether it names files: bytes that are not UTF-8 then stay what the system makes of them in paths.
 
     Returns:
         The text with "\n" line ends, in composed Unicode form (NFC), so that
@@ -35,25 +39,24 @@ def read_text(path: Path) -> str:
     Raises:
         UserError: the file is missing, unreadable, or in another encoding.
     """
-    try:
+    with named(f"{path}:", "restore it or name another folder"):
         data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or name another folder") from error
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not {encoding}; save the file in UTF-8") from error
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def read_lines(path: Path) -> list[str]:
+def read_lines(path: Path, names: bool = False) -> list[str]:
     """Returns the stripped lines of a text file that are not empty.
 
     Args:
         path: the file.
+        names: as in `read_text`.
     """
-    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
+    return [line.strip() for line in read_text(path, names).split("\n") if line.strip()]
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -69,7 +72,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
         UserError: background stands on a later line, or the file is empty.
     """
     lines = read_lines(path)
-    places = [number for number, line in enumerate(lines) if line.casefold() in _BACKGROUNDS]
+    places = [number for number, line in enumerate(lines) if line.casefold() in BACKGROUNDS]
     if places and places[0] != 0:
         raise UserError(f"{path}: {lines[places[0]]!r} stands on line {places[0] + 1}; mask id 0 is background, "
                         "so put it first")
@@ -79,12 +82,11 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
 
 def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
-    """Reads labels.csv: a header with the columns name and classes, then one row for each image.
+    """Reads labels.csv: a header, then one row for each image.
 
-    Several classes of an image are separated by ";" or "|" where one of them
-    occurs anywhere in the column, and by spaces otherwise; a cell that is as a
-    whole the name of a class is that class, so single names with spaces work
-    either way.
+    The header has a column `name` (or filename, image, ...) and a column
+    `classes` (or labels, tags, ...), of which `split_tags` tells how it is read;
+    or, in place of that, a column for each class that holds 1 or 0.
 
     Args:
         path: labels.csv; columns separated by comma, semicolon or tab.
@@ -94,21 +96,28 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
         Rows in the order of the file; background is left out of their tags.
 
     Raises:
-        UserError: header missing, a row with too many cells or without a name, or nothing but a header.
+        UserError: header missing, a row with too many cells or without a name, nothing but a header, or classes that
+            can be read in two ways.
     """
-    text = read_text(path)
+    text = read_text(path, names=True)
     header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)       # the comma wins ties
-    table = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    columns = [cell.strip().casefold() for cell in table[0]] if table else []
-    if "name" not in columns or "classes" not in columns:
+    (_, titles), *table = list(records(path, text, delimiter_of(header))) or [(1, [""])]
+    columns = [cell.casefold() for cell in titles]
+    name, tags = (next((columns.index(word) for word in words if word in columns), None) for words in (_NAME, _CLASSES))
+    cells = [] if name is None else list(_cells(path, table, len(columns), name))
+    if tags is not None and name is not None:
+        found = split_tags(path, [(line, row[tags]) for line, _, row in cells], classes)
+    else:
+        found = _marked(titles, name, [row for _, _, row in cells])
+    if found is None:
         raise UserError(f"{path}: the first line is {header[:60]!r}; expected the header name,classes")
-    cells = list(_cells(path, table, columns))
-    separator = next((mark for mark in ";|" if any(mark in tags for _, _, tags in cells)), None)
-    rows = [Row(line, name, _split(tags, separator, classes)) for line, name, tags in cells]
-    if not rows:
+    if not cells:
         raise UserError(f"{path}: has no row below its header; write one line for each image, such as photo1,cat dog")
-    return rows
+    for line, tag in ((line, tag) for (line, _, _), tags in zip(cells, found, strict=True) for tag in tags):
+        if readable_name(tag) != tag:
+            raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs that "
+                            "steer; save the file in UTF-8")
+    return [Row(line, written, tags) for (line, written, _), tags in zip(cells, found, strict=True)]
 
 
 def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ...]:
@@ -147,21 +156,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"there are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "there are none"
 
 
-def _cells(path: Path, table: list[list[str]], columns: list[str]) -> Iterable[tuple[int, str, str]]:
-    for line, row in enumerate(table[1:], start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) > len(columns):
-            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {len(columns)}; separate the "
-                            "classes of one image by a space, or by ; where their names contain spaces")
-        row = [cell.strip() for cell in row] + [""] * (len(columns) - len(row))
-        name = row[columns.index("name")]
-        if not name:
+def _cells(path: Path, table: list[tuple[int, list[str]]], width: int,
+           name: int) -> Iterable[tuple[int, str, list[str]]]:
+    """Yields line, image and cells of each row."""
+    for line, row in table:
+        if len(row) > width:
+            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {width}; separate the classes of "
+                            "one image by a space, or by ; where their names contain spaces")
+        row = row + [""] * (width - len(row))
+        if not row[name]:
             raise UserError(f"{path}: line {line} names no image; write the file name in the column 'name'")
-        yield line, name.replace("\\", "/"), row[columns.index("classes")]
+        yield line, row[name].replace("\\", "/"), row
 
 
-def _split(tags: str, separator: str | None, classes: Sequence[str] | None) -> tuple[str, ...]:
-    whole = classes is not None and tags in classes
-    parts = [tags] if whole else tags.split(separator)        # None splits at any run of spaces
-    return tuple(part.strip() for part in parts if part.strip() and part.strip().casefold() not in _BACKGROUNDS)
+def _marked(titles: list[str], name: int | None, rows: list[list[str]]) -> list[tuple[str, ...]] | None:
+    """Returns the columns that are marked in each row; None where there are none, or other things than 1 and 0."""
+    named = [(place, title) for place, title in enumerate(titles) if place != name and title]
+    cells = {row[place].casefold() for row in rows for place, _ in named}
+    if name is None or not named or not rows or not cells <= _YES_NO.keys():
+        return None
+    return [tuple(title for place, title in named
+                  if _YES_NO[row[place].casefold()] and title.casefold() not in BACKGROUNDS) for row in rows]

@@ -2,14 +2,11 @@
 
 import logging
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from tfwsss.data.finding import find_images, stem_of
 from tfwsss.errors import UserError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-"""Endings of image files, in any case."""
 
 IMAGE_FOLDERS = ("JPEGImages", "images")
 """Folders of images in a data set, the first that is there."""
@@ -17,12 +14,11 @@ IMAGE_FOLDERS = ("JPEGImages", "images")
 MASK_FOLDERS = ("SegmentationClass", "masks")
 """Folders of true masks in a data set, the first that is there."""
 
-_NOT_IMAGES = (*MASK_FOLDERS, "ImageSets", "splits", "saliency", "SegmentationObject")
 _LOG = logging.getLogger("tfwsss")
 
 
 def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path]:
-    """Finds the images of a folder at any depth and names them.
+    """Finds the images of a folder at any depth and names them: see `finding.find_images`.
 
     Args:
         folder: searched without hidden files and folders; may be missing.
@@ -32,20 +28,7 @@ def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path
         name -> file, sorted by name. A name is the path below the folder
         without the ending, unless that would name two files; then with it.
     """
-    top = folder.absolute()
-    inner = {path.absolute() for path in without} - {top}
-    files = {}
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        place = path.relative_to(folder)
-        if inner and inner & set((top / place).parents):
-            continue
-        hidden = any(part.startswith(".") for part in place.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and place.parts[0] not in _NOT_IMAGES and path.is_file():
-            files[unicodedata.normalize("NFC", place.as_posix())] = path
-    stems = Counter(_stem(full) for full in files)
-    named = {full if stems[_stem(full)] > 1 or _stem(full) in files else _stem(full): path
-             for full, path in files.items()}
-    return dict(sorted(named.items()))
+    return find_images(folder, without).images
 
 
 def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list[str]]) -> str | None:
@@ -84,7 +67,7 @@ def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
     by_file: dict[str, list[str]] = {}
     for name, path in images.items():
         full = name if name.endswith(path.suffix) else name + path.suffix
-        for key in (full, _stem(full)):
+        for key in (full, stem_of(full)):
             by_file.setdefault(unicodedata.normalize("NFC", key), []).append(name)
     return by_file
 
@@ -110,7 +93,3 @@ def usable_names(root: Path, names: Iterable[str], faults: Mapping[str, str]) ->
         _LOG.warning("%s: %d of %d listed images are left out. The first: %s", root, len(faulty), len(names),
                      faults[faulty[0]])
     return usable
-
-
-def _stem(full: str) -> str:
-    return str(PurePosixPath(full).with_suffix(""))

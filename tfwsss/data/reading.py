@@ -1,15 +1,16 @@
 """Reads any image file as viewers show it; every way a file can be broken ends as one ImageFault."""
 
 import contextlib
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tfwsss.errors import ImageFault
+from tfwsss.artefacts.masks import ids_of
+from tfwsss.data import heic
+from tfwsss.data.painted import as_painted, ids_of_colours
+from tfwsss.errors import ImageFault, brief
 from tfwsss.palette import IGNORE
 
 MAX_PIXELS = 50_000_000
@@ -22,9 +23,6 @@ FORMATS = ("JPEG", "PNG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "H
            "PCX", "ICO", "TGA")
 """What is opened, by Pillow's names: only readers that start no other program, whatever a file is named."""
 
-# What Pillow's readers raise on damaged files; its format plug-ins do not agree on one exception.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
-           MemoryError, RuntimeError, struct.error, zlib.error)
 _ORIENTATION = 0x0112       # the EXIF tag, 1 for upright
 _TURNS = dict(enumerate((Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
                          Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
@@ -62,7 +60,8 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
     """Reads a mask file as class ids.
 
     Args:
-        path: indexed or grey image whose values are ids, or a colour image painted with `palette`.
+        path: indexed or grey image whose values are ids, or a colour image painted with `palette`. With a palette of
+            the user's own, an indexed image that is painted in its colours alone counts by these.
         palette: uint8 `(256, 3)`, all rows different; None refuses colour images.
         max_pixels: more pixels than this are refused before decoding.
 
@@ -73,12 +72,11 @@ def read_ids(path: Path, palette: np.ndarray | None = None, max_pixels: int = MA
         ImageFault: the file is broken, or has more than 8 bits, or shows a colour that is not in the palette.
     """
     with opened(path, max_pixels) as image:
-        raw_mode = str(image.tile[0].args) if image.tile else ""   # before loading, which scales narrow greys
-        if image.mode in ("P", "L", "1"):
-            step = {"L;2": 85, "L;4": 17}.get(raw_mode, 1)          # 2- and 4-bit greys come scaled to 0-255
-            return np.array(image).astype(np.uint8) // np.uint8(step)
+        ids = ids_of(image)
+        if ids is not None:
+            return as_painted(ids, image, palette)
         if image.mode in ("RGB", "RGBA") and palette is not None:
-            return _ids_of_colours(path, np.array(image.convert("RGB")), palette)
+            return ids_of_colours(path, np.array(image.convert("RGB")), palette)
         mode = image.mode
     raise ImageFault(f"{path}: mode {mode}; a mask is an indexed or 8-bit grey PNG whose values are class ids")
 
@@ -146,6 +144,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     Yields:
         The image, whose header is read and whose pixels are not.
     """
+    heic.readable()
     try:
         with Image.open(path, formats=_formats()) as image:
             rows, columns = image.height, image.width
@@ -163,9 +162,9 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageFault(f"{path}: cannot be opened ({error.strerror}); give yourself the right to read it") from error
     except UnidentifiedImageError as error:
-        raise ImageFault(f"{path}: {_what_it_is(Path(path))}; replace it by an image") from error
-    except _BROKEN as error:
-        raise ImageFault(f"{path}: broken or cut off ({error}); fetch or save it again") from error
+        raise ImageFault(f"{path}: {_what_it_is(Path(path))}") from error
+    except Exception as error:                  # Pillow's plug-ins do not agree on one kind
+        raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
 
 
 def _formats() -> tuple[str, ...]:
@@ -182,7 +181,7 @@ def orientation(image: Image.Image) -> int:
     """
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:
+    except Exception:
         return 1
     return value if value in _TURNS else 1
 
@@ -207,12 +206,15 @@ def is_plain(image: Image.Image) -> bool:
 
 def _what_it_is(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(256).lstrip().lower()
+        raw = file.read(256)
+    start = raw.lstrip().lower()
     if not path.stat().st_size:
-        return "empty file (0 bytes)"
+        return "empty file (0 bytes); replace it by an image"
+    if heic.is_heic(raw):
+        return heic.CURE
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<")):
-        return "a web page or other markup, not an image"
-    return "not an image of a known format"
+        return "a web page or other markup, not an image; replace it by an image"
+    return "not an image of a known format; replace it by an image"
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
@@ -234,15 +236,3 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     elif values.max() > 255:
         values = values >> 8
     return np.clip(values, 0, 255).astype(np.uint8)
-
-
-def _ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    weights = np.array([65536, 256, 1])
-    keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
-    order = np.argsort(known, kind="stable")
-    found = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
-    strange = known[found] != keys
-    if strange.any():
-        colour = colours[strange][0].tolist()
-        raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids")
-    return found.astype(np.uint8)

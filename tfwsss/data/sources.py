@@ -1,5 +1,7 @@
 """From the `data` section of a configuration to an ImageSet."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,7 +82,18 @@ def open_splits(data: DataSettings, cache: Path) -> Splits:
     if data.kind != "voc":                # its twenty classes are fixed, and a list may well lack some
         check_classes(training)
     same = data.pseudo_split in (None, data.split)
-    pseudo = training if same else _open(data, cache, data.pseudo_split, files._replace(needed=False))
+    with _of_key("pseudo_split", data.pseudo_split):
+        pseudo = training if same else _open(data, cache, data.pseudo_split, files._replace(needed=False))
     plain = data.model_copy(update={"saliency": None})               # a segmentation network sees images only
     untagged = LabelFiles(difficult=files.difficult, untagged=bool(files.places))
-    return Splits(training, pseudo, _open(plain, cache, data.val_split, untagged) if data.val_split else None)
+    with _of_key("val_split", data.val_split):
+        return Splits(training, pseudo, _open(plain, cache, data.val_split, untagged) if data.val_split else None)
+
+
+@contextlib.contextmanager
+def _of_key(key: str, split: str | None) -> Iterator[None]:
+    """Names the key that asked for a list, and how to do without it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"data.{key}={split}: {error} (--set data.{key}=null does without)") from error

@@ -4,24 +4,28 @@ import concurrent.futures
 import dataclasses
 import io
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfwsss.artefacts.files import path_of, write_atomically
+from tfwsss.artefacts.files import path_of, read_json, write_atomically
 from tfwsss.data import reading
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.images import decode_image
+from tfwsss.data.mask_objects import check_objects
 from tfwsss.data.weak_labels import FILES
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.palette import IGNORE
+from tfwsss.palette import IGNORE, own_colours
 
 _VERSION = 1
 _MAPS = ("masks", "saliency", *FILES)
 _MAX_THREADS = 8        # each may hold one decoded image
+_LOG = logging.getLogger("tfwsss")
 
 
 def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
@@ -46,15 +50,19 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
         those of `images.faults` included.
 
     Raises:
-        UserError: no image is usable, or the folder cannot be written.
+        UserError: no image is usable, the photographs lie in `folder` itself, or it cannot be written, or all masks of
+            images that show a class hold 0 and 255 only.
     """
+    _check_apart(images, Path(folder))
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
     done, faults, usable, maps = 0, dict(images.faults), {}, {key: {} for key in _MAPS}
+    ids: dict[str, dict[str, list[int]]] = {"masks": {}, "full_masks": {}, "scribble_masks": {}}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
-        found = memory.recall(path, f"image {max_pixels}", copy, lambda path: _look_at_image(path, copy, max_pixels))
+        found = memory.recall(path, f"image {max_pixels}", copy,
+                              lambda path: _look_at_image(path, copy, max_pixels, images.palette))
         return found, {} if found["fault"] else _look_at_maps(images, name, memory, max_pixels)
 
     with concurrent.futures.ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
@@ -65,6 +73,8 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
                 else:
                     usable[name] = copies[name] if found["converted"] else images.images[name]
                 _take(name, found, found_maps, images, maps, faults)
+                for kind in ids:
+                    ids[kind] |= {name: _ids(found_maps[kind])} if name in maps[kind] else {}
                 done += 1
                 if progress:
                     progress(done, len(images.names))
@@ -74,7 +84,20 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     if not usable:
         raise UserError(f"{images.root}: none of {len(images.names)} images can be used. The first: "
                         f"{next(iter(faults.values()), 'the list is empty')}")
+    for kind, values in ids.items():
+        if warning := check_objects(f"{kind} of {images.root}", values, images.labels, learnt=kind == "full_masks"):
+            _LOG.warning("%s", warning)
     return dataclasses.replace(images.subset(usable), images=usable, faults=faults, **maps), faults
+
+
+def _check_apart(images: ImageSet, folder: Path) -> None:
+    """Refuses a folder in which what we write would lie among the photographs, or in their place."""
+    homes = {path.parent for path in images.images.values()}
+    places = {home.resolve() for home in homes}
+    if folder.resolve() in {images.root.resolve(), *places} or any(
+            place.is_relative_to((folder / "images").resolve()) for place in places):
+        raise UserError(f"{folder}: is where the photographs lie; name another folder by --run or --out, such as "
+                        f"{folder / 'found'}")
 
 
 class _Memory:
@@ -84,9 +107,9 @@ class _Memory:
         self.file = file
         self.found: dict[str, dict] = {}
         try:
-            kept = json.loads(file.read_text("utf-8"))
+            kept = read_json(file)
             self.found = dict(kept["files"]) if kept["version"] == _VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UserError, ValueError, KeyError, TypeError):
             self.found = {}                     # missing or damaged: everything is looked at again
 
     def recall(self, path: Path, question: str, copy: Path | None, look: Callable[[Path], dict]) -> dict:
@@ -119,9 +142,12 @@ def _stamp(path: Path, *question: str) -> list | None:
         return None
 
 
-def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
+def _look_at_image(path: Path, copy: Path, max_pixels: int, palette: np.ndarray) -> dict:
     with reading.opened(path, max_pixels) as image:
         plain = reading.is_plain(image)
+        if image.mode == "P" and image.palette.palette == palette.tobytes():
+            raise ImageFault(f"{path}: is a mask, an indexed PNG in the colours of class ids, and no photograph; take "
+                             "it out of the folder")
     if plain:
         try:
             return {"size": decode_image(path.read_bytes()).shape[:2].as_list()}
@@ -137,21 +163,26 @@ def _look_at_image(path: Path, copy: Path, max_pixels: int) -> dict:
 def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int) -> dict[str, dict]:
     """Returns the records of those of masks and saliency map that the image has."""
     def look_at_mask(path: Path) -> dict:
-        return {"size": list(reading.read_class_ids(path, images.palette, images.num_classes, max_pixels).shape)}
+        mask = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
+        return {"size": list(mask.shape), "values": np.unique(mask).tolist()}
 
     def look_at_scribbles(path: Path) -> dict:
         ids = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
-        return {"size": list(ids.shape), "ids": sorted(set(ids.ravel().tolist()))}
+        return {"size": list(ids.shape), "ids": np.unique(ids).tolist()}
 
     def look_at_map(path: Path) -> dict:
         return {"size": list(reading.read_rgb(path, max_pixels).shape[:2])}
 
-    classes = f"{images.num_classes} {max_pixels}"
-    looks = {"masks": (f"mask {classes}", look_at_mask), "full_masks": (f"mask {classes}", look_at_mask),
+    classes = f"{images.num_classes} {max_pixels}{own_colours(images.palette)}"
+    looks = {"masks": (f"values {classes}", look_at_mask), "full_masks": (f"values {classes}", look_at_mask),
              "scribble_masks": (f"scribbles {classes}", look_at_scribbles),
              "saliency": (f"map {max_pixels}", look_at_map)}
     return {key: memory.recall(getattr(images, key)[name], question, None, look)
             for key, (question, look) in looks.items() if name in getattr(images, key)}
+
+
+def _ids(record: Mapping) -> list[int]:
+    return record["values"] if "values" in record else record["ids"]
 
 
 def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, maps: Mapping[str, dict],

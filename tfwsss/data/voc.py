@@ -1,19 +1,23 @@
 """PASCAL VOC as an ImageSet: lists of names, tags from the XML files, masks of VOC or its augmentation."""
 
+import collections
 import concurrent.futures
+import logging
+import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from tfwsss.artefacts.files import readable_name, unfit_name
 from tfwsss.data import labels as tables
+from tfwsss.data.annotation import object_names
+from tfwsss.data.colour_table import declared_classes
+from tfwsss.data.finding import READ
 from tfwsss.data.image_set import BACKGROUND, ImageSet
 from tfwsss.data.naming import usable_names
 from tfwsss.data.weak.attach import read_weak_labels
-from tfwsss.data.weak.boxes_xml import counted_objects
 from tfwsss.data.weak.label_files import LabelFiles
-from tfwsss.data.weak.parsing import read_xml
 from tfwsss.errors import ImageFault, UserError
-from tfwsss.palette import voc_palette
 
 VOC_CLASSES = (
     BACKGROUND, "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -23,10 +27,12 @@ VOC_CLASSES = (
 _BELOW = ("", "VOC2012", "VOCdevkit/VOC2012")
 _LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 _MASKS = ("SegmentationClassAug", "SegmentationClass")
-_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+_USUAL = (".jpg", ".jpeg", ".png")
+_IMAGE_ENDINGS = tuple(form for lower in (_USUAL, READ) for ending in lower for form in (ending, ending.upper()))
+_LOG = logging.getLogger("tfwsss")
 
 
-def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES,
+def read_voc(root: Path, split: str, classes: Sequence[str] | None = None,
              files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
     """Reads a data set in the layout of PASCAL VOC.
 
@@ -34,12 +40,15 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES,
     not marked difficult (`files.difficult` counts all); where all are, all
     count. Masks come from
     SegmentationClassAug/ where it has the image, else from SegmentationClass/.
+    The classes are those of classes.txt or labelmap.txt beside JPEGImages/.
+    Without these they are VOC's twenty, or, where no object of Annotations/ has
+    the name of one, the names that stand there, sorted.
 
     Args:
         root: the folder with JPEGImages/, or one that holds it as VOC2012/ or VOCdevkit/VOC2012/.
         split: list in ImageSets/Segmentation/ or ImageSets/Main/, or the path of a list; its lines are names or
             paths such as `/JPEGImages/x.jpg /SegmentationClassAug/x.png`.
-        classes: class names in the order of the mask ids, background first.
+        classes: class names in the order of the mask ids, background first; None: as the data set tells.
         files: weak labels beside the tags, such as Annotations for `boxes`; a path below the folder with JPEGImages/,
             or as it is written.
 
@@ -52,25 +61,32 @@ def read_voc(root: Path, split: str, classes: Sequence[str] = VOC_CLASSES,
     """
     root = _home(Path(root))
     masks: dict[str, Path] = {}
-    for line in tables.read_lines(_list(root, split)):
+    for line in tables.read_lines(_list(root, split), names=True):
         name, mask = _entry(root, line)
-        masks.setdefault(name, mask or next((path for folder in _MASKS if (path := root / folder / f"{name}.png")
-                                             .is_file()), None))
+        masks.setdefault(name, mask or next((path for folder in _MASKS if os.path.isfile(
+            path := root / folder / f"{name}.png")), None))
     files = files.below(root)
-    images, labels, faults = {}, {}, {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        read = pool.map(lambda name: _read(root, name, classes, files.difficult), masks)
-        for name, found in zip(masks, read, strict=True):
-            if isinstance(found, ImageFault):
-                faults[name] = str(found)
-            else:
-                images[name], labels[name] = found
+        found = dict(zip(masks, pool.map(lambda name: _read(root, name, files.difficult), masks), strict=True))
+    declared, palette = declared_classes(root)
+    classes = tuple(classes or declared or _usual_classes(root, found))
+    faults = {name: str(each) for name, each in found.items() if isinstance(each, ImageFault)}
+    images, labels = {}, {}
+    for name in (name for name in masks if name not in faults):
+        try:
+            labels[name] = _labels(root / "Annotations" / f"{name}.xml", found[name][1], classes)
+            images[name] = found[name][0]
+        except ImageFault as fault:
+            faults[name] = str(fault)
+    faults = {name: faults[name] for name in masks if name in faults}
     names = usable_names(root, masks, faults)
     if not names:
         raise UserError(f"{root}: the list {split!r} names no image; write one name a line")
-    weak = read_weak_labels(files, images, classes, labels)
-    return ImageSet(names, root, tuple(classes), voc_palette(), images=images,
-                    masks={name: masks[name] for name in names if masks[name]}, **weak.of(names, faults))
+    _tell_unlisted(root / "JPEGImages", split, images)
+    weak = read_weak_labels(files, images, classes, labels, palette)
+    return ImageSet(names, root, classes, palette, images=images,
+                    masks={name: masks[name] for name in names if masks[name]},
+                    **weak.of(names, {readable_name(name): fault for name, fault in faults.items()}))
 
 
 def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES, difficult: bool = False) -> tuple[int, ...]:
@@ -87,11 +103,41 @@ def read_tags(path: Path, classes: Sequence[str] = VOC_CLASSES, difficult: bool 
     Raises:
         ImageFault: the file is missing, is no XML, declares entities, or names an object that is no class.
     """
-    tags = {(item.findtext("name") or "").strip() for item in counted_objects(read_xml(path), difficult)}
-    strange = sorted(tags - set(classes[1:]))
+    return _labels(path, object_names(path, difficult), classes)
+
+
+def _labels(path: Path, objects: Collection[str], classes: Sequence[str]) -> tuple[int, ...]:
+    """Returns the sorted labels of the objects, counted without background."""
+    strange = sorted(set(objects) - set(classes[1:]))
     if strange:
-        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}")
-    return tuple(sorted(classes.index(tag) - 1 for tag in tags))
+        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}; "
+                         "classes of your own stand in classes.txt beside JPEGImages/")
+    return tuple(sorted(classes.index(tag) - 1 for tag in objects))
+
+
+def _usual_classes(root: Path, found: Mapping[str, tuple[Path, set[str]] | ImageFault]) -> tuple[str, ...]:
+    """Returns VOC's classes, or those of Annotations/ where none of them is VOC's."""
+    read = [each[1] for each in found.values() if not isinstance(each, ImageFault)]
+    counts = collections.Counter(name for names in read for name in names)
+    if not counts or counts.keys() & set(VOC_CLASSES):
+        return VOC_CLASSES
+    for path in sorted((root / "Annotations").glob("*.xml")):      # all of them: lists may differ in what they show
+        if path.stem not in found:
+            try:
+                counts.update(object_names(path))
+            except ImageFault:
+                continue                                           # told where a list names it
+    if counts.keys() & set(VOC_CLASSES):
+        return VOC_CLASSES
+    first: dict[str, str] = {}
+    for name in sorted(counts):
+        if first.setdefault(name.casefold(), name) != name:
+            raise UserError(f"{root / 'Annotations'}: {first[name.casefold()]!r} and {name!r} would be two classes; "
+                            "write one of them everywhere, or list both in classes.txt beside JPEGImages/")
+    _LOG.info("%s: no object is called like one of VOC's classes; the classes are those of Annotations/, sorted: %s. "
+              "Write classes.txt beside JPEGImages/ for other ones or another order of ids", root,
+              ", ".join(f"{name} {counts[name]}" for name in sorted(counts)))
+    return (BACKGROUND, *sorted(counts))
 
 
 def _home(root: Path) -> Path:
@@ -100,6 +146,14 @@ def _home(root: Path) -> Path:
         raise UserError(f"{root}: {'no JPEGImages/ in it' if root.is_dir() else 'no such folder'}; expected VOC's "
                         "layout: JPEGImages/, Annotations/, ImageSets/Segmentation/")
     return home
+
+
+def _tell_unlisted(folder: Path, split: str, images: Mapping[str, Path]) -> None:
+    """Says how many files of the folder of images the list does not name."""
+    every = sum(len(files) for _, _, files in os.walk(folder))
+    if every > len(images):
+        _LOG.info("%s: %d of %d files are not in the list %r, or cannot be used", folder, every - len(images), every,
+                  split)
 
 
 def _list(root: Path, split: str) -> Path:
@@ -118,19 +172,22 @@ def _entry(root: Path, line: str) -> tuple[str, Path | None]:
     first = PurePosixPath(words[0])
     if len(words) > 1 and not first.suffix and _image(root, line):
         return line, None                               # a name with spaces
-    if first.suffix.lower() in (".jpg", ".jpeg", ".png"):
+    ending = first.suffix.lower()
+    if ending in _USUAL or (ending in READ and not _image(root, words[0])):
         mask = root / words[1].lstrip("/") if len(words) > 1 else None
-        return first.stem, mask if mask and mask.is_file() else None
+        return first.stem, mask if mask and os.path.isfile(mask) else None
     return words[0], None                               # what follows is the 1 or -1 of Main's class lists
 
 
-def _read(root: Path, name: str, classes: Sequence[str],
-          difficult: bool) -> tuple[Path, tuple[int, ...]] | ImageFault:
+def _read(root: Path, name: str, difficult: bool) -> tuple[Path, set[str]] | ImageFault:
+    """Returns the image, and the names of its objects."""
+    if fault := unfit_name(name):
+        return ImageFault(f"{root}: {name!r}: {fault}")
     image = _image(root, name)
     if image is None:
         return ImageFault(f"{root / 'JPEGImages' / name}.jpg: no such file; restore it or strike it from the list")
     try:
-        return image, read_tags(root / "Annotations" / f"{name}.xml", classes, difficult)
+        return image, object_names(root / "Annotations" / f"{name}.xml", difficult)
     except ImageFault as fault:
         return fault
 
@@ -138,4 +195,4 @@ def _read(root: Path, name: str, classes: Sequence[str],
 def _image(root: Path, name: str) -> Path | None:
     spellings = dict.fromkeys((name, unicodedata.normalize("NFD", name)))
     paths = (root / "JPEGImages" / (spelling + ending) for spelling in spellings for ending in _IMAGE_ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)      # not by Path: names may be too long

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -40,12 +41,18 @@ class Found(NamedTuple):
     Args:
         mask: uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
         image: uint8 `(row, column, 3)`.
+        seconds: time that it took, that of the network shared among the images of its batch.
         certainty: float32 `(row, column)`, the largest score of each pixel before the CRF; None unless asked for.
+        likely: float32 `(class,)`, how likely the image shows each class, 0 to 1; beside the certainty.
+        scores: float32 `(row, column, id)`, 0 to 1, before the CRF; None unless asked for.
     """
 
     mask: np.ndarray
     image: np.ndarray
+    seconds: float
     certainty: np.ndarray | None = None
+    likely: np.ndarray | None = None
+    scores: np.ndarray | None = None
 
 
 class Look(NamedTuple):
@@ -175,14 +182,15 @@ class Masker:
         return likely, kept, decision, mask_ids(decision.ids, classes)
 
     def masks(self, images: ImageSet, names: Sequence[str], tagged: bool,
-              certainty: bool = False) -> Iterator[tuple[str, Found | ImageFault]]:
+              certainty: bool = False, scores: bool = False) -> Iterator[tuple[str, Found | ImageFault]]:
         """Makes the masks of images.
 
         Args:
             images: the data set.
             names: what to make masks of.
             tagged: whether only the images' own labels count.
-            certainty: whether to tell how sure each pixel is.
+            certainty: whether to tell how sure each pixel is, and how likely each class.
+            scores: whether to give the scores of all ids.
 
         Yields:
             Name, and Found or a fault; images of one size come together.
@@ -190,41 +198,40 @@ class Masker:
         def seen() -> Iterator[tuple]:
             for part, found in batches_by_size(images, names, lambda size: images_at_a_time(self.view, size)):
                 if isinstance(found, ImageFault):
-                    yield part[0], found, None
+                    yield part[0], found, None, 0.0
                     continue
                 try:
                     self.check(found.shape[1:3])
                 except UserError as error:
-                    yield from ((name, ImageFault(f"{name}: {error}"), None) for name in part)
+                    yield from ((name, ImageFault(f"{name}: {error}"), None, 0.0) for name in part)
                     continue
+                start = time.perf_counter()
                 maps = self.see(found)
+                share = (time.perf_counter() - start) / len(part)
                 for place, name in enumerate(part):
-                    yield name, found[place], {key: each[place] for key, each in maps.items()}
+                    yield name, found[place], {key: each[place] for key, each in maps.items()}, share
 
         def one(item) -> tuple[str, Found | ImageFault]:
-            name, image, maps = item
+            name, image, maps, seconds = item
             if maps is None:
                 return name, image
-            return name, self._found(maps, image, images.multi_hot(name) > 0 if tagged else None, certainty)
+            tags, start = images.multi_hot(name) > 0 if tagged else None, time.perf_counter()
+            found = self._found(maps, image, tags, certainty, scores)
+            return name, found._replace(seconds=seconds + time.perf_counter() - start)
 
         return in_threads(one, seen())
 
-    def _found(self, maps, image: np.ndarray, tags: np.ndarray | None, certainty: bool) -> Found:
-        wanted = tags is not None, self.crf.on and self.crf.certainty is None, certainty
-        scores, ids, sure = self._compiled(*wanted)(maps, image, *(() if tags is None else (tags,)))
+    def _found(self, maps, image: np.ndarray, tags: np.ndarray | None, certainty: bool, scored: bool) -> Found:
+        wanted = tags is not None, scored or (self.crf.on and self.crf.certainty is None), certainty
+        scores, ids, *sure = self._compiled(*wanted)(maps, image, *(() if tags is None else (tags,)))
         mask = sharpen_arrays(self.crf, scores, ids.numpy(), image, self.num_ids)
-        return Found(mask, image, sure.numpy() if certainty else None)
+        certain, likely = (each.numpy() if certainty else None for each in sure)
+        return Found(mask, image, 0.0, certain, likely, scores.numpy() if scored else None)
 
     @functools.cached_property
-    def _traces(self) -> dict[tuple[bool, bool, bool], Callable]:
-        return {}
-
-    def _compiled(self, tagged: bool, scored: bool, certain: bool) -> Callable:
-        """Returns scores, ids and certainty for unknown sizes; what nobody asks for is not computed."""
-        wanted = tagged, scored, certain
-        if wanted not in self._traces:
-            self._traces[wanted] = self._traced(*wanted)
-        return self._traces[wanted]
+    def _compiled(self) -> Callable:
+        """Scores, ids, certainty and likely classes for unknown sizes; what nobody asks for is not computed."""
+        return functools.cache(self._traced)
 
     def _traced(self, tagged: bool, scored: bool, certain: bool) -> Callable:
         outputs = {key: maps for look in self.looks for key, maps in look.network.output.items()}
@@ -233,11 +240,11 @@ class Masker:
         specs = [maps, tf.TensorSpec((None, None, 3), tf.uint8), *[tf.TensorSpec((None,), tf.bool)] * tagged]
 
         def work(maps, image, tags=None):
-            _, kept, decision, ids = self._decision(maps, image, tags)
+            likely, kept, decision, ids = self._decision(maps, image, tags)
             scores = scores_of_all(decision, kept, self.num_ids) if scored else tf.zeros([1])
             if not certain:
-                return scores, ids, tf.zeros([1])
+                return scores, ids, tf.zeros([1]), tf.zeros([1])
             sure = decision.certainty
-            return scores, ids, tf.reduce_max(decision.scores, axis=-1) if sure is None else sure
+            return scores, ids, tf.reduce_max(decision.scores, axis=-1) if sure is None else sure, likely
 
         return tf.function(work, input_signature=specs, autograph=False)

@@ -30,10 +30,12 @@ class OwnSize(NamedTuple):
     Args:
         scales: factors at which the network sees each image; its maps are averaged.
         mirror: also see each image mirrored.
+        corners: maps are first enlarged, corners on corners, to the scaled image, as SEAM's network does.
     """
 
     scales: tuple[float, ...] = (1.0,)
     mirror: bool = False
+    corners: bool = False
 
 
 class Resized(NamedTuple):

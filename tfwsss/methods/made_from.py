@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tfwsss
-from tfwsss.artefacts.files import path_of, write_atomically
+from tfwsss.artefacts.files import path_of, read_json, write_atomically
 from tfwsss.artefacts.identity import fingerprint, identity
 from tfwsss.errors import UserError
 from tfwsss.inference.stream import in_threads
@@ -142,6 +142,7 @@ class MadeFrom:
 def _read(path: Path) -> dict[str, Any]:
     """Returns the identities of a run's files as the last call saw them."""
     try:
-        return dict(json.loads(path.read_text("utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        files = read_json(path)["files"]
+        return {place: facts for place, facts in files.items() if isinstance(facts, dict)}
+    except (UserError, KeyError, TypeError, AttributeError):
         return {}

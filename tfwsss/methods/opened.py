@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from tfwsss import methods
+from tfwsss.artefacts.files import read_json
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
@@ -32,7 +32,7 @@ class Run:
     @functools.cached_property
     def record(self) -> dict:
         """What `config.json` holds beside the settings: classes, versions, numbers of images."""
-        return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return read_json(self.folder / "config.json")
 
     def images(self, split: str = "pseudo") -> ImageSet:
         """Returns the images of one use, as the run saw them.
@@ -98,9 +98,9 @@ def load_run(folder: Path) -> Run:
     """
     path = Path(folder) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))["config"]
-        method = values["method"]
-    except (OSError, ValueError, KeyError, TypeError):
+        record = read_json(path)
+        values, method, _ = record["config"], record["config"]["method"], list(record["classes"])
+    except (UserError, KeyError, TypeError):
         raise UserError(f"{folder} is no run folder: it has no readable config.json; name the folder that "
                         "python -m tfwsss.train printed") from None
     return Run(Path(folder), reading.build(methods.get(method).config, values, str(path)))

@@ -9,22 +9,26 @@ from PIL import Image
 
 from tfwsss import logs
 from tfwsss.artefacts.drawing import overlay
-from tfwsss.artefacts.files import path_of, write_atomically
+from tfwsss.artefacts.files import path_of, readable_name, unfit_name, write_atomically
 from tfwsss.artefacts.masks import write_mask
+from tfwsss.data.finding import find_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import nearest
-from tfwsss.data.naming import index_images
 from tfwsss.data.survey import survey
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
 from tfwsss.methods.made_from import MadeFrom, note_call
 from tfwsss.methods.opened import load_run
+from tfwsss.methods.predictions import Predictions
 from tfwsss.palette import voc_palette
+
+_WRITTEN = ("masks", "overlays", "images")
+"""Folders that a call writes into `--out`."""
 
 
 def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
-            stage: str | None = None) -> tuple[int, dict[str, str]]:
-    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph.
+            stage: str | None = None, probability: bool = False, document: bool = False) -> tuple[int, dict[str, str]]:
+    """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph, and `out/predictions.csv`.
 
     An interrupted call goes on where it stopped. Masks that lie there are kept where the
     photograph's contents, the run's networks and settings, stage and tags are those
@@ -36,22 +40,30 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         out: where the pictures go.
         tags: classes that every image shows; None lets the network decide.
         stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
+        probability: whether to write `out/probabilities/<name>/<id> <class>.png`, grey, 255 = 1: scores before the CRF.
+        document: whether to write `out/predictions.json` too.
 
     Returns:
         Number of images with a mask, and a message for each that could not be used.
 
     Raises:
-        UserError: no such image or run, or a stage that it has not, or a tag that is no class of the run.
+        UserError: no such image or run, or a stage that it has not, or a tag that is no class of the run, or `out` is
+            where the photographs lie.
     """
     logs.open_log()
     opened = load_run(run)
     chosen, masker = opened.masker(stage)
     classes = tuple(opened.record["classes"])
-    images = _images(source, classes, _labels(tags, classes, run))
+    _check_apart(source, out)
+    images = _images(source, out, classes, _labels(tags, classes, run))
     made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags), images.images)
     usable, faults = survey(images, out, opened.config.data.max_pixels)
-    missing, faults = usable.subset(made_from.missing(usable.names)), dict(faults)
-    pairs = masker.masks(missing, missing.names, tags is not None) if missing.names else ()
+    told, faults = Predictions(out, classes, probability), dict(faults)
+    lacking = set(made_from.missing(usable.names))
+    lacking |= told.missing([name for name in usable.names if name not in lacking])
+    missing = usable.subset([name for name in usable.names if name in lacking])
+    pairs = masker.masks(missing, missing.names, tags is not None, certainty=True, scores=probability) \
+        if missing.names else ()
 
     def written(pair) -> tuple[str, str | None]:
         name, found = pair
@@ -60,6 +72,7 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
             return name, str(found)
         _write_overlay(out, name, overlay(found.image, found.mask, images.palette))
         made_from.note(name)
+        told.note(name, found)
         write_mask(out / "masks", name, found.mask, images.palette)          # last: it says that the image is done
         return name, None
 
@@ -67,19 +80,34 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         if fault:
             faults[name] = fault
     made_from.close()
+    told.close(document)
     return len(usable.names) - len(faults.keys() & set(usable.names)), faults
 
 
-def _images(source: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:
+def _check_apart(source: Path, out: Path) -> None:
+    """Refuses an output folder in which photographs and pictures of ours would lie together."""
+    here, place = (source if source.is_dir() else source.parent).resolve(), out.resolve()
+    if here == place or any(here.is_relative_to(place / folder) for folder in _WRITTEN):
+        raise UserError(f"--out {out}: is where the photographs lie; name another folder, such as {out / 'found'}")
+
+
+def _images(source: Path, out: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:
+    faults: dict[str, str] = {}
     if source.is_dir():
-        paths = index_images(source)
+        found = find_images(source, without=[out])
+        paths, faults = found.images, found.faults
+        found.tell(source)
         if not paths:
-            raise UserError(f"{source}: no image in it; expected files such as .jpg or .png")
+            raise UserError(f"{source}: no image in it; "
+                            f"{next(iter(faults.values()), 'expected files such as .jpg or .png')}")
     elif source.is_file():
         paths = {source.stem: source}
+        if fault := unfit_name(source.stem):
+            raise UserError(f"{readable_name(str(source))}: {fault}")
     else:
         raise UserError(f"{source}: no such image or folder; check the path")
-    return ImageSet(tuple(paths), source, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {})
+    return ImageSet(tuple(paths), source, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {},
+                    faults=faults)
 
 
 def _labels(tags: Sequence[str] | None, classes: tuple[str, ...], run: Path) -> tuple[int, ...]:

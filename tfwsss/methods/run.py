@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss import logs, methods
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.label_counts import count_labels, in_words
@@ -18,6 +18,8 @@ from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, doubts, preflight, runner, scoring
+from tfwsss.runs.given_masks import usable_masks
+from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
@@ -38,7 +40,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         file: YAML of settings, or None.
         folder: of the run, or None.
         sets: single settings, `section.key=value`.
-        redo: stages to make again.
+        redo: stages to make again; `changed`: whatever was made of files that differ now.
         until: last stage to run.
         report: writes the page of a run folder, and says where.
 
@@ -58,11 +60,15 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
         stages = methods.get(settings.method).stages(settings, splits)
+        as_ids = {stage.name: usable_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split),
+                                           folder / "given" / stage.name)
+                  for stage in stages if stage.kind == "masks" and stage.name in settings.given}
+        redo = _settle(folder, splits, stages, settings.given, redo)
         doubtful = _check(stages, folder, settings, splits, redo, until)
         _write_config(folder, settings, splits, doubtful)
-        _forget(folder, stages, redo)
-        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, redo=redo,
-                                     until=until, finished=lambda stage, output: _score(folder, stage, output, splits))
+        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
+                                     redo=redo, until=until,
+                                     finished=lambda stage, output: _score(folder, stage, output, splits))
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         page = report(folder)
     metrics = _metrics(folder)
@@ -161,7 +167,20 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful:
 
 def _metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
+
+
+def _settle(folder: Path, splits: Splits, stages: Sequence[Stage], given: Mapping[str, Path],
+            redo: Sequence[str]) -> list[str]:
+    """Deletes what is made again, and returns the stages that are so as a whole; refuses to mix what differs."""
+    origins, named = Origins(folder, splits), [name for name in redo if name != CHANGED]
+    again = [stage.name for stage in runner.depending(stages, set(named))]
+    stale = origins.settle(stages, given, [*again, *(name for name in redo if name == CHANGED)])
+    whole = [*named, *stale.whole]
+    runner.remove(stages, folder, whole)
+    _forget(folder, stages, [*whole, *stale.scored])
+    origins.keep()
+    return whole
 
 
 def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:

@@ -13,7 +13,9 @@ from tfwsss.layers import (
     pairwise_affinity,
     patches,
     path_affinity,
+    pixel_correlation,
     random_walk,
+    resize_like,
     scaled_unit,
     superpixel_pool,
     tap_conv,
@@ -30,13 +32,15 @@ from tfwsss.models import (
     mcis,
     oaa,
     on_backbone,
+    seam,
     segmenter,
+    taps,
     window_affinity,
 )
 
 __all__ = [
     "affinity", "affinity_features", "attention", "batch_normalization", "cian", "classifier", "clip", "clip_maps",
     "co_attention", "cross_image_affinity", "dense_crf", "graph_network", "icd", "intra_class", "mcis", "oaa",
-    "on_backbone", "pairwise_affinity", "patches", "path_affinity", "random_walk", "scaled_unit", "segmenter",
-    "superpixel_pool", "tap_conv", "window_affinity",
+    "on_backbone", "pairwise_affinity", "patches", "path_affinity", "pixel_correlation", "random_walk", "resize_like",
+    "scaled_unit", "seam", "segmenter", "superpixel_pool", "tap_conv", "taps", "window_affinity",
 ]

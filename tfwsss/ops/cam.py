@@ -121,6 +121,61 @@ def with_background(maps, power: float):
     return ops.concatenate([(1.0 - largest_of(maps)) ** power, maps], axis=-1)
 
 
+def keep_strongest(maps):
+    """Leaves of the classes of each position only the strongest, with its value; equals stay together.
+
+    Args:
+        maps: float, `(..., 1 + class)`, the background first: it stays as it is.
+
+    Returns:
+        Same shape, 0 for the other classes.
+
+    Example:
+
+    >>> keep_strongest(ops.array([[0.75, 0.5, 0.25], [0.25, 0.5, 0.5]])).numpy().tolist()
+    [[0.75, 0.5, 0.0], [0.25, 0.5, 0.5]]
+
+    Reference: Wang et al., SEAM, CVPR 2020 (released code).
+    """
+    classes = maps[..., 1:]
+    largest = ops.max(classes, axis=-1, keepdims=True)
+    return ops.concatenate([maps[..., :1], ops.where(ops.equal(classes, largest), classes, 0.0)], axis=-1)
+
+
+def stretch_by_class(maps, low, high, smallest: float, drop_lowest: bool = True):
+    """Stretches the positive part of every class map from its least value to its largest, as SEAM's program does.
+
+    Values that are all but the least become 0 before: afterwards they lie below 0
+    by the least value's share, all others at about 0 or above.
+
+        m = max(map, 0),   0 where m < low + smallest;      output = (m - low - smallest) / (high - low + smallest)
+
+    Args:
+        maps: float, `(..., class)`, raw.
+        low: least value of the positive part over the image, `(..., class)` or what stretches to it.
+        high: largest value.
+        smallest: float above 0.
+        drop_lowest: bool. Whether such values become 0 before.
+
+    Returns:
+        Same shape, below 1.
+
+    Example:
+
+    >>> maps = ops.array([[[-1.0], [2.0], [4.0]]])
+    >>> ops.convert_to_numpy(stretch_by_class(maps, 0.0, 4.0, 1e-5)).ravel().round(4).tolist()
+    [-0.0, 0.5, 1.0]
+    >>> ops.convert_to_numpy(stretch_by_class(maps, 2.0, 4.0, 1e-5)).ravel().round(4).tolist()
+    [-1.0, -1.0, 1.0]
+
+    Reference: Wang et al., SEAM, CVPR 2020 (released code).
+    """
+    positive = ops.relu(maps)
+    if drop_lowest:
+        positive = ops.where(positive < low + smallest, 0.0, positive)
+    return (positive - low - smallest) / (high - low + smallest)
+
+
 def cell_means(planes, side: int):
     """Averages planes over square cells; cells that reach beyond the border are filled up with 0.
 

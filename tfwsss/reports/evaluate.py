@@ -1,11 +1,14 @@
 """Scores any masks or class maps: of a run's stage, or of a folder that somebody else wrote."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfwsss import logs
-from tfwsss.artefacts.files import EXTENSIONS
+from tfwsss.artefacts.files import EXTENSIONS, read_json
+from tfwsss.data.colour_table import FILE, is_colour_table, read_colour_table
+from tfwsss.data.finding import Found, find_images
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import read_classes, read_lines
 from tfwsss.errors import UserError
@@ -29,12 +32,15 @@ def evaluate_folder(folder: Path, *, stage: str | None = None, truth: Path | Non
         `folder`, and what `runs.scoring.evaluate` yields.
 
     Raises:
-        UserError: there is nothing to score, or nothing to score it by.
+        UserError: there is nothing to score, or nothing to score it by: no mask of `truth` holds a class.
     """
     found, kind, images = _subject(folder, stage, truth, classes)
     if names:
         images = images.subset(read_lines(names))
-    return {"folder": str(found), **dict(evaluate(kind, found, images, progress=progress))}
+    score = dict(evaluate(kind, found, images, progress=progress))
+    if truth and score["images"] and score["miou_ignore_as_error"] is None:
+        raise UserError(f"--truth {truth}: {score['warnings'][-1]}")
+    return {"folder": str(found), **score, "faults": {**(images.faults if truth else {}), **score["faults"]}}
 
 
 def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
@@ -56,24 +62,52 @@ def images_of_run(run: Path, split: str = "pseudo") -> ImageSet:
     return load_run(run).images(split)
 
 
-def images_of_masks(truth: Path, classes: Path) -> ImageSet:
+def images_of_masks(truth: Path, classes: Path | None = None) -> ImageSet:
     """Returns an image set that has masks only: enough to score against.
 
     Args:
         truth: folder of PNG masks, searched with its sub-folders.
-        classes: file of class names.
+        classes: file of class names, or a table of their colours; None: the `labelmap.txt` beside the masks.
 
     Returns:
-        ImageSet without image-level labels; names are the masks' paths without ending.
+        ImageSet without image-level labels; names are the masks' paths without ending. Masks whose names cannot be
+        used are its faults.
 
     Raises:
         UserError: there is no mask, or the class names cannot be read.
     """
-    masks = {path.relative_to(truth).with_suffix("").as_posix(): path for path in sorted(truth.rglob("*.png"))}
+    beside = next((folder / FILE for folder in (truth, truth.resolve().parent) if (folder / FILE).is_file()), None)
+    if classes is None and beside is None:
+        raise UserError("--truth and --classes go together: a folder of masks and the names of their ids, where no "
+                        f"{FILE} lies beside the masks")
+    found = find_images(truth)
+    masks: dict[str, Path] = {}
+    faults = {name: fault for name, fault in found.faults.items() if name.lower().endswith(".png")}
+    others = [name for name in found.faults if name not in faults]
+    for path in found.images.values():
+        place = path.relative_to(truth)
+        name = place.with_suffix("").as_posix()
+        if path.suffix.lower() != ".png":
+            others.append(str(place))
+        elif name in masks:
+            faults[str(place)] = f"{path}: is named like {masks[name]}; rename one of them"
+        else:
+            masks[name] = path
+    Found({}, {}, sorted(others)).tell(truth)
     if not masks:
-        raise UserError(f"--truth {truth}: no PNG there; name the folder of the true masks")
-    return ImageSet(tuple(masks), truth, read_classes(classes), voc_palette(), images=masks,
-                    labels=dict.fromkeys(masks, ()), masks=masks)
+        raise UserError(f"--truth {truth}: {next(iter(faults.values()), 'no PNG there')}; name the folder of the true "
+                        "masks")
+    named, palette = _classes_of(classes, beside)
+    return ImageSet(tuple(masks), truth, named, palette, images=masks,
+                    labels=dict.fromkeys(masks, ()), masks=masks, faults=faults)
+
+
+def _classes_of(file: Path | None, beside: Path | None) -> tuple[tuple[str, ...], np.ndarray]:
+    """Returns the class names that a file tells, and their colours, of it or of the table beside the masks."""
+    if file is None or is_colour_table(file):
+        return read_colour_table(file or beside)
+    named = read_classes(file)
+    return read_colour_table(beside).ordered(named, beside) if beside else (named, voc_palette())
 
 
 def _subject(run: Path, stage: str | None, truth: Path | None,
@@ -87,7 +121,7 @@ def _subject(run: Path, stage: str | None, truth: Path | None,
         folder, kind, split = _stage_of(run, stage)
     elif stage:
         raise UserError(f"--stage {stage}: {run} is no run, it has no config.json; leave --stage out")
-    if (truth is None) != (classes is None):
+    if classes and truth is None:
         raise UserError("--truth and --classes go together: a folder of masks and the names of their ids")
     if truth is None and not is_run:
         raise UserError(f"{run}: is no run, it has no config.json; add --truth FOLDER --classes FILE")
@@ -98,15 +132,15 @@ def _subject(run: Path, stage: str | None, truth: Path | None,
 def _stage_of(run: Path, name: str | None) -> tuple[Path, str | None, str]:
     """Returns folder, kind and images of a stage; without a name, of the last finished one that can be scored."""
     if name is None:
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in run.glob("*/stage.json")]
-        records = [record for record in records if record.get("kind") in KINDS]
+        records = [read_json(path) for path in run.glob("*/stage.json")]
+        records = [record for record in records if isinstance(record, dict) and record.get("kind") in KINDS]
         if not records:
             raise UserError(f"{run}: no finished stage has masks or scores; name an unfinished one by --stage")
-        name = max(records, key=lambda record: record["finished"])["name"]
+        name = max(records, key=lambda record: str(record.get("finished")))["name"]
     if name not in [path.name for path in run.iterdir() if path.is_dir()]:
         raise UserError(f"--stage {name}: {run} has no such stage")
     records = [path for path in (run / name / "stage.json", run / name / "started.json") if path.is_file()]
-    record = json.loads(records[0].read_text(encoding="utf-8")) if records else {}
+    record = read_json(records[0]) if records else {}
     kind = record.get("kind")
     if kind is not None and kind not in KINDS:
         raise UserError(f"--stage {name}: holds {kind}, which have no mean IoU; name a stage of masks or scores")

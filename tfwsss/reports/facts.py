@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.files import finished, read_json
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.label_counts import in_tables
 from tfwsss.errors import UserError
 from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
+from tfwsss.reports.doubtful import worst_first
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import doubts, journal
 from tfwsss.runs.recognition import recognised, unknown
@@ -75,12 +76,7 @@ def gather(run: Path) -> dict[str, Any]:
 
 def _read(path: Path, default: Any) -> Any:
     """Returns what a JSON file holds, or the default where there is none yet."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return default
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); restore it, or run the training again") from error
+    return read_json(path, "restore it, or run the training again") if path.exists() else default
 
 
 def _stages(run: Path) -> list[dict[str, Any]]:
@@ -218,8 +214,7 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
     for stage in stages:
         records = list(journal.read(run / stage["name"] / journal.REVIEW).values()) if stage["finished"] else []
         if records:
-            followed = sorted((record for record in records if record["agreement"] is not None),
-                              key=lambda record: (record["agreement"], record["name"]))
+            followed = worst_first(records)
             means = {key: float(np.mean([record[key] for record in records])) for key in ("confidence", "coverage")}
             agreement = float(np.mean([record["agreement"] for record in followed])) if followed else None
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,

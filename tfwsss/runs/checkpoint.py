@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 
 from tfwsss.artefacts.files import write_atomically
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import UserError
 
 _KEPT = 2
 """Checkpoints kept: the newest and, should a disk have spoilt it, the one before."""
@@ -67,7 +66,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
                 values = _read(self._path(epoch, "npz"))
                 if self.beside is not None:
                     self.beside.load(self._path_beside(epoch))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageFault):    # spoilt: one before
+            except Exception:                   # spoilt, in whatever way: one before
                 continue
             _fill(_state(model), values, self._path(epoch, "npz"))
             self.history = history

@@ -1,13 +1,12 @@
 """What a finished stage looks like when it went wrong, told without true masks."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.files import finished, read_json
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
@@ -34,7 +33,7 @@ def of_stage(kind: str, folder: Path, images: ImageSet) -> list[str]:
     """
     if kind == "model":
         path = folder / "history.json"
-        return of_training(json.loads(path.read_text("utf-8"))) if path.is_file() else []
+        return of_training(read_json(path, f"train again with --redo {folder.name}")) if path.is_file() else []
     return of_masks(folder, images) if kind == "masks" else []
 
 

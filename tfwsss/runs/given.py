@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.artefacts.identity import fingerprint, identity
 from tfwsss.errors import UserError
 from tfwsss.runs.stage import Stage
@@ -33,7 +33,7 @@ def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collect
     """
     if not given.is_dir():
         raise UserError(f"given.{stage.name}: {given} is no folder; give the folder with its {stage.kind} files")
-    files = sorted((str(path.relative_to(given)), path) for path in given.rglob("*") if path.is_file())
+    files = sorted((_writable(str(path.relative_to(given))), path) for path in given.rglob("*") if path.is_file())
     by_sizes = _of(given, [(name, path.stat().st_size) for name, path in files])
     if by_sizes in recorded:
         return by_sizes
@@ -45,13 +45,19 @@ def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collect
     return _of(given, [(name, now[name]["sha256"]) for name, _ in files])
 
 
+def _writable(name: str) -> str:
+    """Returns a name in which bytes that are not UTF-8 are shown by their numbers; others as they are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _of(given: Path, files: list[tuple[str, int | str]]) -> str:
     return fingerprint({"given": str(given.resolve()), "files": files})
 
 
 def _read(path: Path) -> dict:
     try:
-        known = json.loads(path.read_text("utf-8"))
-        return known if all(isinstance(files, dict) for files in known.values()) else {}
-    except (OSError, ValueError, AttributeError):
+        known = read_json(path)
+    except UserError:
         return {}                               # missing or damaged: every file is read again
+    sound = isinstance(known, dict) and all(isinstance(files, dict) for files in known.values())
+    return known if sound else {}

@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         try:
             record = json.loads(line)
             found[record["name"]] = record
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return found
 

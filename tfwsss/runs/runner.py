@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfwsss.artefacts.files import write_atomically
+from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.artefacts.identity import fingerprint
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.runs.given import fingerprint_of_given
+from tfwsss.runs.origins import named_files
 from tfwsss.runs.stage import Context, Stage
 
 
 def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(),  # noqa: B008  a value, no state
-        given: Mapping[str, Path] | None = None, redo: Sequence[str] = (), until: str | None = None,
+        given: Mapping[str, Path] | None = None, read_as: Mapping[str, Path] | None = None, redo: Sequence[str] = (),
+        until: str | None = None,
         finished: Callable[[Stage, Path], None] = lambda stage, output: None) -> dict[str, str]:
     """Runs what is not yet finished.
 
@@ -34,6 +36,7 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
         folder: the run's folder; each stage writes `folder/<name>`.
         context: the run's seed, workers, devices and precision.
         given: stage name to a folder that stands for that stage's artefact.
+        read_as: stage name to the folder that is read in place of the given one: the same contents in our form.
         redo: stages to make again, with all that depends on them.
         until: last stage to run.
         finished: called with each stage and its folder once its artefact is whole, also where it was kept.
@@ -45,17 +48,16 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
         UserError: unknown stage, missing given folder, or a stage made with other settings.
     """
     given = dict(given or {})
-    names = [stage.name for stage in stages]
-    for name in [*given, *redo, *([until] if until else [])]:
-        _check_name(name, names)
-    for stage in depending(stages, set(redo)):
-        _remove(folder / stage.name)
+    for name in [*given, *([until] if until else [])]:
+        _check_name(name, [stage.name for stage in stages])
+    remove(stages, folder, redo)
     outputs: dict[str, Path] = {}
     prints: dict[str, str] = {}
     faults: dict[str, str] = {}
     for stage in stages:
         if stage.name in given:
-            output = outputs[stage.name] = given[stage.name]
+            output = given[stage.name]
+            outputs[stage.name] = (read_as or {}).get(stage.name, output)
             prints[stage.name] = fingerprint_of_given(stage, output, folder, _made_from(stages, folder, stage))
             LOG.info("%s: given, %s", stage.name, output)
             if stage.name == until:
@@ -83,10 +85,16 @@ def _bring(stage: Stage, context: Context, record: dict[str, Any], inputs: Mappi
            output: Path) -> dict[str, str]:
     """Makes sure that a stage's artefact is there and made as the record says."""
     before = _read(output / "stage.json") or _read(output / "started.json")
+    files = named_files(_flat(record["settings"]), (before or {}).get("files", {}))
+    record |= {"files": files} if files else {}
     if before and "finished" not in before and not _begun(output):
         before = None                                # it failed before it made anything: settings may change
     if before and before["fingerprint"] != record["fingerprint"]:
         raise UserError(_difference(before, record, output, stage.section or stage.name))
+    for key in files if before else ():
+        if before.get("files", {}).get(key, files[key])["sha256"] != files[key]["sha256"]:
+            raise UserError(f"{output} was made with another {stage.section or stage.name}.{key} than "
+                            f"{_flat(stage.settings)[key]} is now: its contents differ; {_cure(stage.name)}")
     if before and "finished" in before:
         LOG.info("%s: finished before, kept", stage.name)
         return before["faults"]
@@ -138,8 +146,8 @@ def locked(folder: Path) -> Iterator[None]:
 def _check_name(name: str, names: Sequence[str]) -> None:
     if name not in names:
         near = difflib.get_close_matches(name, names, 1)
-        cure = f"did you mean '{near[0]}'?" if near else f"this method has: {', '.join(names)}"
-        raise UserError(f"unknown stage '{name}'; {cure}")
+        raise UserError(f"unknown stage '{name}'; " + (f"did you mean '{near[0]}'?" if near else
+                                                       f"this method has: {', '.join(names)}"))
 
 
 def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
@@ -153,7 +161,6 @@ def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
         Those stages and all that read them, in order.
 
     Example:
-
     >>> def make(name, *needs):
     ...     return Stage(name, "masks", needs, {}, dict)
     >>> [stage.name for stage in depending([make("a"), make("b", "a"), make("c", "b"), make("d", "a")], {"b"})]
@@ -165,6 +172,20 @@ def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
             redo = redo | {stage.name}
             again.append(stage)
     return again
+
+
+def remove(stages: Sequence[Stage], folder: Path, redo: Sequence[str]) -> None:
+    """Deletes stages by their names, and all that depend on them.
+
+    Args:
+        stages: of the run.
+        folder: of the run.
+        redo: names; an unknown one is a UserError.
+    """
+    for name in redo:
+        _check_name(name, [stage.name for stage in stages])
+    for stage in depending(stages, set(redo)):
+        _remove(folder / stage.name)
 
 
 def _remove(folder: Path) -> None:
@@ -184,8 +205,7 @@ def _made_from(stages: Sequence[Stage], folder: Path, source: Stage) -> set[str]
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path, section: str) -> str:
     """Says what makes an earlier artefact unfit."""
-    name = now["name"]
-    cure = f"add --redo {name} to make it again, or name another folder with --run"
+    cure = _cure(now["name"])
     old, new = _flat(before["settings"]), _flat(now["settings"])
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
@@ -194,6 +214,10 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any], output: Path,
         if before["needs"].get(need) != print_:
             return f"{output} was made from another '{need}'; {cure}"
     return f"{output} was made as another kind of stage; {cure}"
+
+
+def _cure(stage: str) -> str:
+    return f"add --redo {stage} to make it again, or name another folder with --run"
 
 
 def _change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], section: str) -> str:
@@ -213,15 +237,13 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
-            raise ValueError("it is no record of a stage")
-        return record
-    except FileNotFoundError:
+    if not path.is_file():
         return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete its folder to make the stage again") from None
+    cure = "delete its folder to make the stage again"
+    record = read_json(path, cure, str(path))
+    if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
+        raise UserError(f"{path} cannot be read (it is no record of a stage); {cure}")
+    return record
 
 
 def _json(value: Any) -> bytes:

@@ -13,8 +13,10 @@ import numpy as np
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.mask_objects import SAVED_AS_IGNORE
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, threshold_sweep
+from tfwsss.palette import IGNORE
 
 KINDS = ("masks", "scores")
 """Kinds of artefact that have a mean IoU."""
@@ -51,11 +53,11 @@ def evaluate(kind: str, folder: Path, images: ImageSet, names: Sequence[str] | N
         workers: threads; 0 means one a core.
 
     Yields:
-        Name and value, together what metrics.json holds of a stage: kind, images (scored), miou, iou (class to 0–1 or
-        None where the class occurs nowhere), ignored, miou_ignore_as_error, shares (class to its share of the
-        predicted pixels), faults (name to message) and warnings. Of class maps these are at the best threshold, and
-        then come threshold (the best), curve (pairs of threshold and miou) and, where `chosen` is given,
-        threshold_without_masks and miou_without_masks.
+        Name and value, together what metrics.json holds of a stage: kind, images (scored), miou (None where nothing but
+                background was counted), iou (class to 0–1 or None where the class occurs nowhere), ignored,
+        miou_ignore_as_error, shares (class to its share of the predicted pixels), faults (name to message) and
+        warnings. Of class maps these are at the best threshold, and then come threshold (the best), curve (pairs of
+        threshold and miou) and, where `chosen` is given, threshold_without_masks and miou_without_masks.
 
     Raises:
         UserError: none of the images has a true mask.
@@ -199,16 +201,32 @@ def _scan(names: Sequence[str], count: Callable[[str], Any], progress: Progress 
 def _values(kind: str, counts: Confusion, done: int, faults: dict, classes: Sequence[str]) -> Iterator[tuple[str, Any]]:
     predicted = counts.matrix.sum(0) / max(counts.pixels, 1)
     shares = {name: float(share) for name, share in zip(classes, predicted, strict=True)}
-    warning = dominant_class(shares)
+    known = bool(counts.matrix[1:].any() or counts.ignored[1:].any())      # truth holds a class
+    warnings = [dominant_class(shares), *_without_class(counts, known)] if done else []
+
+    def mean(ignore_as_error: bool = False) -> float | None:
+        found = iou(counts, ignore_as_error=ignore_as_error)
+        objects = known and (ignore_as_error or not np.isnan(found[1:]).all())
+        return _number(iou(counts, ignore_as_error=ignore_as_error, reduction="mean")) if objects else None
+
     yield "kind", kind
     yield "images", done
-    yield "miou", _number(iou(counts, reduction="mean"))
+    yield "miou", mean()
     yield "iou", {name: _number(value) for name, value in zip(classes, iou(counts), strict=True)}
     yield "ignored", ignored_share(counts)
-    yield "miou_ignore_as_error", _number(iou(counts, ignore_as_error=True, reduction="mean"))
+    yield "miou_ignore_as_error", mean(ignore_as_error=True)
     yield "shares", shares
     yield "faults", faults
-    yield "warnings", [warning] if warning else []
+    yield "warnings", [warning for warning in warnings if warning]
+
+
+def _without_class(counts: Confusion, known: bool) -> Iterator[str]:
+    """Yields what is odd where the true or the predicted masks hold no class at all."""
+    if not known:
+        yield (f"no true mask holds a class, but the ids 0 and {IGNORE} only: there is nothing to score; "
+               f"{SAVED_AS_IGNORE}")
+    elif counts.ignored.any() and not counts.matrix[:, 1:].any():
+        yield f"no predicted mask holds a class, but the ids 0 and {IGNORE} only; {SAVED_AS_IGNORE}"
 
 
 def _number(value: float) -> float | None:

@@ -47,11 +47,7 @@ class Context(NamedTuple):
 
     @classmethod
     def of(cls, settings: RunSettings) -> "Context":
-        """Returns what a run's settings say.
-
-        Args:
-            settings: of the run.
-        """
+        """Returns what a run's settings say."""
         return cls(settings.seed, settings.workers, settings.devices, settings.mixed_precision, settings.tensorboard,
                    settings.model_dump(mode="json"))
 
@@ -65,10 +61,11 @@ class Stage:
         kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
-        work: called with the run's context, the finished inputs and the output folder; goes on where an earlier
-            call was killed; returns a message for each image that could not be used.
+        work: called with the run's context, the finished inputs and the output folder; goes on where an earlier call
+            was killed; returns a message for each image that could not be used.
         section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
+        alone: whether each of its files comes of one image alone. truth: whether it reads true masks.
     """
 
     name: str
@@ -78,6 +75,8 @@ class Stage:
     work: Callable[[Context, Inputs, Path], Mapping[str, str]]
     section: str = ""
     split: str = "pseudo"
+    alone: bool = True
+    truth: bool = False
 
 
 def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs: Sequence[str],
@@ -196,7 +195,7 @@ def refine(name: str, images: ImageSet, *, kind: str, settings: Settings, functi
     """
     function = functools.partial(function, **settings.model_dump())
     work = functools.partial(_refine, name, images, kind, function, tuple(arguments))
-    return Stage(name, kind, tuple(needs), _facts(settings, images, versions), work)
+    return Stage(name, kind, tuple(needs), _facts(settings, images, versions), work, truth="truth" in arguments)
 
 
 def _refine(name, images: ImageSet, kind: str, function, arguments, context: Context, inputs: Inputs,

@@ -11,6 +11,7 @@ from typing import Any
 
 import tfwsss
 from tfwsss import logs
+from tfwsss.artefacts.files import read_json
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
 from tfwsss.inference.views import Resized, View, WholeCells
@@ -110,7 +111,7 @@ def _changed(masker: Masker, crf: bool | None, scales: Sequence[float] | None, m
 def _card(run: Run, stage: str, masker: Masker, max_pixels: int) -> dict[str, Any]:
     """Returns what a user of the model should know of it."""
     path, record = run.folder / "metrics.json", run.record
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    metrics = read_json(path) if path.is_file() else {}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     text = json.dumps(record["config"], sort_keys=True, ensure_ascii=False)
     return {

@@ -1,17 +1,22 @@
 """Configurations: defaults in code, differences in YAML, single values by `--set`."""
 
 import difflib
+import itertools
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
-import yaml
 
-from tfwsss.errors import UserError
+from tfwsss.errors import UserError, named
+from tfwsss.settings.bounded_yaml import MAX_TEXT, load_yaml
 from tfwsss.settings.sections import RunSettings, Settings
 
 Config = TypeVar("Config", bound=RunSettings)
+
+_MOST_KEYS = 10
+_SHOWN = 20             # faults of one configuration
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -27,12 +32,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: the file is missing, is no YAML, or holds something other than keys and values.
     """
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_TEXT + 1)              # a letter has at most four bytes
     except OSError as error:
         raise UserError(f"config file {path} cannot be read ({error.strerror}); check the path given") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(getattr(error, "problem_mark", "") or "").strip()
-        raise UserError(f"config file {path} is not valid YAML {where}; mend the file") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"config file {path} is not valid YAML, byte {error.start} is not UTF-8; mend the "
+                        "file") from None
+    body = load_yaml(text, f"config file {path}", "mend the file")
     if body is None:
         return {}
     if not isinstance(body, dict):
@@ -82,11 +91,10 @@ def parse_sets(assignments: Sequence[str]) -> dict[str, Any]:
         path, separator, value = text.partition("=")
         keys = path.strip().split(".")
         if not separator or not all(keys):
-            raise UserError(f"--set {text!r} is not of the form section.key=value, for example --set icd.epochs=5")
-        try:
-            parsed = yaml.safe_load(value) if value else None
-        except yaml.YAMLError:
-            raise UserError(f"--set {text!r}: the value is not valid YAML; put it in quotes") from None
+            raise UserError(f"--set {text[:80]!r} is not of the form section.key=value, for example --set icd.epochs=5")
+        if len(keys) > _MOST_KEYS:
+            raise UserError(f"--set {text[:80]!r} names {len(keys)} keys; no setting lies deeper than {_MOST_KEYS}")
+        parsed = load_yaml(value, f"--set {text[:80]!r}: the value", "put it in quotes", place=False) if value else None
         for key in reversed(keys):
             parsed = {key: parsed}
         nested = merge(nested, parsed)
@@ -107,11 +115,14 @@ def build(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
     Raises:
         UserError: unknown key (the nearest one is named) or a value of a wrong type or range.
     """
-    try:
-        return kind.model_validate(values)
-    except pydantic.ValidationError as error:
-        faults = [_explain(kind, fault) for fault in error.errors()]
-        raise UserError(f"{origin}: " + "; ".join(faults)) from None
+    with named(f"{origin}:", "check the values"):
+        try:
+            return kind.model_validate(values)
+        except pydantic.ValidationError as error:
+            count = error.error_count()
+            faults = [_explain(kind, fault) for fault in itertools.islice(error.errors(), _SHOWN)]
+            more = [f"and {count - _SHOWN} more"] if count > _SHOWN else []
+            raise UserError(f"{origin}: " + "; ".join([*faults, *more])) from None
 
 
 def _explain(kind: type[Settings], fault: Mapping[str, Any]) -> str:
@@ -122,8 +133,18 @@ def _explain(kind: type[Settings], fault: Mapping[str, Any]) -> str:
         known = _keys(kind, section)
         near = difflib.get_close_matches(str(key), known, 1, 0.5)
         cure = f"did you mean '{'.'.join([*map(str, section), near[0]])}'?" if near else f"known: {', '.join(known)}"
-        return f"unknown key '{path}'; {cure}"
-    return f"'{path}' is {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+        return f"unknown key '{path[:200]}'; {cure}"
+    return f"'{path[:200]}' is {_shown(fault['input'])}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as Python writes it, shortened where it is long."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    try:
+        return short.repr(value)
+    except ValueError:                          # Python writes no number of over 4,300 digits
+        return f"a number of over {value.bit_length() * 3 // 10:,} digits" if isinstance(value, int) else "long"
 
 
 def _keys(kind: type[Settings], section: Sequence[Any]) -> list[str]:

@@ -17,7 +17,15 @@ class Settings(pydantic.BaseModel):
 
     ADDED: ClassVar[tuple[str, ...]] = ()
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @pydantic.field_validator("*")
+    @classmethod
+    def _paths_that_can_be(cls, value: Any) -> Any:
+        for path in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(path, Path) and "\0" in str(path):
+                raise ValueError("no path holds a zero byte")
+        return value
 
     def facts(self) -> dict[str, Any]:
         """Returns all that changes a result, as JSON values: every key but added ones that are at their default."""
@@ -40,7 +48,8 @@ class DataSettings(Settings):
     """Which images a run trains on, and which it makes masks of.
 
     Args:
-        kind: `demo` (the built-in set), `voc` (VOC 2012's folders) or `folder` (images and `labels.csv`).
+        kind: `demo` (the built-in set), `voc` (VOC 2012's folders; classes of one's own by `classes.txt` beside
+            `JPEGImages/`) or `folder` (images and `labels.csv`).
         root: folder of the data; None for `demo`.
         split: list of names to train on; `None` means every image.
         pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
@@ -127,8 +136,8 @@ class BackboneSettings(Settings):
 
     Args:
         name: `vgg16`, `resnet38`, `resnet50` or `resnet101` (of MXNet; those of Keras are `resnet50_keras` and
-            `resnet101_keras`), `mobilenet_v2`, `small` (for the built-in set), or the transformers `clip_b16`,
-            `dinov2_small` and `dinov2_base`.
+            `resnet101_keras`, those of torchvision `resnet50_torch` and `resnet101_torch`), `mobilenet_v2`, `small`
+            (for the built-in set), or the transformers `clip_b16`, `dinov2_small` and `dinov2_base`.
         initial: a weights file, `imagenet` (Keras' own download), or None for random weights.
         output_stride: pixels between positions of the maps of `mobilenet_v2` and of ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is the feature map.
@@ -151,6 +160,12 @@ class BackboneSettings(Settings):
     def stride(self) -> int:
         """Pixels between positions of the network's maps; some networks leave no choice."""
         return facts_of(self.name).output_stride(self.output_stride)
+
+
+class ResNet38Settings(BackboneSettings):
+    """ResNet-38 of released code where no other network is named; it starts from a file."""
+
+    name: BackboneName = "resnet38"
 
 
 class RunSettings(Settings):

@@ -1,6 +1,7 @@
 """From class maps to masks by one threshold, set or chosen without masks: what every method is judged beside."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 
-from tfwsss.artefacts.files import finished, write_atomically
+from tfwsss.artefacts.files import finished, read_json, write_atomically
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
@@ -54,8 +55,8 @@ def threshold_of(settings: Settings, folder: Path, section: str = "cam_masks") -
         return settings.threshold
     path = folder / "threshold.json"
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["threshold"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return float(read_json(path)["threshold"])
+    except (UserError, ValueError, KeyError, TypeError):
         raise UserError(f"{path}: no threshold in it; add --redo {folder.name}, "
                         f"or set {section}.threshold") from None
 
@@ -82,7 +83,8 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
         return kept_masks(rule, images, inputs, {"cam": source}, names)
 
-    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    return dataclasses.replace(stage, alone=settings.threshold is not None)
 
 
 def choose_threshold(images: ImageSet, scores: Path, output: Path) -> float:

@@ -88,7 +88,7 @@ def classifier_stage(name: str, images: ImageSet, settings: ClassifierSettings) 
         Stage of kind `model`, a `models.classifier.Classifier`.
     """
     return train(name, images, settings=settings, epochs=settings.epochs, needs=(),
-                 build=functools.partial(_build, settings), batches=functools.partial(_batches, settings),
+                 build=functools.partial(_build, settings), batches=functools.partial(tag_batches, settings),
                  callbacks=functools.partial(_callbacks, name, settings))
 
 
@@ -100,7 +100,19 @@ def _build(settings: ClassifierSettings, context: Context, inputs: Inputs, image
     return model
 
 
-def _batches(settings: ClassifierSettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
+def tag_batches(settings: ClassifierSettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
+    """Returns the training batches of a classifier from an epoch on.
+
+    Args:
+        settings: of the training.
+        context: seed of the run.
+        inputs: not read.
+        images: the usable training images.
+        first: epoch to begin with.
+
+    Returns:
+        `tf.data` batches of "image" and "labels"; round small images lies the backbone's colour.
+    """
     how = settings.augmentation(facts_of(settings.backbone.name).colour)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
                             initial_epoch=first)

@@ -123,7 +123,7 @@ def co_attention_stage(name: str, images: ImageSet, settings: CoAttentionSetting
         return maps.scores(images, names)
 
     stage = infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)
-    return dataclasses.replace(stage, settings={**stage.settings, "training": training.fingerprint()})
+    return dataclasses.replace(stage, settings={**stage.settings, "training": training.fingerprint()}, alone=False)
 
 
 def _write_apart(folder: Path, maps: CoAttentionMaps, images: ImageSet, names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pydantic
@@ -26,7 +26,6 @@ from tfwsss.refine.background import background_power
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings, threshold_of
-from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.crf import VERSIONS, crf_from_scores
 
 
@@ -35,7 +34,7 @@ class LabelSettings(Settings):
 
     Args:
         low, high: powers of the strong and the weak background; None takes a quarter and twice the power that
-            belongs to the threshold of `cam_masks`, the published ratios.
+            belongs to the threshold of the class maps' masks, the published ratios.
         crf: of both; its `certainty` is not read.
     """
 
@@ -44,13 +43,29 @@ class LabelSettings(Settings):
     crf: CRFSettings = CRFSettings()
 
 
-def power(alpha: float | None, settings: ThresholdSettings, folder: Path) -> float:
+class KeptMaps(NamedTuple):
+    """Class maps that a stage has kept, and the masks that a threshold made of them.
+
+    Args:
+        thresholds: settings of the masks.
+        views: scales times mirror images whose mean the maps are; None where they are normalised already.
+        scores: stage of the maps.
+        masks: stage of the masks.
+    """
+
+    thresholds: ThresholdSettings
+    views: int | None
+    scores: str = "cam"
+    masks: str = "cam_masks"
+
+
+def power(alpha: float | None, maps: KeptMaps, folder: Path) -> float:
     """Returns the background's power: the one that is set, or the one that belongs to the masks' threshold.
 
     Args:
         alpha: as set, or None.
-        settings: of the stage of thresholded masks.
-        folder: of that stage; its `threshold.json` is read.
+        maps: says the settings of the masks.
+        folder: of the masks' stage; its `threshold.json` is read.
 
     Returns:
         Positive power.
@@ -58,37 +73,36 @@ def power(alpha: float | None, settings: ThresholdSettings, folder: Path) -> flo
     Raises:
         UserError: no power is set and no threshold is known.
     """
-    return background_power(threshold_of(settings, folder)) if alpha is None else alpha
+    return background_power(threshold_of(maps.thresholds, folder, maps.masks)) if alpha is None else alpha
 
 
-def label_stage(name: str, images: ImageSet, settings: LabelSettings, thresholds: ThresholdSettings,
-                maps: MapSettings, kind: Literal["marginals", "masks"]) -> Stage:
+def label_stage(name: str, images: ImageSet, settings: LabelSettings, maps: KeptMaps,
+                kind: Literal["marginals", "masks"]) -> Stage:
     """Makes the stage that runs both CRFs, and keeps their marginals or what both are sure of, pixel by pixel.
 
     Args:
         name: of the stage.
         images: the training images.
         settings: powers and CRF.
-        thresholds: of `cam_masks`, for powers that follow from it.
-        maps: how the class maps of `cam` were made.
+        maps: the class maps, and their masks, for powers that follow from a threshold.
         kind: `marginals` of the background and of each image's classes, or `masks`, 255 where nothing is sure.
 
     Returns:
         Stage of that kind.
     """
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        middle = power(None, thresholds, inputs["cam_masks"]) if None in (settings.low, settings.high) else 0.0
+        middle = power(None, maps, inputs[maps.masks]) if None in (settings.low, settings.high) else 0.0
         powers = (settings.low or middle / 4, settings.high or middle * 2)
         crf = crf_from_scores(settings.crf)
 
         def made(image: str) -> np.ndarray:
-            cam = read_scores(inputs["cam"], image)
+            cam = read_scores(inputs[maps.scores], image)
             marginals = two_marginals(images.read_image(image), cam, powers, maps.views, crf)
             return marginals if kind == "marginals" else sure_pixels(marginals, cam.classes)
 
         return try_each(made, names)
 
-    stage = infer(name, images, kind=kind, settings=settings, needs=("cam", "cam_masks"), predict=predict,
+    stage = infer(name, images, kind=kind, settings=settings, needs=(maps.scores, maps.masks), predict=predict,
                   versions={**VERSIONS, "background": VERSION})
     return dataclasses.replace(stage, split="training", section="labels" if kind == "marginals" else "")
 
@@ -116,14 +130,15 @@ def sure_stage(name: str, images: ImageSet, settings: LabelSettings, source: str
     return dataclasses.replace(stage, split="training")
 
 
-def two_marginals(image: np.ndarray, cam: Scores, powers: Sequence[float], views: int, crf: CRF) -> np.ndarray:
+def two_marginals(image: np.ndarray, cam: Scores, powers: Sequence[float], views: int | None,
+                  crf: CRF) -> np.ndarray:
     """Runs the dense CRF on class maps twice, with strong and with weak background.
 
     Args:
         image: uint8 `(row, column, 3)`.
         cam: its class maps.
         powers: of the strong and the weak background.
-        views: scales times mirror images whose mean the class maps are.
+        views: as in `KeptMaps`.
         crf: of both; 0 iterations keep the background's share of each pixel as it is.
 
     Returns:

@@ -106,6 +106,7 @@ def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: st
         return kept_masks(decide, images, inputs, {"cam": source}, names, saliency)
 
     stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = dataclasses.replace(stage, alone=settings.threshold is not None)
     return saliency.read_by(stage) if saliency else stage
 
 

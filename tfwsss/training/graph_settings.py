@@ -54,7 +54,17 @@ class GraphSettings(Settings):
         return {key: value for key, value in super().facts().items() if key != "memory"}
 
 
-FOR_BOXES = GraphSettings(boxes=True, epochs=(150, 150), learning_rate=0.035, crf_weight=0.01, pad_label=IGNORE)
+class BoxGraphSettings(GraphSettings):
+    """The same as published for boxes."""
+
+    epochs: tuple[pydantic.NonNegativeInt, pydantic.NonNegativeInt] = (150, 150)
+    learning_rate: pydantic.PositiveFloat = 0.035
+    crf_weight: pydantic.NonNegativeFloat = 0.01
+    boxes: bool = True
+    pad_label: Literal[0, 255] = IGNORE
+
+
+FOR_BOXES = BoxGraphSettings()
 """As published for boxes."""
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.resnet38 import resnet38
+from tfwsss.backbones.resnet_v1 import resnet_v1
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import reads_bgr, vgg16
 from tfwsss.backbones.vit import FORMS, ViTForm, vit
@@ -21,9 +22,11 @@ from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
 from tfwsss.models.clip import CHANNELS, TextForm, clip
 from tfwsss.models.icd import ICD
+from tfwsss.models.seam import SEAM
 from tfwsss.weights.assign import assign
 from tfwsss.weights.names import network_named
-from tfwsss.weights.rules import LAYOUTS, Network, laid_out
+from tfwsss.weights.rules import Network, laid_out
+from tfwsss.weights.torchvision import as_affinitynet_reads
 
 ENDING = ".weights.h5"
 
@@ -32,9 +35,32 @@ _MOST_CHANNELS = 2048
 _MOST_PLACES = 2**16
 _MOST_BLOCKS = 48
 _ICD = ("icd.backbone.initial",)
+_MCIS = ("mcis.backbone.initial",)
 _AFFINITYNET = ("classifier.backbone.initial", "affinity.backbone.initial")
 
 Size = Callable[..., int]       # layer, published channels[, most] -> channels of that layer in the file
+
+
+def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> str | None:
+    """Returns the name of the first array that goes to a variable."""
+    for name in arrays:
+        rule = rules.rule_for(name)
+        if rule is not None and path in rule.places(name):
+            return name
+    return None
+
+
+def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
+                     rules: Network) -> tuple[Mapping[str, np.ndarray], str | None]:
+    """Turns VGG-16's first kernel where the file has blue first and the network red, or the reverse.
+
+    Caffe and what was made from its files see blue first; MXNet's own files (`arg:`) see red first.
+    """
+    name = _filling(arrays, rules, "conv1_1/kernel")
+    if name is None or arrays[name].ndim != 4 or name.startswith("arg:") != reads_bgr(model):
+        return arrays, None
+    how = "from RGB to BGR" if reads_bgr(model) else "from BGR to RGB"
+    return {**arrays, name: arrays[name][:, ::-1]}, f"{name} {how}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +71,14 @@ class Target:
         build: makes it, in the sizes that the file's arrays have.
         settings: where training takes the result.
         imagenet: the file holds no head of ours: only the backbone is saved, and the first
-            kernel follows the order of colours that the network reads.
+            kernel follows the colours that the network reads.
+        prepare: model, arrays and rules to the arrays as it reads them, and what became of the first kernel.
     """
 
     build: Callable[[Size], keras.Model]
     settings: tuple[str, ...]
     imagenet: bool = False
+    prepare: Callable[..., tuple[Mapping[str, np.ndarray], str | None]] = _colours_as_read
 
 
 def _vgg16(size: Size, **form: Any) -> keras.Model:
@@ -59,6 +87,10 @@ def _vgg16(size: Size, **form: Any) -> keras.Model:
 
 def _resnet38(size: Size) -> keras.Model:
     return resnet38(width=size("conv1a", 64) / 64)
+
+
+def _resnet_v1(depth: int, size: Size) -> keras.Model:
+    return resnet_v1(depth, width=size("conv1", 64) / 64)
 
 
 def _resnet_v2(depth: int, size: Size) -> keras.Model:
@@ -76,6 +108,11 @@ def _classifier(backbone: Callable[[Size], keras.Model], size: Size) -> keras.Mo
 def _affinity_net(backbone: Callable[[Size], keras.Model], group_norm: bool, size: Size) -> keras.Model:
     widths = [size(f"f8_{number}", width) for number, width in ((3, 64), (4, 128), (5, 256))]
     return AffinityNet(backbone(size), widths=widths, group_norm=group_norm)
+
+
+def _seam(size: Size) -> keras.Model:
+    widths = [size(name, width) for name, width in (("f8_3", 64), ("f8_4", 128), ("f9", 192))]
+    return SEAM(_resnet38(size), max(1, _classes(size) - 1), widths=widths)
 
 
 def _classes(size: Size) -> int:
@@ -119,9 +156,16 @@ TARGETS = {
                         _AFFINITYNET),
     "resnet38_cls": Target(functools.partial(_classifier, _resnet38), _AFFINITYNET),
     "resnet38_aff": Target(functools.partial(_affinity_net, _resnet38, False), _AFFINITYNET),
-    "resnet38_imagenet": Target(_resnet38, _AFFINITYNET, imagenet=True),
+    "resnet38_seam": Target(_seam, ("seam.backbone.initial",)),
+    "resnet38_imagenet": Target(_resnet38, (*_AFFINITYNET, "seam.backbone.initial"), imagenet=True),
     "resnet50_imagenet": Target(functools.partial(_resnet_v2, 50), _AFFINITYNET[:1], imagenet=True),
     "resnet101_imagenet": Target(functools.partial(_resnet_v2, 101), _AFFINITYNET[:1], imagenet=True),
+    "torchvision_vgg16": Target(_RELEASED_VGG16, _AFFINITYNET, True, lambda model, arrays, rules: as_affinitynet_reads(
+        model, arrays)),
+    "torchvision_vgg16_mcis": Target(lambda size: vgg16(width=size("conv1_1", 64) / 64, form="mcis"), _MCIS, True,
+                                     lambda model, arrays, rules: (arrays, None)),
+    "torchvision_resnet50": Target(functools.partial(_resnet_v1, 50), _AFFINITYNET, imagenet=True),
+    "torchvision_resnet101": Target(functools.partial(_resnet_v1, 101), _AFFINITYNET, imagenet=True),
     "clip": Target(_clip, ("clip.backbone.initial",)),
     "dinov2": Target(_dinov2, ("segmenter.backbone.initial", *_ICD), imagenet=True),
 }
@@ -156,27 +200,12 @@ def convert(arrays: Mapping[str, np.ndarray], network: str, out: Path, *, force:
     model = target.build(functools.partial(_size, arrays, rules))
     turned = None
     if target.imagenet:
-        arrays, turned = _colours_as_read(model, arrays, rules)
+        arrays, turned = target.prepare(model, arrays, rules)
     account = assign(model, arrays, network, origin)
     alone = target.imagenet and hasattr(model, "backbone")
     _save(model.backbone if alone else model, out)
     return {"network": network, "to": str(out), "saved": "backbone" if target.imagenet else "model",
             **dataclasses.asdict(account), "turned": turned, "settings": list(target.settings)}
-
-
-def _filling(arrays: Mapping[str, np.ndarray], rules: Network, path: str) -> tuple[str, np.ndarray] | None:
-    """Returns the first array that goes to a variable: its name, and what of it goes there, its axes as Keras has them.
-
-    None where there is no such array, or where it has another number of axes than such an array has.
-    """
-    for name, array in arrays.items():
-        rule = rules.rule_for(name)
-        if rule is not None and path in rule.places(name):
-            axes = LAYOUTS[rule.layout]
-            if axes and array.ndim != len(axes):
-                return None
-            return name, laid_out(rule.pieces(array)[rule.places(name).index(path)], rule.layout)
-    return None
 
 
 def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0,
@@ -186,23 +215,12 @@ def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, publishe
     Of other variables it is the first axis that counts. Never more than published (or than `most`), whatever an
     array claims: `assign` then tells the difference.
     """
-    found = _filling(arrays, rules, f"{layer}/{leaf}")
-    if found is None or found[1].ndim < 2:
+    name = _filling(arrays, rules, f"{layer}/{leaf}")
+    if name is None or arrays[name].ndim not in (2, 3, 4):     # (out, in), (1, out, in) or (out, in, row, column)
         return published
-    return max(1, min(found[1].shape[-1 if leaf == "kernel" else 0], most or published))
-
-
-def _colours_as_read(model: keras.Model, arrays: Mapping[str, np.ndarray],
-                     rules: Network) -> tuple[Mapping[str, np.ndarray], str | None]:
-    """Turns VGG-16's first kernel where the file has blue first and the network red, or the reverse.
-
-    Caffe and what was made from its files see blue first; MXNet's own files (`arg:`) see red first.
-    """
-    found = _filling(arrays, rules, "conv1_1/kernel")
-    if found is None or (name := found[0]).startswith("arg:") != reads_bgr(model):
-        return arrays, None
-    how = "from RGB to BGR" if reads_bgr(model) else "from BGR to RGB"
-    return {**arrays, name: arrays[name][:, ::-1]}, f"{name} {how}"
+    rule, array = rules.rule_for(name), laid_out(arrays[name], "squeezed")
+    turned = leaf == "kernel" and rule.layout == "as is"       # (in, out)
+    return max(1, min(array.shape[-1] if turned else array.shape[0] // rule.parts, most or published))
 
 
 def _check_free(out: Path, force: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from tfwsss.errors import UserError
 from tfwsss.weights.rules import WRAPPED, Network, Rule
+from tfwsss.weights.torchvision import RESNET50, RESNET101, VGG16, VGG16_TRUNK
 from tfwsss.weights.transformer_names import CLIP, DINOV2
 
 
@@ -35,7 +36,8 @@ def network_named(name: str) -> Network:
 def likely_network(names: Iterable[str]) -> str | None:
     """Returns the network whose rules take the most of these names, or None where none takes half of them.
 
-    Of several that take as many, it is the one with the fewest places: a trunk alone is that of ImageNet.
+    Names that its rules leave out do not count. Of several that take as many, it is the one with the fewest places: a
+    trunk alone is that of ImageNet.
 
     Args:
         names: names of a file's arrays.
@@ -49,10 +51,12 @@ def likely_network(names: Iterable[str]) -> str | None:
     ('vgg16_aff', None)
     """
     names = list(names)
-    taken = {key: sum((rule := network.rule_for(name)) is not None and bool(rule.targets) for name in names)
+    rules = {key: [rule for name in names if (rule := network.rule_for(name)) is not None]
              for key, network in NETWORKS.items()}
+    taken = {key: sum(bool(rule.targets) for rule in found) for key, found in rules.items()}
     best = max(taken, key=lambda key: (taken[key], -sum(len(rule.targets) for rule in NETWORKS[key].rules)))
-    return best if taken[best] and 2 * taken[best] >= len(names) else None
+    counted = len(names) - (len(rules[best]) - taken[best])
+    return best if taken[best] and 2 * taken[best] >= counted else None
 
 
 def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, ...]:
@@ -74,7 +78,9 @@ def _normalisation(source: str, target: str) -> tuple[Rule, ...]:
 
 _LEFT_OUT = (
     Rule(r".*num_batches_tracked", why="counts training steps; nothing reads it"),
-    Rule(r"optimi[sz]er\..*", why="state of the optimiser; training starts with a fresh one"),
+    Rule(r"(?:optim|lr_sched|sched|scaler|amp)\w*\..*", why="state of the optimiser; training starts with a fresh one"),
+    Rule(r"(?:loss|epoch|step|iteration)\w*", why="a number of the training"),
+    Rule(r".*_extra_state", why="state of a layer beside its weights; nothing reads it"),
 )
 _VGG16_TRUNK = _convolutions(r"conv[1-5]_[1-3]")
 _IMAGENET_HEAD = (Rule(r"(?:arg:)?(?:fc8\w*|prob|linear\w*)[_/.]\w+", why="classifier of ImageNet's classes"),)
@@ -138,10 +144,13 @@ NETWORKS = {
         for theirs, ours in (("weight", "gamma"), ("bias", "beta"))))),
     "resnet38_cls": Network((*_RESNET38, *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
+    "resnet38_seam": Network((*_RESNET38, *_convolutions("fc8|f8_[34]|f9", bias=False), *_LEFT_OUT)),
     "resnet38_imagenet": Network((*_convolutions("conv1a", bias=False), *_resnet38_mxnet(), *_IMAGENET_HEAD),
                                  ((r"(?:fc8|f8_[345]|f9)/.*", _FRESH_HEAD),)),
     "resnet50_imagenet": _resnet_v2("[1-6]"),
     "resnet101_imagenet": _resnet_v2(r"\d+"),
+    "torchvision_vgg16": VGG16, "torchvision_vgg16_mcis": VGG16_TRUNK,
+    "torchvision_resnet50": RESNET50, "torchvision_resnet101": RESNET101,
     "clip": CLIP,
     "dinov2": DINOV2,
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfwsss.errors import named
 from tfwsss.weights.formats.caffe import read_caffemodel
 from tfwsss.weights.formats.hdf5 import read_hdf5
 from tfwsss.weights.formats.hdf5_layout import HDF5_MAGIC
@@ -42,6 +43,12 @@ def read_weights(path: Path | str) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     source = Source.open(path)
+    with named(f"weights file {path}:", "fetch the file again, or save it again as plain arrays"):
+        return _read(path, source)
+
+
+def _read(path: Path, source: Source) -> dict[str, np.ndarray]:
+    """Reads a file by the reader that its first bytes ask for."""
     start = bytes(source.data[:64])
     if start.startswith(HDF5_MAGIC):
         return read_hdf5(path)

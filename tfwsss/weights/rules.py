@@ -1,6 +1,7 @@
 """What a name rule is: which arrays of a file go where, turned how, in how many parts."""
 
 import dataclasses
+import functools
 import re
 from typing import Any
 
@@ -51,7 +52,7 @@ class Rule:
 
     def places(self, name: str) -> tuple[str, ...] | None:
         """Returns the paths for an array's name; None where the rule does not speak of it."""
-        match = re.fullmatch(self.source, name)
+        match = _compiled(self.source).fullmatch(name)
         return None if match is None else tuple(match.expand(target) for target in self.targets)
 
 
@@ -79,6 +80,12 @@ class Network:
     def why_fresh(self, path: str) -> str | None:
         """Returns why a variable may stay as it is, or None if it may not."""
         return next((why for pattern, why in self.fresh if re.fullmatch(rf"(?:.*/)?(?:{pattern})", path)), None)
+
+
+@functools.cache
+def _compiled(source: str) -> re.Pattern:
+    """Returns a pattern that is compiled once: there are more than Python itself keeps."""
+    return re.compile(source)
 
 
 def laid_out(array: np.ndarray, layout: str) -> np.ndarray:

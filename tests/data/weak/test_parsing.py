@@ -99,3 +99,10 @@ def test_what_is_no_number(value):
 def test_long_values_are_shortened():
     assert shown("x" * 500) == f"'{'x' * 79}..." and shown({"a": 1}) == "{'a': 1}"
     assert shown(10**5000) == "a long int"
+
+
+def test_a_long_list_of_names_with_one_twice_ends_soon(tmp_path):
+    names = ", ".join(f'"{number}": []' for number in [*range(200_000), 199_999])
+    (tmp_path / "a.json").write_text(f"{{{names}}}")
+    with pytest.raises(UserError, match="'199999' stands there twice"):
+        read_json(tmp_path / "a.json")

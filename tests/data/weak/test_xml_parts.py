@@ -1,3 +1,4 @@
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -20,11 +21,32 @@ def test_a_size_that_is_none(tmp_path, text):
         annotated_size(tmp_path, ElementTree.fromstring(text))
 
 
-def test_the_root_and_the_name(tmp_path):
-    (tmp_path / "a.xml").write_text("<html><name> big cat </name></html>")
-    with pytest.raises(ImageFault, match="the root is 'html'; expected 'annotation'"):
-        read_annotation(tmp_path / "a.xml")
+@pytest.mark.parametrize(("text", "words"), [
+    ("<html><name> big cat </name></html>", "begins with <html> and holds 0 elements <annotation>; FORM"),
+    ("<annotation><size/><items><item/></items></annotation>", "has no <item> in its <annotation>, but <items>; FORM"),
+    ("<annotation><source><item/></source></annotation>", "has no <item> in its <annotation>, but elsewhere; FORM"),
+    ("<a><annotation/><annotation/></a>", "holds 2 elements <annotation>")])
+def test_near_shapes_are_faults(tmp_path, text, words):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(ImageFault, match=words):
+        read_annotation(tmp_path / "a.xml", "item", "FORM")
+
+
+@pytest.mark.parametrize("text", [
+    "<annotation><item/></annotation>", "<annotation xmlns='http://x.org'><item/><more/></annotation>",
+    "<annotations><annotation><item/></annotation></annotations>"])
+def test_annotations(tmp_path, text):
+    (tmp_path / "a.xml").write_text(text)
+    assert len(read_annotation(tmp_path / "a.xml", "item", "FORM").findall("item")) == 1
+
+
+def test_an_image_that_shows_nothing(tmp_path):
+    (tmp_path / "a.xml").write_text("<annotation><filename>a.jpg</filename><size/></annotation>")
+    assert read_annotation(tmp_path / "a.xml", "item", "FORM").findall("item") == []
+
+
+def test_the_name():
     root = ElementTree.fromstring("<object><name> big cat </name><tag> </tag></object>")
-    assert class_name(tmp_path, root, "name") == "big cat"
+    assert class_name(Path("a.xml"), root, "name") == "big cat"
     with pytest.raises(ImageFault, match="an object without a tag"):
-        class_name(tmp_path, root, "tag")
+        class_name(Path("a.xml"), root, "tag")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tfwsss.data import reading
 from tfwsss.data.naming import files_of, index_images, resolve
 from tfwsss.data.weak.forms import FORMS, Source, open_source
@@ -47,7 +49,7 @@ class WeakLabels(NamedTuple):
 
 
 def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Sequence[str],
-                     labels: Mapping[str, tuple[int, ...]]) -> WeakLabels:
+                     labels: Mapping[str, tuple[int, ...]], palette: np.ndarray | None = None) -> WeakLabels:
     """Reads weak labels and holds them against the tags.
 
     The tags of an image that has none are the classes of its weak labels. Where
@@ -67,6 +69,7 @@ def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Seq
         images: name -> file, of the images asked for.
         classes: class names, background first.
         labels: image-level labels of those that have some, as given.
+        palette: uint8 `(256, 3)`, colours of the mask ids; None: the usual ones.
 
     Returns:
         The weak labels.
@@ -94,7 +97,7 @@ def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Seq
     tags = dict(labels)
     for name in images:
         if not tags.get(name):
-            own = _tags(name, found, len(classes) - 1, faults)
+            own = _tags(name, found, len(classes) - 1, voc_palette() if palette is None else palette, faults)
             tags |= {name: own or ()} if own is not None or files.untagged else {}
     return WeakLabels(tags, found, {name: "; ".join(messages) for name, messages in faults.items()})
 
@@ -165,14 +168,14 @@ def _agreeing(kind: str, found: Mapping[str, tuple[Label, ...]], labels: Mapping
     return agreeing
 
 
-def _tags(name: str, found: Mapping[str, Mapping[str, Any]], num_classes: int,
+def _tags(name: str, found: Mapping[str, Mapping[str, Any]], num_classes: int, palette: np.ndarray,
           faults: dict[str, list[str]]) -> tuple[int, ...] | None:
     """Returns the labels that follow from the weak labels of an image; None where it has none."""
     known = [classes_of(found[kind][name]) for kind in FIELDS if name in found.get(kind, {})]
     for key in FILES:
         if name in found.get(key, {}):
             try:
-                drawn = reading.read_class_ids(found[key][name], voc_palette(), num_classes)
+                drawn = reading.read_class_ids(found[key][name], palette, num_classes)
                 known.append(set(drawn.ravel().tolist()) - {0, IGNORE})
             except ImageFault as fault:
                 faults.setdefault(name, []).append(str(fault))

@@ -12,6 +12,7 @@ from tfwsss.errors import ImageFault
 PARTS = ("head", "hand", "foot")
 """Names of parts of persons, which some annotations list beside the objects."""
 
+_FORM = "expected <annotation><object><name>dog</name><bndbox>...</bndbox></object></annotation>"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -33,7 +34,7 @@ def read_boxes(path: Path, classes: Collection[str], difficult: bool = True) -> 
     Raises:
         ImageFault: the file is missing or broken, or an object has no name or no box of four numbers.
     """
-    root = read_annotation(path)
+    root = read_annotation(path, "object", _FORM)
     objects = counted_objects(root, difficult)
     check_count(str(path), len(objects), 2 * len(objects))
     shapes, notes = [], []

@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree import ElementTree
 
 from tfwsss.data.labels import read_text
-from tfwsss.errors import ImageFault, UserError
+from tfwsss.errors import ImageFault, UserError, brief
 
 MAX_XML, MAX_DEPTH, MAX_ELEMENTS = 1_000_000, 50, 50_000
 """Bounds of an XML file: bytes, elements inside each other, elements."""
@@ -43,8 +44,10 @@ def read_xml(path: Path) -> ElementTree.Element:
     try:
         parser.feed(data)
         return parser.close()
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ImageFault(f"{path}: is no XML ({error}); restore it") from error
+    except ImageFault:
+        raise
+    except Exception as error:                  # parsers do not agree on one kind
+        raise ImageFault(f"{path}: is no XML ({brief(error)}); restore it") from error
 
 
 class _Bounded(ElementTree.TreeBuilder):
@@ -90,10 +93,12 @@ def read_json(path: Path) -> dict[str, list]:
                         "have")
     try:
         found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=_no_number)
+    except UserError:
+        raise
     except RecursionError:
         raise UserError(f"{path}: lists inside lists without end; expected name -> list of labels") from None
-    except ValueError as error:
-        raise UserError(f"{path}: is no JSON of labels ({error}); mend it") from error
+    except Exception as error:
+        raise UserError(f"{path}: is no JSON of labels ({brief(error)}); mend it") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: holds a {type(found).__name__}; expected an object, image name -> list of labels")
     wrong = next((name for name, entries in found.items() if not isinstance(entries, list)), None)
@@ -105,8 +110,8 @@ def read_json(path: Path) -> dict[str, list]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in found if names.count(name) > 1)!r} stands there twice")
+        (name, _), = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name[:_SHOWN]!r} stands there twice")
     return found
 
 

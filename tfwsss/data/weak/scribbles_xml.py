@@ -13,6 +13,9 @@ LONG_NAMES = {"plane": "aeroplane", "bike": "bicycle", "table": "diningtable", "
 """Short class names of the published files, where they differ from those of the data set that they belong to."""
 
 
+_FORM = "expected <annotation><polygon><tag>dog</tag><point>...</point></polygon></annotation>"
+
+
 def read_scribbles(path: Path, classes: Collection[str]) -> Written:
     """Reads the scribbles of one image, in the order of the file.
 
@@ -28,7 +31,7 @@ def read_scribbles(path: Path, classes: Collection[str]) -> Written:
     Raises:
         ImageFault: the file is missing or broken, or a polygon has no tag, no point, or a point without numbers.
     """
-    root = read_annotation(path)
+    root = read_annotation(path, "polygon", _FORM)
     lines = root.findall("polygon")
     check_count(str(path), len(lines), sum(len(line.findall("point")) for line in lines))
     shapes = []

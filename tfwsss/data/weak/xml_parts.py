@@ -6,23 +6,37 @@ from xml.etree.ElementTree import Element
 from tfwsss.data.weak.parsing import number, read_xml
 from tfwsss.errors import ImageFault
 
+_HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "verified", "database", "image_id"}
 
-def read_annotation(path: Path) -> Element:
-    """Reads a file whose root is `annotation`.
+
+def read_annotation(path: Path, items: str, form: str) -> Element:
+    """Reads the one `annotation` of a file, which may lie inside another element; XML namespaces are left out.
 
     Args:
         path: XML file.
+        items: name of the elements in it that show something; where there are none, nothing else may stand there
+            but what describes the image: a file of another form is no empty one.
+        form: of the annotation, last in messages.
 
     Returns:
-        The root.
+        The annotation.
 
     Raises:
-        ImageFault: it is none, see `parsing.read_xml`.
+        ImageFault: it is none, see `parsing.read_xml`, or one of another form.
     """
     root = read_xml(path)
-    if root.tag != "annotation":
-        raise ImageFault(f"{path}: the root is {root.tag[:40]!r}; expected 'annotation'")
-    return root
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    found = [root] if root.tag == "annotation" else list(root.iter("annotation"))
+    if len(found) != 1:
+        raise ImageFault(f"{path}: begins with <{root.tag[:40]}> and holds {len(found)} elements <annotation>; {form}")
+    if found[0].find(items) is None:
+        strange = sorted({child.tag for child in found[0]} - _HEADER)
+        elsewhere = next(found[0].iter(items), None) is not None
+        if strange or elsewhere:
+            there = f", but <{strange[0][:40]}>" if strange else ", but elsewhere"
+            raise ImageFault(f"{path}: has no <{items}> in its <annotation>{there}; {form}")
+    return found[0]
 
 
 def annotated_size(path: Path, root: Element) -> tuple[int, int] | None:

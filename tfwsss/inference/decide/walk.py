@@ -34,7 +34,7 @@ class Walker(NamedTuple):
     colour: tuple[float, float, float]
 
 
-def cam_with_background(cam, power, views: int):
+def cam_with_background(cam, power, views: int | None):
     """Normalises the mean class maps of several views as the published program does their sum, and adds the background.
 
         n[c] = max(m[c], 0) / (max_p m[c, p] + 1e-5 / views),   background = (1 - max_c n[c])^power
@@ -42,10 +42,10 @@ def cam_with_background(cam, power, views: int):
     Args:
         cam: mean class maps, `(row, column, class)`.
         power: of the background.
-        views: scales times mirror images whose mean the maps are.
+        views: scales times mirror images whose mean the maps are; None: they are normalised already.
 
     Returns:
-        float32 `(row, column, 1 + class)`, 0 to 1.
+        float32 `(row, column, 1 + class)`, 0 to 1 (normalised maps as they are).
 
     Example:
 
@@ -54,10 +54,10 @@ def cam_with_background(cam, power, views: int):
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018 (released code).
     """
-    return with_background(normalise_by_class(cam, FLOOR / views, added=True), power)
+    return with_background(cam if views is None else normalise_by_class(cam, FLOOR / views, added=True), power)
 
 
-def decide_by_walk(walker: Walker, power, views: int, maps: Mapping, picture: Picture, classes) -> Decision:
+def decide_by_walk(walker: Walker, power, views: int | None, maps: Mapping, picture: Picture, classes) -> Decision:
     """Spreads class maps along affinities; the strongest plane of each pixel wins.
 
     Args:

@@ -2,37 +2,14 @@
 
 from typing import Any, Literal
 
-import pydantic
-
 from tfwsss.settings.sections import CRFSettings
+from tfwsss.steps.affinity import AffinitySettings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
-from tfwsss.steps.confident_labels import LabelSettings
+from tfwsss.steps.confident_labels import KeptMaps, LabelSettings
 from tfwsss.steps.random_walk import WalkSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
-from tfwsss.training.fitting import FitSettings
-
-
-class AffinitySettings(FitSettings):
-    """Affinity network and its training; the defaults are those of the released code with VGG-16.
-
-    Args:
-        widths: channels of its three narrowed maps.
-        radius: pairs are nearer than this. border: `released`, or `full` for all pairs of the map.
-    """
-
-    epochs: pydantic.PositiveInt = 8
-    batch_size: pydantic.PositiveInt = 8
-    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
-    scatter: bool = True
-    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
-    learning_rate: pydantic.PositiveFloat = 0.1
-    schedule: Literal["epoch", "step"] = "step"
-    bias_factor: pydantic.PositiveFloat = 2.0
-    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (64, 128, 256)
-    radius: int = pydantic.Field(5, ge=2)
-    border: Literal["released", "full"] = "released"
 
 
 class Config(SegmenterRounds):
@@ -58,6 +35,11 @@ class Config(SegmenterRounds):
     affinity: AffinitySettings = AffinitySettings()
     walk: WalkSettings = WalkSettings()
     pseudo: CRFSettings = CRFSettings()
+
+    @property
+    def kept_maps(self) -> KeptMaps:
+        """The class maps that are spread."""
+        return KeptMaps(self.cam_masks, self.cam.views)
 
 
 _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "optimizer": "adam",

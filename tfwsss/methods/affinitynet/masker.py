@@ -1,16 +1,13 @@
 """How AffinityNet's networks make masks of any photograph."""
 
-import functools
 from pathlib import Path
 
-from tfwsss.inference.decide.walk import decide_by_walk
 from tfwsss.inference.masker import Masker
 from tfwsss.methods.affinitynet.config import Config
 from tfwsss.steps.cam_masks import class_map_masker
 from tfwsss.steps.classifier import class_maps_of
-from tfwsss.steps.confident_labels import power
 from tfwsss.steps.crf import crf_from_masks
-from tfwsss.steps.random_walk import load_walker
+from tfwsss.steps.random_walk import load_walker, walk_rule
 
 class_maps = class_maps_of
 """The plain class maps of a run, beside which it is judged."""
@@ -25,7 +22,6 @@ def masker(config: Config, run: Path) -> Masker:
     """
     folders = {name: config.given.get(name, run / name) for name in ("affinity", "cam_masks")}
     walker = load_walker(folders["affinity"], config.walk)
-    alpha = power(config.walk.alpha, config.cam_masks, folders["cam_masks"])
-    rule = functools.partial(decide_by_walk, walker, alpha, config.cam.views)
+    rule = walk_rule(walker, config.walk, config.kept_maps, folders["cam_masks"])
     return class_map_masker(class_maps(config, run), config.cam, rule, crf_from_masks(config.pseudo),
                             (walker.network,))

@@ -1,17 +1,13 @@
 """AffinityNet (PSA): class maps, two CRFs' sure labels, learned affinity, random walk."""
 
-import functools
-
 from tfwsss.data.sources import Splits
-from tfwsss.methods.affinitynet import training
 from tfwsss.methods.affinitynet.config import Config
-from tfwsss.runs.stage import Stage, train
+from tfwsss.runs.stage import Stage
+from tfwsss.steps.affinity_walk import affinity_walk_stages
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
-from tfwsss.steps.confident_labels import label_stage, sure_stage
 from tfwsss.steps.crf import crf_stage
-from tfwsss.steps.random_walk import walk_stage
 from tfwsss.steps.rounds import segmenter_rounds
 
 
@@ -28,22 +24,13 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     """
     images, pseudo, _ = splits
     everything = images.joined(pseudo)
-    learnt = "labels" if "labels" in config.given else "marginals"
     compared = crf_stage("cam_crf", pseudo, source="cam_masks", settings=config.pseudo)
-    marginals = label_stage("marginals", images, config.labels, config.cam_masks, config.cam, "marginals")
     return [
         classifier_stage("classifier", images, config.classifier),
         class_map_stage("cam", everything, config.cam, "classifier", load_class_maps),
         cam_mask_stage("cam_masks", everything, config.cam_masks, "cam"),
         *([compared] if config.cam_crf else []),
-        *([marginals] if learnt == "marginals" else []),
-        sure_stage("labels", images, config.labels, "marginals"),
-        train("affinity", images, settings=config.affinity, epochs=config.affinity.epochs, needs=(learnt,),
-              build=functools.partial(training.build, config.affinity),
-              usable=training.usable(learnt, images),
-              batches=functools.partial(training.batches, config.affinity, learnt),
-              callbacks=functools.partial(training.callbacks, config.affinity)),
-        walk_stage("walk", pseudo, config.walk, config.cam_masks, config.cam),
+        *affinity_walk_stages(splits, config.kept_maps, config.labels, config.affinity, config.walk, config.given),
         crf_stage("pseudo", pseudo, source="walk", settings=config.pseudo),
         *segmenter_rounds(config, splits),
     ]

@@ -10,7 +10,7 @@ from tfwsss.runs.stage import Stage
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.class_maps import class_map_stage
 from tfwsss.steps.classifier import classifier_stage, load_class_maps
-from tfwsss.steps.confident_labels import label_stage
+from tfwsss.steps.confident_labels import KeptMaps, label_stage
 from tfwsss.steps.rounds import segmenter_rounds
 from tfwsss.steps.saliency import saliency_maps, saliency_stages
 from tfwsss.steps.salient_seeds import SalientSeedSettings, salient_seed_stage
@@ -45,6 +45,6 @@ def _seed_stage(config: Config, images: ImageSet) -> Stage:
     """Class maps confirmed by saliency, as published; without saliency maps what two dense CRFs agree upon."""
     saliency = saliency_maps(config.data)
     if saliency is None:
-        return label_stage("seeds", images, config.seeds, config.cam_masks, config.cam, "masks")
+        return label_stage("seeds", images, config.seeds, KeptMaps(config.cam_masks, config.cam.views), "masks")
     settings = SalientSeedSettings(salient=config.seeds.salient)
     return salient_seed_stage("seeds", images, settings, saliency, source="cam_masks")

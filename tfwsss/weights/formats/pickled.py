@@ -10,6 +10,8 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tfwsss.weights.formats.inert import Inert
+
 MAX_BYTES = 32 * 2**20
 """Longest pickle that is read; those of large networks have some hundred kilobytes."""
 
@@ -62,6 +64,7 @@ class Interpreter:
         functions: what the pickle may call, by full name (`collections.OrderedDict`).
         names: full names that are data and stand for themselves.
         persistent: turns the description of an object outside the pickle into a value.
+        inert: says of a full name that objects of it are passed over: they become `Inert`, and nothing is called.
 
     Example:
 
@@ -74,8 +77,8 @@ class Interpreter:
     """
 
     def __init__(self, functions: Mapping[str, Callable[..., Any]], names: set[str],
-                 persistent: Callable[[Any], Any] | None = None):
-        self.functions, self.names, self.persistent = functions, names, persistent
+                 persistent: Callable[[Any], Any] | None = None, inert: Callable[[str], bool] | None = None):
+        self.functions, self.names, self.persistent, self.inert = functions, names, persistent, inert
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -110,6 +113,8 @@ class Interpreter:
             self.stack.append(_CONSTANTS[opcode]())
         elif opcode in _ACTIONS:
             _ACTIONS[opcode](self, argument)
+        elif self.inert and opcode in _INERT:
+            _INERT[opcode](self)
         elif opcode not in ("PROTO", "FRAME", "STOP"):
             raise PickleFault(f"opcode {opcode} (byte {self.position}) builds more than plain data")
 
@@ -129,29 +134,52 @@ class Interpreter:
 
     def _global(self, text: str) -> None:
         name = text.replace(" ", ".")
-        if name not in self.functions and name not in self.names:
+        if name not in self.functions and name not in self.names and not self._is_inert(Name(name)):
             raise PickleFault(f"it asks to call {name[:80]} (byte {self.position}), which is code, not data")
         self.stack.append(Name(name))
 
     def _reduce(self, _: Any) -> None:
         function, arguments = self._pop(2)
+        if self._is_inert(function):
+            self.stack.append(Inert(function.text))
+            return
         if not isinstance(function, Name) or function.text not in self.functions or not isinstance(arguments, tuple):
             raise PickleFault(f"it calls something that is no function (byte {self.position})")
         self.stack.append(self.functions[function.text](*arguments))
 
+    def _is_inert(self, function: Any) -> bool:
+        """Says whether nothing is made of this name: it is passed over."""
+        return self.inert is not None and isinstance(function, Name | Inert) and function.text not in self.functions \
+            and (isinstance(function, Inert) or self.inert(function.text))
+
+    def _new(self, count: int) -> None:
+        """Passes over an object of a class, with as many arguments."""
+        kind, *_ = self._pop(count)
+        if not self._is_inert(kind):
+            raise PickleFault(f"it makes an object of {getattr(kind, 'text', 'nothing')} (byte {self.position})")
+        self.stack.append(Inert(kind.text))
+
     def _set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Inert):
+            target.items.update(pair for pair in zip(items[::2], items[1::2], strict=False) if is_key(pair[0]))
+            return
         if type(target) is not dict or len(items) % 2 or not all(map(is_key, items[::2])):
             raise PickleFault(f"it sets items of a {type(target).__name__}, or odd ones (byte {self.position})")
         target.update(zip(items[::2], items[1::2], strict=True))
 
     def _append(self, items: list[Any]) -> None:
+        if isinstance(self.stack[-1], Inert):
+            return
         if type(self.stack[-1]) is not list:
             raise PickleFault(f"it appends to a {type(self.stack[-1]).__name__} (byte {self.position})")
         self.stack[-1].extend(items)
 
     def _build(self, _: Any) -> None:
         (state,) = self._pop(1)
+        if self.inert and (isinstance(self.stack[-1], Inert) or type(self.stack[-1]) is dict or
+                           dataclasses.is_dataclass(self.stack[-1])):
+            return                                               # attributes, of an object, a dictionary or a tensor
         if type(self.stack[-1]) is not dict or type(state) is not dict:
             raise PickleFault(f"it sets the state of a {type(self.stack[-1]).__name__} (byte {self.position})")
         # attributes of an ordered dictionary, such as its _metadata: no data
@@ -196,4 +224,11 @@ _ACTIONS: dict[str, Callable[[Interpreter, Any], Any]] = {
     "REDUCE": Interpreter._reduce,
     "BUILD": Interpreter._build,
     "BINPERSID": Interpreter._from_outside,
+}
+_INERT: dict[str, Callable[[Interpreter], Any]] = {
+    "EMPTY_SET": lambda self: self.stack.append(Inert("set")),
+    "ADDITEMS": lambda self: self._append(self._since_mark()),
+    "FROZENSET": lambda self: (self._since_mark(), self.stack.append(Inert("frozenset"))),
+    "NEWOBJ": lambda self: self._new(2), "NEWOBJ_EX": lambda self: self._new(3),
+    "BYTEARRAY8": lambda self: self.stack.append(Inert("bytearray")),
 }

@@ -3,6 +3,7 @@
 import math
 import mmap
 import struct
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,18 @@ MAX_DIMENSIONS = 32
 
 MAX_ELEMENTS = 2**58
 """No shape may claim more, not even one that holds no element because a side is 0."""
+
+
+class Contents(dict[str, np.ndarray]):
+    """Arrays by name, in the order of their file.
+
+    Attributes:
+        others: name to what it is, of things in the file that are no arrays.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray] | Iterable = (), others: Mapping[str, str] | None = None):
+        super().__init__(arrays)
+        self.others = dict(others or {})
 
 
 class Source:

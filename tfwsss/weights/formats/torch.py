@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfwsss.weights.formats.pickled import MAX_BYTES
-from tfwsss.weights.formats.source import MAX_ENTRIES, Source
+from tfwsss.weights.formats.inert import Inert
+from tfwsss.weights.formats.pickled import MAX_BYTES, Name
+from tfwsss.weights.formats.source import MAX_ENTRIES, Contents, Source
 from tfwsss.weights.formats.torch_tensors import Storage, Tensor, interpret, view, width
 from tfwsss.weights.formats.zipped import ZIP_MAGIC, stored_records
 
@@ -18,6 +19,7 @@ LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _MOST_USES = 16  # times that tensors may use the file's numbers on average
 _FREE = 64 * 2**20  # bytes of views in small files, which may repeat single numbers
 _MAX_DEPTH = 16  # containers inside each other
+_MAX_OTHERS = 200  # that are listed
 _MAX_VISITS = 1_000_000  # containers and their items, counted as often as they are reached
 _Stored = Callable[[str, str], memoryview]  # storage's key and tensor's name -> bytes
 
@@ -26,8 +28,8 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
     """Reads the tensors of a file that `torch.save` wrote, whichever its container.
 
     The file's pickle is interpreted, never loaded: it may build dictionaries,
-    lists and tensors; whatever else it names is refused. What is no tensor
-    (numbers, texts) is left out.
+    lists and tensors. What is no tensor (numbers, texts, objects of other
+    packages) is passed over and listed; code is refused, and nothing is called.
 
     Args:
         path: a state dictionary or a checkpoint that holds some.
@@ -35,6 +37,7 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
     Returns:
         Name to read-only array, in the file's order; names of nested containers
         are joined by dots (`state_dict.conv1.weight`). bfloat16 comes as float32.
+        Its `others` name what was passed over.
 
     Raises:
         UserError: the file holds code, is cut off, or claims what it does not hold; the entry is named.
@@ -50,7 +53,8 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
     else:
         raise source.fault("header", "is neither of PyTorch's containers", "give a file that torch.save wrote")
     tensors: dict[str, Tensor] = {}
-    _collect(source, value, (), tensors, [0])
+    others: dict[str, str] = {}
+    _collect(source, value, (), tensors, others, [0])
     widened: dict[tuple, np.ndarray] = {}
     found = {name: view(source, name, tensor, stored(tensor.storage.key, name), order, widened)
              for name, tensor in tensors.items()}
@@ -58,7 +62,7 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
     if total > _MOST_USES * len(source.data) + _FREE:      # whoever uses them would do so again for each view
         raise source.fault("archive", f"its {len(found):,} tensors are views of the same numbers, {total:,} bytes in "
                            f"all, over {_MOST_USES} times the file", "save model.state_dict() alone")
-    return found
+    return Contents(found, others)
 
 
 def _read_zip(source: Source) -> tuple[Any, _Stored, str]:
@@ -127,14 +131,16 @@ def _widths(value: Any) -> dict[str, int]:
         item = item.storage if isinstance(item, Tensor) else item
         if isinstance(item, Storage):
             widths[item.key] = width(item)
-        elif isinstance(item, dict | list | tuple) and id(item) not in seen:
+        elif isinstance(item, dict | list | tuple | Inert) and id(item) not in seen:
             seen.add(id(item))
+            item = item.items if isinstance(item, Inert) else item
             waiting.extend(item.values() if isinstance(item, dict) else item)
     return widths
 
 
-def _collect(source: Source, value: Any, name: tuple[str, ...], found: dict[str, Tensor], visits: list[int]) -> None:
-    """Gathers the tensors of nested containers under their joined names."""
+def _collect(source: Source, value: Any, name: tuple[str, ...], found: dict[str, Tensor], others: dict[str, str],
+             visits: list[int]) -> None:
+    """Gathers the tensors of nested containers under their joined names, and some of what else there is."""
     visits[0] += 1
     if visits[0] > _MAX_VISITS or len(found) > MAX_ENTRIES or len(name) > _MAX_DEPTH:
         raise source.fault(".".join(name)[:200], f"over {MAX_ENTRIES:,} tensors or {_MAX_DEPTH} levels of containers",
@@ -144,9 +150,11 @@ def _collect(source: Source, value: Any, name: tuple[str, ...], found: dict[str,
         if joined in found:
             raise source.fault(joined, "is stored twice", "save model.state_dict() alone")
         found[joined] = value
-    elif isinstance(value, dict | list | tuple):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in items:
-            _collect(source, inner, (*name, str(key)), found, visits)
-
-
+        return
+    if isinstance(value, Inert) or (len(name) == 1 and not isinstance(value, dict | list | tuple)):
+        if len(others) < _MAX_OTHERS:
+            others[".".join(name)] = value.text if isinstance(value, Inert | Name) else type(value).__name__
+    value = value.items if isinstance(value, Inert) else value
+    if isinstance(value, dict | list | tuple):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _collect(source, inner, (*name, str(key)), found, others, visits)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfwsss.weights.formats.inert import is_inert
 from tfwsss.weights.formats.pickled import Interpreter, Name, PickleFault, is_key
 from tfwsss.weights.formats.source import MAX_DIMENSIONS, MAX_ELEMENTS, Source, widened
 
@@ -50,7 +51,7 @@ def interpret(source: Source, stream: io.BytesIO, entry: str) -> Any:
         entry: names the pickle in messages.
 
     Returns:
-        Nested dictionaries, lists and tuples.
+        Nested dictionaries, lists and tuples; an object of another kind is an `Inert`.
 
     Raises:
         UserError: the pickle is broken or asks for something else; the text read last is named.
@@ -59,8 +60,9 @@ def interpret(source: Source, stream: io.BytesIO, entry: str) -> Any:
         "collections.OrderedDict": _ordered, "torch.Size": lambda sides=(): tuple(sides),
         "torch._utils._rebuild_tensor": _tensor, "torch._utils._rebuild_tensor_v2": _tensor,
         "torch._utils._rebuild_tensor_v3": _typed_tensor, "torch._utils._rebuild_parameter": _parameter,
+        "torch._utils._rebuild_parameter_with_state": _parameter, "collections.defaultdict": lambda *_: {},
     }
-    reader = Interpreter(functions, set(_STORAGES) | set(_DTYPES), _storage)
+    reader = Interpreter(functions, set(_STORAGES) | set(_DTYPES), _storage, is_inert)
     try:
         return reader.run(stream)
     except PickleFault as fault:

@@ -13,12 +13,12 @@ from tfwsss.batches.augment import DRAWS, augment
 from tfwsss.batches.shrink import reduce_ids
 from tfwsss.batches.sure_cells import sure_cells
 from tfwsss.errors import UserError
-from tfwsss.methods.affinitynet import training
-from tfwsss.methods.affinitynet.config import AffinitySettings
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.runs.stage import Context
 from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import TensorBoardSettings
+from tfwsss.steps import affinity as training
+from tfwsss.steps.affinity import AffinitySettings
 from tfwsss.training.progress import TrainingProgress
 from tfwsss.training.tensorboard import TensorBoardLogs
 
@@ -187,7 +187,8 @@ def test_a_published_element():
     ({"panels": 2}, [TrainingProgress, TensorBoardLogs]), ({"enabled": False}, [TrainingProgress])])
 def test_who_watches(images, tmp_path, board, kinds):
     context = Context(tensorboard=TensorBoardSettings(**board))
-    assert [type(one) for one in training.callbacks(settings(), context, tmp_path, build(images), images)] == kinds
+    found = training.callbacks("affinity", settings(), context, tmp_path, build(images), images)
+    assert [type(one) for one in found] == kinds
 
 
 @SOURCES

@@ -1,10 +1,12 @@
-"""What AffinityNet's second training does with its network: build, feed and watch."""
+"""The stage from confident labels to a network that says which near positions belong together."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
+import pydantic
 
 from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.facts import facts_of
@@ -12,18 +14,62 @@ from tfwsss.batches.shrink import reduce_ids
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
-from tfwsss.methods.affinitynet.config import AffinitySettings
 from tfwsss.models.affinity import AffinityNet
+from tfwsss.models.affinity_features import HEADS
 from tfwsss.ops.offsets import half_disc, reach
-from tfwsss.runs.stage import Context, Inputs
-from tfwsss.training.fitting import finished_names, fit_callbacks, make_optimizer
+from tfwsss.runs.stage import Context, Inputs, Stage, train
+from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
-
-HEADS = ("f8_3", "f8_4", "f8_5", "f9")
-"""Layers that learn faster than the backbone."""
 
 DECAYING = (*DECAYED, "gn8_*/gamma")
 """What decays: in the released code the scales of VGG-16's group norms too."""
+
+
+class AffinityFitSettings(FitSettings):
+    """Training of an affinity network on AffinityNet's features, as far as all released codes agree.
+
+    Args:
+        widths: channels of its three narrowed maps.
+    """
+
+    jitter: tuple[float, float, float, float] | tuple[()] = (0.3, 0.3, 0.3, 0.1)
+    scatter: bool = True
+    momentum: float = pydantic.Field(5e-4, ge=0.0, lt=1.0)     # released: the decay is taken for the momentum
+    schedule: Literal["epoch", "step"] = "step"
+    bias_factor: pydantic.PositiveFloat = 2.0
+    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt] = (64, 128, 256)
+
+
+class AffinitySettings(AffinityFitSettings):
+    """Affinity network and its training; the defaults are those of the released code with VGG-16.
+
+    Args:
+        radius: pairs are nearer than this. border: `released`, or `full` for all pairs of the map.
+    """
+
+    epochs: pydantic.PositiveInt = 8
+    batch_size: pydantic.PositiveInt = 8
+    learning_rate: pydantic.PositiveFloat = 0.1
+    radius: int = pydantic.Field(5, ge=2)
+    border: Literal["released", "full"] = "released"
+
+
+def affinity_stage(name: str, images: ImageSet, settings: AffinitySettings, source: str) -> Stage:
+    """Makes the stage that trains an affinity network.
+
+    Args:
+        name: of the stage.
+        images: what to train on; those without marginals, or without a given label map, are left out.
+        settings: of the network and its training.
+        source: stage that is learnt from: `marginals`, or one of masks.
+
+    Returns:
+        Stage of kind `model`, a `models.affinity.AffinityNet`.
+    """
+    return train(name, images, settings=settings, epochs=settings.epochs, needs=(source,),
+                 build=functools.partial(build, settings), usable=usable(source, images),
+                 batches=functools.partial(batches, settings, source),
+                 callbacks=functools.partial(callbacks, name, settings))
 
 
 def build(settings: AffinitySettings, context: Context, inputs: Inputs, images: ImageSet) -> AffinityNet:
@@ -101,11 +147,12 @@ def batches(settings: AffinitySettings, source: str, context: Context, inputs: I
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": reduce_ids(y["mask"], stride, num_ids)}))
 
 
-def callbacks(settings: AffinitySettings, context: Context, run: Path, model: AffinityNet,
+def callbacks(name: str, settings: AffinitySettings, context: Context, run: Path, model: AffinityNet,
               images: ImageSet) -> list[keras.callbacks.Callback]:
     """Returns what watches the training.
 
     Args:
+        name: of the stage.
         settings: of the training.
         context: of the run.
         run: the run's folder.
@@ -115,4 +162,4 @@ def callbacks(settings: AffinitySettings, context: Context, run: Path, model: Af
     Returns:
         Keras callbacks.
     """
-    return fit_callbacks("affinity", context, settings, run, images)
+    return fit_callbacks(name, context, settings, run, images)

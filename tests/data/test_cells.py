@@ -1,0 +1,43 @@
+"""Delimited text to cells, beside the reader of the standard library where both speak of the same."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tfwsss.data.cells import delimiter_of, records
+from tfwsss.errors import UserError
+
+PATH = Path("labels.csv")
+
+
+@pytest.mark.parametrize(("text", "delimiter"), [
+    ("name,classes\na,cat\n", ","), ('a,"b, c"\n"d ""e""",f', ","), ("a;b\n\n c ;d\n", ";"), ("a\tb\nc", "\t"),
+    ('a,"b\nc"\nd,e\n', ","), ("a,,\n,,\nb", ","), ("", ","), ("\n\n", ","), ('a, "b, c" ,d', ","), ('5" gun,a', ",")])
+def test_as_the_standard_library_reads_it(text, delimiter):
+    rows = [[cell.strip() for cell in row]
+            for row in csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)]
+    assert [row for _, row in records(PATH, text, delimiter)] == [row for row in rows if any(row)]
+
+
+def test_lines_are_those_of_the_file():
+    found = list(records(PATH, 'a\n\n"b\nc",d\ne', ","))
+    assert found == [(1, ["a"]), (3, ["b\nc", "d"]), (5, ["e"])]
+
+
+def test_quotes_round_a_part_of_a_cell_stay():
+    (_, row), = records(PATH, 'a,"traffic sign" car', ",")
+    assert row == ["a", '"traffic sign" car']
+
+
+@pytest.mark.parametrize("text", ['name,classes\n"a,cat\n' + "b,dog\n" * 30_000, 'a,b\nc,"d', 'a,b\n"c,d\n"e,f"\n'])
+def test_a_quote_that_is_never_closed(text):
+    """However long the rest of the file, of which a quoted cell could be made."""
+    with pytest.raises(UserError, match="labels.csv: line (2|3): .* opens a quote that is not closed"):
+        list(records(PATH, text, ","))
+
+
+def test_the_delimiter_is_that_of_the_header():
+    assert [delimiter_of(line) for line in ("name,classes", "name;classes", "name\tclasses", "name", "a,b;c")] == \
+        [",", ";", "\t", ",", ","]

@@ -1,0 +1,141 @@
+"""Documents of annotation tools, parsed within bounds: none can exhaust memory or the stack."""
+
+import json
+import math
+from typing import Any, NoReturn
+from xml.etree import ElementTree
+
+from tfwsss.errors import UserError
+
+MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS = 128_000_000, 50, 500_000
+"""Bounds of a document: bytes; of XML also elements inside each other, and elements."""
+
+_SHOWN = 60         # characters of a wrong value in a message
+
+
+def parse_xml(where: str, data: bytes) -> ElementTree.Element:
+    """Parses an XML document.
+
+    Args:
+        where: the file, for messages.
+        data: its contents.
+
+    Returns:
+        Its root.
+
+    Raises:
+        UserError: it is no XML, too large or too deep, or declares a document type, and with it entities.
+
+    Example:
+    >>> parse_xml("a.xml", b"<annotations/>").tag
+    'annotations'
+    """
+    _check_size(where, data)
+    parser = ElementTree.XMLParser(target=_Bounded(where))
+    try:
+        parser.feed(data)
+        return parser.close()
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise UserError(f"{where}: is no XML ({error}); export it again") from error
+
+
+class _Bounded(ElementTree.TreeBuilder):
+    """Builds a tree until it is too large, too deep, or begins with a document type: entities stand inside of one."""
+
+    def __init__(self, where: str):
+        super().__init__()
+        self._where, self._depth, self._count = where, 0, 0
+
+    def start(self, tag, attrs):
+        self._depth, self._count = self._depth + 1, self._count + 1
+        if self._depth > MAX_DEPTH or self._count > MAX_ELEMENTS:
+            raise UserError(f"{self._where}: more than {MAX_ELEMENTS:,} elements, or more than {MAX_DEPTH} inside each "
+                            "other; export it in parts")
+        return super().start(tag, attrs)
+
+    def end(self, tag):
+        self._depth -= 1
+        return super().end(tag)
+
+    def doctype(self, name, pubid, system):
+        raise UserError(f"{self._where}: declares a document type, which may hold entities of its own; strike it out")
+
+
+def parse_json(where: str, data: bytes) -> Any:
+    """Parses a JSON document.
+
+    Args:
+        where: the file, for messages.
+        data: its contents, UTF-8, UTF-16 or UTF-32.
+
+    Returns:
+        What the document holds.
+
+    Raises:
+        UserError: it is no JSON, too large, or lists lie inside lists without end.
+
+    Example:
+    >>> parse_json("a.json", b'[1, {"a": null}]')
+    [1, {'a': None}]
+    """
+    _check_size(where, data)
+    try:
+        return json.loads(data.removeprefix(b"\xef\xbb\xbf"), parse_constant=_no_number)
+    except RecursionError:
+        raise UserError(f"{where}: is nested too deep; export it again") from None
+    except ValueError as error:
+        raise UserError(f"{where}: is no JSON ({error}); export it again") from error
+
+
+def _check_size(where: str, data: bytes) -> None:
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{where}: {len(data):,} bytes, more than {MAX_BYTES:,}; export it in parts")
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def number(value: Any) -> float:
+    """Reads a number of a document, or of its text.
+
+    Args:
+        value: of JSON, or of an attribute; None where there is none.
+
+    Returns:
+        A finite number.
+
+    Raises:
+        ValueError: it is no finite number.
+
+    Example:
+    >>> number(" 12.7 "), number(3)
+    (12.7, 3.0)
+    """
+    try:
+        found = math.nan if isinstance(value, bool) or not isinstance(value, int | float | str) else float(value)
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"{shown(value)} is no number")
+    return found
+
+
+def shown(value: Any) -> str:
+    """Shortens a value for a message.
+
+    Args:
+        value: of a document.
+
+    Returns:
+        One line of text.
+
+    Example:
+    >>> shown({"a": 1})
+    "{'a': 1}"
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"a long {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,72 @@
+"""Splits delimited text into cells; a quote that is never closed is told by its line."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfwsss.errors import UserError
+
+DELIMITERS = ",;\t"
+"""Signs that separate the columns of a table; the first wins ties."""
+
+
+def delimiter_of(header: str) -> str:
+    r"""Returns the sign that separates the columns: the one that the header has most of.
+
+    Args:
+        header: first line of the table.
+
+    Example:
+    >>> delimiter_of("name;classes")
+    ';'
+    """
+    return max(DELIMITERS, key=header.count)
+
+
+def records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    r"""Yields the rows of a table.
+
+    A cell that is quoted as a whole (`"a, b"`, quotes inside doubled) is what stands between the quotes, over several
+    lines if need be. Quotes round a part of a cell (`"traffic sign" car`) are left to whoever reads the cell.
+
+    Args:
+        path: the file, for messages.
+        text: its contents, lines ended by "\n".
+        delimiter: between the cells of a row.
+
+    Yields:
+        Number of the line on which the row begins, and its cells, stripped; rows without any text are left out.
+
+    Raises:
+        UserError: a quote is opened and never closed.
+
+    Example:
+    >>> list(records(Path("t.csv"), 'a,"b, c"\n\nd,"e f" g\n', ","))
+    [(1, ['a', 'b, c']), (3, ['d', '"e f" g'])]
+    """
+    mark = re.escape(delimiter)
+    quoted = re.compile(rf'[ ]*"((?:[^"]|"")*+)"[ ]*(?=[{mark}\n]|\Z)')
+    plain = re.compile(rf"[^{mark}\n]*")
+    place, line = 0, 1
+    while place < len(text):
+        row, start = [], line
+        while True:
+            found = quoted.match(text, place)
+            if found:
+                row.append(found[1].replace('""', '"').strip())
+            else:
+                found = plain.match(text, place)
+                row.append(found[0].strip())
+                _check_closed(path, line, row[-1])
+            line, place = line + found[0].count("\n"), found.end() + 1
+            if text[found.end():place] != delimiter:
+                break
+        line += 1
+        if any(row):
+            yield start, row
+
+
+def _check_closed(path: Path, line: int, cell: str) -> None:
+    if cell.startswith('"') and cell.count('"') % 2:
+        raise UserError(f"{path}: line {line}: {cell[:40]!r} opens a quote that is not closed; close it or take it "
+                        "away")

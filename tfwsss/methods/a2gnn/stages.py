@@ -1,0 +1,70 @@
+"""A2GNN: seeds of the strongest label of each image, learned affinities, a graph network for each image."""
+
+import dataclasses
+import functools
+
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.sources import Splits
+from tfwsss.errors import UserError
+from tfwsss.methods.a2gnn import training
+from tfwsss.methods.a2gnn.config import Config
+from tfwsss.runs.stage import Stage, train
+from tfwsss.steps.cam_masks import cam_mask_stage
+from tfwsss.steps.class_maps import class_map_stage
+from tfwsss.steps.classifier import classifier_stage, load_class_maps
+from tfwsss.steps.graph_stages import graph_mask_stage, graph_stage
+from tfwsss.steps.rounds import segmenter_rounds
+from tfwsss.steps.weak_seeds import SeedMaker, weak_seed_stage
+from tfwsss.training.fitting import finished_names
+
+
+def stages(config: Config, splits: Splits) -> list[Stage]:
+    """Zhang et al., TPAMI 2021: spread the seeds of an image along its own graph, by a network trained on it alone.
+
+    Args:
+        config: settings.
+        splits: what to train on, to make pseudo labels of, and to segment.
+
+    Returns:
+        The stages, in order: to `pseudo`, then the segmentation network. No classifier is trained where class maps are
+        given, and none are made where `seeds.confident` is false.
+
+    Raises:
+        UserError: all images have masks, or have tags only where no class maps are made.
+    """
+    images, pseudo, _ = splits
+    everything = images.joined(pseudo)
+    maker = SeedMaker(everything, config.seeds, config.cam.views)
+    supervision = maker.supervision
+    if all(supervision(name) == "mask" for name in everything.names):
+        raise UserError(f"all {len(everything.names)} images have masks (data.full_masks), so that A2GNN has nothing "
+                        "to find; train on them by --method retrain --set given.labels=FOLDER")
+    maps = _class_map_stages(config, images, everything) if config.seeds.confident else []
+    seeds = weak_seed_stage("seeds", everything, config.seeds, "cam", config.cam.views)
+    spread = [
+        graph_stage("graph", pseudo, config.graph, supervision, seeds="seeds", affinity="affinity",
+                    load=training.load_reader, maps="cam" if maps else None,
+                    superpixels=None if "seeds" in config.given else maker.superpixels),
+        graph_mask_stage("pseudo", pseudo, config.pseudo, supervision, source="graph"),
+    ]
+    asked = {"supervision": config.seeds.supervision}
+    return [
+        *maps,
+        dataclasses.replace(seeds, split="pseudo"),              # beside what is made of them
+        train("affinity", images, settings=config.affinity, epochs=config.affinity.epochs, needs=("seeds",),
+              build=functools.partial(training.build, config.affinity),
+              usable=finished_names("seeds", "masks", images),
+              batches=functools.partial(training.batches, config.affinity),
+              callbacks=functools.partial(training.callbacks, config.affinity)),
+        *(dataclasses.replace(stage, settings={**stage.settings, **asked}) for stage in spread),
+        *segmenter_rounds(config, splits),
+    ]
+
+
+def _class_map_stages(config: Config, images: ImageSet, everything: ImageSet) -> list[Stage]:
+    """Returns the stages of the plain class maps; the classifier's only where it is needed, or is given itself."""
+    classifier = classifier_stage("classifier", images, config.classifier)
+    needed = "cam" not in config.given or "classifier" in config.given
+    return [*([classifier] if needed else []),
+            class_map_stage("cam", everything, config.cam, "classifier", load_class_maps),
+            cam_mask_stage("cam_masks", everything, config.cam_masks, "cam")]
