@@ -197,6 +197,9 @@ def load_clip(folder: Path) -> ClipMaps:
     Args:
         folder: of its stage.
 
+    Returns:
+        The network.
+
     Raises:
         UserError: the file is missing or damaged, or holds another network.
     """
