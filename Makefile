@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+DOCS_VENV ?= .venv-docs
 # TensorFlow tells its own developers a lot; what concerns users comes as Python errors.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: venv demo test test-slow bench lint
+.PHONY: venv demo test test-slow bench lint docs
 
 venv: $(VENV)/.installed
 
@@ -31,4 +32,15 @@ bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra 
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 lint: venv
-	$(BIN)/python -m ruff check tfwsss tests benchmarks
+	$(BIN)/python -m ruff check tfwsss tests benchmarks docs
+
+docs: venv $(DOCS_VENV)/.installed  ## the documentation, to site/
+	$(BIN)/python docs/generated.py build/docs
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet  # the notice is of a later MkDocs
+
+# Only the extra itself: pages are laid out without TensorFlow.
+$(DOCS_VENV)/.installed: pyproject.toml
+	test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' > $(DOCS_VENV)/wanted.txt
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(DOCS_VENV)/wanted.txt
+	touch $@

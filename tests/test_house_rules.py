@@ -39,9 +39,10 @@ MAY_KNOW_VOC = ("tfwsss/data/", "tfwsss/artefacts/", "tfwsss/training/tensorboar
 COUNTS = re.compile(r"class|label|channel|filter|unit|shape|size|height|width|depth", re.IGNORECASE)
 MACHINE_PATHS = re.compile(r"(?<![\w.~$}>-])/(?:home/\w|Users/\w|root/|tmp/|work/|mnt/\w)|\b[A-Z]:\\\\?[A-Za-z]")
 TEXT_ENDINGS = (".py", ".md", ".yaml", ".yml", ".toml", ".html", ".txt", ".config", "Makefile", "run")
-NOT_OURS = {".git", ".venv", "runs", "build", "dist", "__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+NOT_OURS = {".git", ".venv", ".venv-docs", "site", "runs", "build", "dist", "__pycache__", ".ruff_cache",
+            ".pytest_cache", ".hypothesis"}
 
-ALL = pytest.mark.parametrize("path", python_files("tfwsss", "tests", "benchmarks", "export"), ids=relative)
+ALL = pytest.mark.parametrize("path", python_files("tfwsss", "tests", "benchmarks", "export", "docs"), ids=relative)
 OURS = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
 
 
@@ -239,5 +240,5 @@ def test_ruff():
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("ruff is not installed; pip install 'tfwsss[test]'")
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format=concise", "tfwsss", "tests",
-                           "benchmarks"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+                           "benchmarks", "docs"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr

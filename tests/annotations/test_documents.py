@@ -4,7 +4,7 @@ import pytest
 
 from tfwsss.annotations import documents
 from tfwsss.annotations.documents import MAX_DEPTH, number, parse_json, parse_xml, shown
-from tfwsss.errors import UserError
+from tfwsss.errors import ImageFault, UserError
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>"""
 
@@ -28,13 +28,12 @@ def test_json_that_is_refused(data, expected):
 
 def test_sizes_are_bounded(monkeypatch):
     monkeypatch.setattr(documents, "MAX_BYTES", 20)
-    monkeypatch.setattr(documents, "MAX_ELEMENTS", 2)
     for parse in (parse_json, parse_xml):
         with pytest.raises(UserError, match="21 bytes, more than 20; export it in parts"):
             parse("a", b" " * 21)
-    assert [child.tag for child in parse_xml("a", b"<a><b/></a>")] == ["b"]
-    with pytest.raises(UserError, match="more than 2 elements"):
-        parse_xml("a", b"<a><b/><b/></a>")
+    assert [child.tag for child in parse_xml("a", b"<a><b/></a>", most=2)] == ["b"]
+    with pytest.raises(ImageFault, match="^a: has more than 2 elements, or more than 50 inside each other; mend it$"):
+        parse_xml("a", b"<a><b/><b/></a>", 2, ImageFault, "mend it")
 
 
 def test_encodings():
@@ -50,4 +49,4 @@ def test_what_is_no_number(value):
 
 
 def test_values_are_shown_shortened():
-    assert shown("x" * 100) == "'" + "x" * 59 + "..." and number("-3.5") == -3.5
+    assert shown("x" * 100) == "'" + "x" * 79 + "..." and number("-3.5") == -3.5

@@ -57,8 +57,9 @@ def test_views_are_the_runs_unless_said_otherwise(card, tmp_path):
     """Of a run without a canvas too."""
     own = {"canvas": None, "scales": [1.0, 0.5], "mirror": True}
     folder = untrained_run(tmp_path / "run", "icd", cam=own, scores=own)
-    assert card(folder)["view"] == {"kind": "ownsize", "scales": [1.0, 0.5], "mirror": True}
-    assert card(folder, scales=[2.0], mirror=False)["view"] == {"kind": "ownsize", "scales": [2.0], "mirror": False}
+    seen = {"kind": "ownsize", "scales": [1.0, 0.5], "mirror": True, "corners": False}
+    assert card(folder)["view"] == seen
+    assert card(folder, scales=[2.0], mirror=False)["view"] == {**seen, "scales": [2.0], "mirror": False}
 
 
 @pytest.mark.parametrize("stage", ["pseudo", "cam_masks"])

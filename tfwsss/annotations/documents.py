@@ -5,20 +5,25 @@ import math
 from typing import Any, NoReturn
 from xml.etree import ElementTree
 
-from tfwsss.errors import UserError
+from tfwsss.errors import UserError, brief
 
 MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS = 128_000_000, 50, 500_000
 """Bounds of a document: bytes; of XML also elements inside each other, and elements."""
 
-_SHOWN = 60         # characters of a wrong value in a message
+SHOWN = 80
+"""Characters of a wrong value in a message."""
 
 
-def parse_xml(where: str, data: bytes) -> ElementTree.Element:
+def parse_xml(where: str, data: bytes, most: int = MAX_ELEMENTS, kind: type[UserError] = UserError,
+              cure: str = "export it again") -> ElementTree.Element:
     """Parses an XML document.
 
     Args:
         where: the file, for messages.
         data: its contents.
+        most: elements that it may have.
+        kind: of fault to raise.
+        cure: last words of messages.
 
     Returns:
         Its root.
@@ -31,26 +36,27 @@ def parse_xml(where: str, data: bytes) -> ElementTree.Element:
     'annotations'
     """
     _check_size(where, data)
-    parser = ElementTree.XMLParser(target=_Bounded(where))
+    parser = ElementTree.XMLParser(target=_Bounded(most))
     try:
         parser.feed(data)
         return parser.close()
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UserError(f"{where}: is no XML ({error}); export it again") from error
+    except UserError as fault:
+        raise kind(f"{where}: {fault}; {cure}") from None
+    except Exception as error:                  # parsers do not agree on one kind
+        raise kind(f"{where}: is no XML ({brief(error)}); {cure}") from error
 
 
 class _Bounded(ElementTree.TreeBuilder):
     """Builds a tree until it is too large, too deep, or begins with a document type: entities stand inside of one."""
 
-    def __init__(self, where: str):
+    def __init__(self, most: int):
         super().__init__()
-        self._where, self._depth, self._count = where, 0, 0
+        self._most, self._depth, self._count = most, 0, 0
 
     def start(self, tag, attrs):
         self._depth, self._count = self._depth + 1, self._count + 1
-        if self._depth > MAX_DEPTH or self._count > MAX_ELEMENTS:
-            raise UserError(f"{self._where}: more than {MAX_ELEMENTS:,} elements, or more than {MAX_DEPTH} inside each "
-                            "other; export it in parts")
+        if self._depth > MAX_DEPTH or self._count > self._most:
+            raise UserError(f"has more than {self._most:,} elements, or more than {MAX_DEPTH} inside each other")
         return super().start(tag, attrs)
 
     def end(self, tag):
@@ -58,7 +64,7 @@ class _Bounded(ElementTree.TreeBuilder):
         return super().end(tag)
 
     def doctype(self, name, pubid, system):
-        raise UserError(f"{self._where}: declares a document type, which may hold entities of its own; strike it out")
+        raise UserError("declares a document type, which may hold entities of its own")
 
 
 def parse_json(where: str, data: bytes) -> Any:
@@ -80,11 +86,9 @@ def parse_json(where: str, data: bytes) -> Any:
     """
     _check_size(where, data)
     try:
-        return json.loads(data.removeprefix(b"\xef\xbb\xbf"), parse_constant=_no_number)
-    except RecursionError:
-        raise UserError(f"{where}: is nested too deep; export it again") from None
-    except ValueError as error:
-        raise UserError(f"{where}: is no JSON ({error}); export it again") from error
+        return json.loads(data.removeprefix(b"\xef\xbb\xbf"), parse_constant=no_number)
+    except Exception as error:
+        raise UserError(f"{where}: is no JSON ({brief(error)}); export it again") from error
 
 
 def _check_size(where: str, data: bytes) -> None:
@@ -92,7 +96,15 @@ def _check_size(where: str, data: bytes) -> None:
         raise UserError(f"{where}: {len(data):,} bytes, more than {MAX_BYTES:,}; export it in parts")
 
 
-def _no_number(text: str) -> NoReturn:
+def no_number(text: str) -> NoReturn:
+    """Refuses NaN and the infinities, which JSON has not.
+
+    Args:
+        text: as it stands there.
+
+    Raises:
+        ValueError: always.
+    """
     raise ValueError(f"{text} is no number")
 
 
@@ -138,4 +150,4 @@ def shown(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):
         return f"a long {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

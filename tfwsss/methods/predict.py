@@ -22,7 +22,7 @@ from tfwsss.methods.opened import load_run
 from tfwsss.methods.predictions import Predictions
 from tfwsss.palette import voc_palette
 
-_WRITTEN = ("masks", "overlays", "images")
+_WRITTEN = ("masks", "overlays", "images", "probabilities")
 """Folders that a call writes into `--out`."""
 
 

@@ -17,7 +17,7 @@ from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, doubts, preflight, runner, scoring
+from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
 from tfwsss.runs.given_masks import usable_masks
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
@@ -144,7 +144,7 @@ def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits:
     pending = preflight.pending(stages, folder, settings.given, until, again)
     preflight.check_weights(pending, fetch_imagenet)
     doubtful = preflight.doubts(pending, splits)
-    for line in doubtful:
+    for line in (*doubtful, *resources.shortages(pending, folder, splits)):
         LOG.warning(line)
     return doubtful
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from tfwsss.annotations.documents import MAX_DEPTH, number, shown
 from tfwsss.data.weak import parsing
-from tfwsss.data.weak.parsing import MAX_DEPTH, number, read_json, read_xml, shown
+from tfwsss.data.weak.parsing import read_json, read_xml
 from tfwsss.errors import ImageFault, UserError
 
 BOMB = ('<?xml version="1.0" encoding="{}"?><!DOCTYPE a [<!ENTITY e0 "boom">'

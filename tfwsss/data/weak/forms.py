@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tfwsss.annotations.documents import shown
 from tfwsss.data.naming import index_images
 from tfwsss.data.weak.boxes_xml import read_boxes
 from tfwsss.data.weak.clicks_json import EXAMPLE, is_click, written_clicks
 from tfwsss.data.weak.fractions_json import EXAMPLES, is_fractions, written_fractions
-from tfwsss.data.weak.parsing import read_json, shown
+from tfwsss.data.weak.parsing import read_json
 from tfwsss.data.weak.scribbles_xml import read_scribbles
 from tfwsss.data.weak.written import Written
 from tfwsss.errors import UserError

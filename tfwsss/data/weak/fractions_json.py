@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tfwsss.data.weak.parsing import number, shown
+from tfwsss.annotations.documents import number, shown
 from tfwsss.data.weak.written import Shape, Written, check_count
 from tfwsss.errors import ImageFault
 

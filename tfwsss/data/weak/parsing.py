@@ -1,22 +1,20 @@
 """Reads XML and JSON files of labels within bounds: none can exhaust memory or the stack."""
 
 import json
-import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from xml.etree import ElementTree
 
+from tfwsss.annotations.documents import SHOWN, no_number, parse_xml, shown
 from tfwsss.data.labels import read_text
 from tfwsss.errors import ImageFault, UserError, brief
 
-MAX_XML, MAX_DEPTH, MAX_ELEMENTS = 1_000_000, 50, 50_000
-"""Bounds of an XML file: bytes, elements inside each other, elements."""
+MAX_XML, MAX_ELEMENTS = 1_000_000, 50_000
+"""Bounds of an XML file: bytes and elements."""
 
 MAX_JSON = 32_000_000
 """Bound of a JSON file in bytes."""
-
-_SHOWN = 80         # characters of a wrong value in a message
 
 
 def read_xml(path: Path) -> ElementTree.Element:
@@ -40,36 +38,7 @@ def read_xml(path: Path) -> ElementTree.Element:
                          "list") from error
     if len(data) > MAX_XML:
         raise ImageFault(f"{path}: larger than an annotation, more than {MAX_XML:,} bytes; replace it")
-    parser = ElementTree.XMLParser(target=_Bounded(path))
-    try:
-        parser.feed(data)
-        return parser.close()
-    except ImageFault:
-        raise
-    except Exception as error:                  # parsers do not agree on one kind
-        raise ImageFault(f"{path}: is no XML ({brief(error)}); restore it") from error
-
-
-class _Bounded(ElementTree.TreeBuilder):
-    """Builds a tree until it is too large, too deep, or begins with a document type: entities stand inside of one."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self._path, self._depth, self._count = path, 0, 0
-
-    def start(self, tag, attrs):
-        self._depth, self._count = self._depth + 1, self._count + 1
-        if self._depth > MAX_DEPTH or self._count > MAX_ELEMENTS:
-            raise ImageFault(f"{self._path}: larger than an annotation: more than {MAX_ELEMENTS:,} elements, or more "
-                             f"than {MAX_DEPTH} inside each other; replace it")
-        return super().start(tag, attrs)
-
-    def end(self, tag):
-        self._depth -= 1
-        return super().end(tag)
-
-    def doctype(self, name, pubid, system):
-        raise ImageFault(f"{self._path}: declares a document type, which may hold entities of its own; replace it")
+    return parse_xml(str(path), data, MAX_ELEMENTS, ImageFault, "replace it")
 
 
 def read_json(path: Path) -> dict[str, list]:
@@ -92,7 +61,7 @@ def read_json(path: Path) -> dict[str, list]:
         raise UserError(f"{path}: {size:,} bytes, more than {MAX_JSON:,}; leave out images that the data set does not "
                         "have")
     try:
-        found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=no_number)
     except UserError:
         raise
     except RecursionError:
@@ -111,46 +80,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         (name, _), = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{name[:_SHOWN]!r} stands there twice")
+        raise ValueError(f"{name[:SHOWN]!r} stands there twice")
     return found
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
-
-
-def number(value: Any) -> float:
-    """Returns a number of a file, or what its text says.
-
-    Args:
-        value: of JSON, or the text of an XML element; None where there is none.
-
-    Raises:
-        ValueError: it is no finite number.
-
-    Example:
-    >>> number(" 12.7 "), number(3)
-    (12.7, 3.0)
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{shown(value)} is no number")
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{shown(value)} is no number") from None
-    if not math.isfinite(found):
-        raise ValueError(f"{shown(value)} is no number")
-    return found
-
-
-def shown(value: Any) -> str:
-    """Returns a value as a message may show it: shortened.
-
-    Args:
-        value: of a file.
-    """
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):
-        return f"a long {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

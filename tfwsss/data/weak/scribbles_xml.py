@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from tfwsss.data.weak.parsing import number
+from tfwsss.annotations.documents import number
 from tfwsss.data.weak.written import Shape, Written, check_count
 from tfwsss.data.weak.xml_parts import annotated_size, class_name, read_annotation
 from tfwsss.errors import ImageFault

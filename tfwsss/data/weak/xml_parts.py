@@ -3,7 +3,8 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from tfwsss.data.weak.parsing import number, read_xml
+from tfwsss.annotations.documents import number
+from tfwsss.data.weak.parsing import read_xml
 from tfwsss.errors import ImageFault
 
 _HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "verified", "database", "image_id"}

@@ -82,7 +82,8 @@ DEMO: dict[str, Any] = {
     "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5]},
     "seeds": {"crf": {"position_deviation": 20.0}, "segments": 2000},
     "affinity": {**_DEMO_FIT, "epochs": 8, "crop": 96, "widths": [16, 32, 64]},
-    "graph": {"network": _DEMO_NETWORK, "box_network": _DEMO_NETWORK},
+    "graph": {"network": _DEMO_NETWORK, "box_network": _DEMO_NETWORK,
+              "walked": []},    # class maps know heads alone: a walk of them makes bodies background
     "pseudo": {"position_deviation": 20.0},
     "segmenter": SMALL_SEGMENTER,
 }

@@ -121,7 +121,7 @@ _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "
 DEMO: dict[str, Any] = {
     "data": {"kind": "demo", "split": "train", "val_split": "val"},
     "seam": {**_DEMO_FIT, "epochs": 15, "crop": 97, "longer_side": None, "scales": [0.75, 1.0, 1.25],
-             "dropout": 0.0, "widths": [16, 32, 48], "copy_scale": 0.5},
+             "dropout": 0.0, "widths": [16, 32, 48]},
     "cam": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5]},
     "maps": {"canvas": 129, "batch_size": 16, "scales": [1.0, 0.5]},
     "labels": {"high": 128.0, "crf": {"position_deviation": 20.0}},
