@@ -17,12 +17,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 from a2gnn_dense import CLASSES, STRIDE, DenseTorch  # noqa: E402
+from turns import held, imported_torch, in_turns, rate  # noqa: E402
 
 ROWS, COLUMNS = 375, 500
 RADIUS = {"tags": 3, "boxes": 4}
@@ -73,36 +73,6 @@ def our_form(kind: str, problems, epochs):
     return lambda: list(own.solve_group([own.prepare(one) for one in problems]))
 
 
-def imported_torch():
-    try:
-        import torch
-    except ImportError:
-        print("PyTorch is not installed: its column is left out (pip install torch)")
-        return None
-    torch.set_num_threads(os.cpu_count())
-    return torch
-
-
-def rate() -> np.ndarray:
-    """Multiply-adds a second of a large matrix product, by the wall and by the processor."""
-    import tensorflow as tf
-
-    one = tf.random.normal((2048, 2048))
-    return 2048**3 / in_turns({"product": lambda: tf.matmul(one, one).numpy()}, 5)["product"]
-
-
-def in_turns(calls: dict, repeats: int) -> dict:
-    """Median seconds of each call, wall and processor; the first of each, which traces, does not count."""
-    taken = {name: [] for name in calls}
-    for turn in range(repeats + 1):
-        for name, call in calls.items():
-            start = np.array([time.perf_counter(), time.process_time()])
-            call()
-            if turn:
-                taken[name].append(np.array([time.perf_counter(), time.process_time()]) - start)
-    return {name: np.median(values, axis=0) for name, values in taken.items()}
-
-
 def compare(kind: str, settings, torch) -> dict:
     """Seconds an image of each form, scaled to all epochs."""
     epochs, channels, shrink = settings.epochs, settings.channels, settings.shrink
@@ -129,11 +99,6 @@ def compare(kind: str, settings, torch) -> dict:
     print(f"{kind}, {sum(PUBLISHED[kind])} epochs, scaled from {2 * epochs}, seconds an image (of processor):   "
           f"{shown}", flush=True)
     return {f"{kind}_{name}": np.round(value, 4).tolist() for name, value in found.items()}
-
-
-def held(field: str) -> float:
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
 
 
 def measure_memory(form: str, kind: str, settings) -> None:

@@ -15,14 +15,13 @@ itself. The floor is operations over rate: two a multiply-add, over the rate of 
 import argparse
 import json
 import os
-import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from turns import imported_torch, rate, walls  # noqa: E402
 
 from tfwsss.backbones.vgg16 import BLOCKS, vgg16  # noqa: E402
 from tfwsss.inference.decide.co_attention import merged_maps  # noqa: E402
@@ -35,26 +34,6 @@ CLASSES = 20
 TRUNK = 32.739e9 / 256**2                   # multiply-adds a pixel
 CHANNELS, SIDE, REFERENCES = 512, 256, 3
 RANDOM = np.random.default_rng(0)
-
-
-def seconds(call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def in_turns(calls: dict, repeats: int) -> dict[str, float]:
-    """Median seconds of each call; the first of each, which traces, does not count."""
-    for call in calls.values():
-        call()
-    taken = [{name: seconds(call) for name, call in calls.items()} for _ in range(repeats)]
-    return {name: statistics.median(row[name] for row in taken) for name in calls}
-
-
-def rate() -> float:
-    """Multiply-adds a second of a large matrix product."""
-    one = tf.constant(RANDOM.normal(size=(2048, 2048)).astype("float32"))
-    return 2048**3 / in_turns({"product": lambda: tf.matmul(one, one).numpy()}, 5)["product"]
 
 
 def sides_of(side: int) -> dict[str, int]:
@@ -148,23 +127,13 @@ def torch_step(torch, x: dict, y: dict, width: float):
     return step
 
 
-def imported_torch():
-    try:
-        import torch
-    except ImportError:
-        print("PyTorch is not installed: its column is left out (pip install torch)")
-        return None
-    torch.set_num_threads(os.cpu_count())
-    return torch
-
-
 def training(sides: list[int], count: int, width: float, repeats: int) -> dict:
     torch, result = imported_torch(), {}
     print(f"{'training step':<28} {'seconds':>9} {'PyTorch':>9} {'ratio':>7}")
     for side in sides:
         x, y = batch(side, count)
         calls = {"ours": our_step(x, y, width), **({"torch": torch_step(torch, x, y, width)} if torch else {})}
-        taken = in_turns(calls, repeats)
+        taken = walls(calls, repeats)
         ratio = taken["ours"] / taken["torch"] if torch else None
         beside = f"{taken['torch']:>9.3f} {ratio:>7.3f}" if torch else f"{'-':>9} {'-':>7}"
         print(f"{f'{count} pairs of {side} pixels':<28} {taken['ours']:>9.3f} {beside}", flush=True)
@@ -185,7 +154,7 @@ def map_work() -> float:
 
 
 def maps(width: float, repeats: int) -> dict:
-    fastest, model = rate(), MCIS(vgg16(form="mcis", width=width), CLASSES)
+    fastest, model = rate()[0], MCIS(vgg16(form="mcis", width=width), CLASSES)
     networks = co_attention_networks(model, CoAttentionSettings(side=SIDE))
     seers = [Seer(*look) for look in networks.looks]
     image = RANDOM.integers(0, 256, (1, 375, 500, 3)).astype("uint8")
@@ -196,7 +165,7 @@ def maps(width: float, repeats: int) -> dict:
         seen = {key: each[0] for seer in seers for key, each in seer(image).items() if key != "cam"}
         merge(seen).numpy()
 
-    taken, floor = in_turns({"maps": call}, repeats)["maps"], map_work() * width**2 / fastest
+    taken, floor = walls({"maps": call}, repeats)["maps"], map_work() * width**2 / fastest
     print(f"class maps, {REFERENCES} references of one class, {SIDE} pixels: {1 / taken:.3f} images/s ({taken:.3f} s); "
           f"floor {floor:.3f} s at {fastest / 1e9:.0f} G multiply-adds a second")
     return {"maps": round(taken, 4), "maps_floor": round(floor, 4), "images_per_second": round(1 / taken, 4)}

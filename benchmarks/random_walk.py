@@ -36,6 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np  # noqa: E402
 import scipy.ndimage  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from turns import held  # noqa: E402
 
 from tfwsss.ops.affinity import feature_affinity  # noqa: E402
 from tfwsss.ops.offsets import half_disc, pair_mask  # noqa: E402
@@ -106,11 +107,6 @@ def compare(rows, columns, repeats):
             form()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(taken) for name, taken in seconds.items()}, difference
-
-
-def held(field):
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
 
 
 def measure_memory(form, rows, columns):

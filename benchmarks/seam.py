@@ -16,8 +16,6 @@ over rate: two a multiply-add, over the rate of a large matrix product on this m
 import argparse
 import json
 import os
-import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -25,6 +23,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from seam_torch import torch_step  # noqa: E402
+from turns import imported_torch, rate, walls  # noqa: E402
 
 from tfwsss.backbones.resnet38 import resnet38  # noqa: E402
 from tfwsss.layers.pixel_correlation import PixelCorrelation  # noqa: E402
@@ -33,26 +32,6 @@ from tfwsss.training.optimizers import SGD  # noqa: E402
 
 CLASSES, FEATURES, GRID = 20, 192, (94, 125)
 RANDOM = np.random.default_rng(0)
-
-
-def seconds(call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def in_turns(calls: dict, repeats: int) -> dict[str, float]:
-    """Median seconds of each call; the first of each, which traces, does not count."""
-    for call in calls.values():
-        call()
-    taken = [{name: seconds(call) for name, call in calls.items()} for _ in range(repeats)]
-    return {name: statistics.median(row[name] for row in taken) for name in calls}
-
-
-def rate() -> float:
-    """Multiply-adds a second of a large matrix product."""
-    one = tf.constant(RANDOM.normal(size=(2048, 2048)).astype("float32"))
-    return 2048**3 / in_turns({"product": lambda: tf.matmul(one, one).numpy()}, 5)["product"]
 
 
 def batch(side: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,23 +47,13 @@ def our_step(image: np.ndarray, labels: np.ndarray, width: float):
     return lambda: model.train_on_batch({"image": image}, {"labels": labels})
 
 
-def imported_torch():
-    try:
-        import torch
-    except ImportError:
-        print("PyTorch is not installed: its column is left out (pip install torch)")
-        return None
-    torch.set_num_threads(os.cpu_count())
-    return torch
-
-
 def training(sides: list[int], count: int, width: float, repeats: int) -> dict:
     torch, result = imported_torch(), {}
     print(f"{'training step':<28} {'seconds':>9} {'PyTorch':>9} {'ratio':>7}")
     for side in sides:
         data = batch(side, count)
         calls = {"ours": our_step(*data, width), **({"torch": torch_step(torch, *data, width)} if torch else {})}
-        taken = in_turns(calls, repeats)
+        taken = walls(calls, repeats)
         ratio = {"ratio": taken["ours"] / taken["torch"]} if torch else {}
         beside = f"{taken['torch']:>9.3f} {ratio['ratio']:>7.3f}" if torch else f"{'-':>9} {'-':>7}"
         print(f"{f'{count} images of {side} pixels':<28} {taken['ours']:>9.3f} {beside}", flush=True)
@@ -96,11 +65,11 @@ def training(sides: list[int], count: int, width: float, repeats: int) -> dict:
 
 def maps(repeats: int) -> dict:
     """Correlation alone, in blocks and as a whole."""
-    fastest, cells = rate(), GRID[0] * GRID[1]
+    fastest, cells = rate()[0], GRID[0] * GRID[1]
     q, f = (tf.constant(RANDOM.random((1, *GRID, size)).astype("float32")) for size in (CLASSES, FEATURES))
     reads = {"blocks": PixelCorrelation(), "whole": PixelCorrelation(block=cells)}
     calls = {name: tf.function(read.__call__, autograph=False) for name, read in reads.items()}
-    taken = in_turns({name: lambda call=call: call(q, f).numpy() for name, call in calls.items()}, repeats)
+    taken = walls({name: lambda call=call: call(q, f).numpy() for name, call in calls.items()}, repeats)
     floor = cells**2 * (FEATURES + CLASSES + 1) / fastest
     print(f"refined maps, {cells} positions: {taken['blocks']:.3f} s in blocks, {taken['whole']:.3f} s whole; floor "
           f"{floor:.3f} s at {fastest / 1e9:.0f} G multiply-adds a second")
@@ -112,7 +81,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sides", type=int, nargs="*", default=[448])
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--width", type=float, default=1.0, help="factor of the channels, to try this program out")
+    # below 0.25 gradients of strided 1x1 kernels crash on CPUs: uxlfoundation/oneDNN 6035
+    parser.add_argument("--width", type=float, default=1.0,
+                        help="factor of the channels, to try this program out; at least 0.25")
     parser.add_argument("--no-maps", action="store_true")
     settings = parser.parse_args()
     result = training(settings.sides, settings.batch, settings.width, settings.repeats)

@@ -175,26 +175,32 @@ def test_kill_in_the_middle_of_each_stage(tmp_path):
     assert call("evaluate", run, "--json").code == 0
 
 
+def _made(run: Path) -> int:
+    """Returns how many files all stages have."""
+    return sum(len(files) for stage in FILES for _, _, files in os.walk(run / stage))
+
+
 @pytest.mark.slow
 def test_kill_at_random_times(tmp_path):
     """The built-in run, killed at twenty moments drawn at random: the masks and weights of an unbroken one."""
-    arguments = ["--method", "icd", "--run"]
-    begun = time.monotonic()
+    arguments, run = ["--method", "icd", "--run"], tmp_path / "killed"
     assert ended(start(*arguments, tmp_path / "whole")).code == 0
-    length = time.monotonic() - begun
-    moments, killed = random.Random(20), 0
-    for _ in range(20):
-        process = start(*arguments, tmp_path / "killed")
+    draw, killed = random.Random(20), 0
+    total = _made(tmp_path / "whole")
+    for files in sorted(draw.uniform(0, total) for _ in range(20)):
+        process = start(*arguments, run)
+        while process.poll() is None and _made(run) < files:
+            time.sleep(0.02)
         try:
-            process.communicate(timeout=moments.uniform(0, length / 4))
+            process.communicate(timeout=draw.uniform(0, 5))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             killed += 1
         assert process.returncode in (0, -signal.SIGKILL)
-    assert train(*arguments, tmp_path / "killed").code == 0
-    print(f"killed {killed} times within runs of {length:.0f} s")
+    assert train(*arguments, run).code == 0
+    print(f"killed {killed} of 20 times")
     whole = contents(tmp_path / "whole")
-    assert contents(tmp_path / "killed") == whole and len(whole) > 100
+    assert contents(run) == whole and len(whole) > 100 and killed
     for stage in ("icd", "segmenter"):
-        assert losses(tmp_path / "killed", stage) == losses(tmp_path / "whole", stage)
+        assert losses(run, stage) == losses(tmp_path / "whole", stage)

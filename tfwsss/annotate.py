@@ -22,7 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
     parser.add_argument("--stage", help="stage of the run; by default the last that made masks of images with tags")
     parser.add_argument("--classes", type=Path, metavar="FILE", help="class names, one a line in the order of the mask "
-                        "ids, background first; by default those of the run, or classes.txt beside the masks")
+                        "ids, background first, or a table of their colours; by default those of the run, or "
+                        "classes.txt beside the masks")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="the photographs; by default those that the run "
                         "or predict had")
     parser.add_argument("--names", type=Path, metavar="FILE", help="list of the images to hand on; by default all")

@@ -42,7 +42,8 @@ def test_the_tools_own_functions_read_and_write_the_same_masks():
     (lambda numbers: numbers[:-1], "ends early"), (lambda numbers: numbers[:3], "another size"),
     (lambda numbers: [], "another size"), (lambda numbers: [300, *numbers[1:]], "no list of numbers"),
     (lambda numbers: "text", "no list of numbers"), (lambda numbers: [255] * 4 + numbers[4:], "another size"),
-    (lambda numbers: [*numbers[:4], 0, *numbers[5:]], "another size"), (lambda numbers: None, "no list of numbers")])
+    (lambda numbers: [*numbers[:4], 0, *numbers[5:]], "another size"), (lambda numbers: None, "no list of numbers"),
+    (lambda numbers: 10**15, "no list of numbers")])
 def test_broken_brushes(change, expected):
     numbers = encode_brush(np.eye(7, dtype=bool))
     with pytest.raises(ImageFault, match=f"task 1: .*{expected}"):

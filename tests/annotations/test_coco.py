@@ -99,7 +99,9 @@ def test_an_annotation_of_no_image(image):
 
 @pytest.mark.parametrize("document", [[], {}, {"images": []}, {"images": 1, "annotations": [], "categories": []},
                                       LIST | {"images": [{"id": 1}]}, LIST | {"images": [{"id": [], "file_name": "a"}]},
-                                      LIST | {"categories": [3]}])
+                                      LIST | {"categories": [3]},
+                                      LIST | {"images": [{"id": 5, "file_name": "a"}, {"id": 5, "file_name": "b"}]},
+                                      LIST | {"categories": [{"id": 7, "name": "cat"}, {"id": 7, "name": "dog"}]}])
 def test_what_is_not_cocos(document):
     with pytest.raises(UserError, match=r"c\.json: "):
         read_coco("c.json", document)

@@ -24,13 +24,15 @@ def test_every_kind_of_label_in_pixels():
         entry("polygonlabels", points=[[0, 0], [50, 0], [0, 100]]), entry("keypointlabels", x=50, y=5, width=0.4),
         entry("brushlabels", format="rle", rle=encode_brush(brush)),
         entry("rectanglelabels", x=1, y=1, width=5, height=5, rotation=30),
+        entry("ellipselabels", x=50, y=50, radiusX=5, radiusY=5), entry("labels", x=50, y=50, radiusX=5, radiusY=5),
         {"value": {"text": ["hm"]}, "type": "textarea"})])
     drawing, = found.images
     assert [label.kind for label in drawing.labels] == ["tag", "box", "polygon", "point", "mask"]
     assert drawing.labels[1].points == ((4, 10), (14, 12)) and drawing.labels[2].points == ((0, 0), (20, 0), (0, 20))
     assert drawing.labels[3].points == ((20, 1),) and drawing.tags == ("cat",) == found.classes
     np.testing.assert_array_equal(decode_runs(drawing.labels[4].runs), brush)
-    assert drawing.notes == ("rectangles that were turned are left out", "regions without a class are left out")
+    assert drawing.notes == ("rectangles that were turned are left out", *["ellipses are left out"] * 2,
+                             "regions without a class are left out")
 
 
 def test_several_classes_of_a_choice_or_region():
@@ -64,6 +66,7 @@ def test_an_annotated_image_may_show_nothing():
     task({"type": "rectanglelabels", "value": {"rectanglelabels": ["cat"], "x": 0, "y": 0, "width": 1, "height": 1}}),
     task({**entry("rectanglelabels", x=0, y=0, width=1, height=1), "original_width": 10**7, "original_height": 10**7}),
     task({**entry("choices"), "original_width": "wide"}), task(entry("choices", choices=5)),
+    task(entry("choices", choices="cat")),
     {"data": {"image": "a.jpg"}, "annotations": "none"}, {"data": {"image": "a.jpg"}, "annotations": [{}]},
     task(entry("rectanglelabels", x=1e300, y=0, width=1, height=1))])
 def test_a_broken_task_is_a_fault_of_its_image(broken):

@@ -14,6 +14,11 @@ def test_parts_cover_each_class_once_and_nothing_undecided():
     np.testing.assert_array_equal(found, np.where(mask == 255, 0, mask))
 
 
+def test_parts_come_by_class():
+    """Not in the order of a set, which has 8 before 1."""
+    assert [part.class_id for part in parts_of(np.array([[16, 8, 1, 0, 200]], np.uint8))] == [1, 8, 16, 200]
+
+
 def test_corners_connect_and_edges_of_other_classes_do_not():
     mask = np.array([[1, 0, 2], [0, 1, 2], [3, 3, 0]], np.uint8)
     assert [(part.class_id, part.area) for part in parts_of(mask)] == [(1, 2), (2, 2), (3, 2)]

@@ -50,7 +50,7 @@ def test_boxes_and_empty_lines():
 
 @pytest.mark.parametrize("line", ["0", "x 0.5 0.5 1 1", "0 0.5 0.5 1", "0 0.5 0.5 1 nan", "2 0.5 0.5 1 1", "-1 0 0 1 1",
                                   "0 0 0 1 1 0.5", "0 0 0 1 1 0 1 0.5", "9999999999 0 0 1 1", "0.0 0 0 1 1",
-                                  "0 1e9 0 1 1"])
+                                  "0 1e9 0 1 1", "0 320 240 100 50", "0 10 10 30 10 30 20"])
 def test_broken_lines(line):
     with pytest.raises(ImageFault, match=r"a\.txt: "):
         read_yolo("a.txt", f"0 0.5 0.5 1 1\n{line}", ["cat", "dog"])

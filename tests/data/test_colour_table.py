@@ -40,6 +40,7 @@ def test_tables_without_the_usual_background(tmp_path, text, classes, colours):
     ("cat", "line 1 is 'cat'; expected name:red,green,blue::"), ("cat:300,0,0::", "0 to 255"),
     (":1,2,3::", "expected name"),
     ("cat:1,2,3::\ncat:1,2,4::", "line 2 names 'cat'"), ("cat:1,2,3::\ndog:1,2,3::", "a second time"),
+    ("cat:1,2,3::\nvoid:1,1,1::\nIgnored:2,2,2::", "line 3 names 'ignore' .* a second time"),
     ("# nothing\n", "names no class"), ("background:0,0,0::", "names no class"), ("cat:1,2::", "line 1")])
 def test_mistakes_are_told(tmp_path, text, words):
     with pytest.raises(UserError, match=words):

@@ -100,7 +100,8 @@ def test_what_we_have_written_is_not_searched(tmp_path, marker):
     assert set(found.images) == {"a"} and found.others == ["found/ (written by us)"]
     put(tmp_path, "run/images/a.png", "run/lock", "run/log.txt", contents=b"x")       # killed while it looked
     assert set(index_images(tmp_path)) == {"a"}
-    put(tmp_path, marker, "overlays/a.png", "masks/a.png", contents=b"{}")     # as version 0.1.0 let it be called
+    # as version 0.1.0 let it be called
+    put(tmp_path, marker, "overlays/a.png", "masks/a.png", "probabilities/a/1 cat.png", contents=b"{}")
     assert set(index_images(tmp_path)) == {"a"}
 
 

@@ -30,6 +30,8 @@ def test_marks_and_line_ends(tmp_path, encoding, end):
     ("name;classes\na;cat зебра", ("cat", "зебра")),                          # spreadsheets of other countries
     ("name\tclasses\na\tpolar bear; cat", ("polar bear", "cat")),
     ('Name,note,Classes\na,"x, y",cat', ("cat",)),
+    (",name,classes\n0,a,cat\n", ("cat",)),                                   # of a table that numbers its rows
+    ("name,classes,,\na,cat,,\n", ("cat",)), ("name,classes\na,cat,,\n", ("cat",)),
     ("name,classes\na,", ()), ("name,classes\na", ()), ("name,classes\na,background", ()),
     ("name,classes\na,cat background", ("cat",))])
 def test_separators(tmp_path, text, tags):
@@ -71,7 +73,10 @@ def test_composed_and_decomposed_letters_are_one(tmp_path):
 
 @pytest.mark.parametrize(("text", "words"), [
     ("", "expected the header name,classes"), ("a,cat\nb,cat", "first line is 'a,cat'"),
-    ("name,classes\n", "no row below"), ("name,classes\na,cat,dog", "line 2 has 3 cells"),
+    ("name,classes\n", "no row below"), ("name,classes\na,cat,dog", "line 2 has 3 cells, the header 2 titles"),
+    ("name,classes,\na,cat,\nb,cat,зебра", "line 3 has 3 cells"), ("name,cat,\na,1,1", "line 2 has 3 cells"),
+    ("name,classes,Classes\na,cat,зебра", "the columns 'classes' and 'Classes' may all hold classes"),
+    ("name,tag,label\na,cat,", "'tag' and 'label'"),
     ("name,classes\n,cat", "line 2 names no image")])
 def test_mistakes_are_told_with_their_line(tmp_path, text, words):
     with pytest.raises(UserError, match=words) as caught:
@@ -113,7 +118,8 @@ def test_class_names(tmp_path, text, classes):
 
 
 @pytest.mark.parametrize(("text", "words"), [("cat\nbackground", "line 2; mask id 0"), ("", "names no class"),
-                                             ("background\n", "names no class")])
+                                             ("background\n", "names no class"),
+                                             ("_background_\ncat\nBackground", "line 3; mask id 0")])
 def test_class_names_that_would_shift_the_ids(tmp_path, text, words):
     (tmp_path / "classes.txt").write_text(text, "utf-8")
     with pytest.raises(UserError, match=words):

@@ -7,6 +7,7 @@ import pytest
 from tests.data.test_folder import draw
 from tfwsss.data.naming import files_of, index_images, resolve, usable_names
 from tfwsss.errors import UserError
+from tfwsss.logs import LOG
 
 
 def test_a_file_whose_stem_is_another_file(tmp_path):
@@ -24,6 +25,15 @@ def test_folders_of_labels_hold_no_images(tmp_path):
     assert set(index_images(tmp_path, [tmp_path / "drawn"])) == {"a", "drawn too/c"}
     assert set(index_images(tmp_path, [tmp_path, tmp_path.parent / "drawn"])) == everything
     assert set(index_images(tmp_path / "drawn", [tmp_path / "drawn"])) == {"a", "deep/b"}
+
+
+def test_masks_and_maps_that_cannot_be_used_are_told(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(LOG, "propagate", True)         # a command that ran before keeps the log from others' ears
+    draw(tmp_path, "a.png")
+    assert set(index_images(tmp_path)) == {"a"} and caplog.text == ""
+    (tmp_path / "b.png").symlink_to(tmp_path / "nowhere.png")
+    assert set(index_images(tmp_path)) == {"a"}
+    assert "1 files cannot be used. The first: " in caplog.text and "b.png: cannot be found" in caplog.text
 
 
 @pytest.mark.parametrize(("written", "name"), [

@@ -92,6 +92,19 @@ def test_classes_of_ones_own_are_gathered(root, caplog):
         read_voc(root, "two")
 
 
+@pytest.mark.parametrize("difficult", [True, False])
+def test_classes_of_ones_own_are_the_same_for_every_list(root, difficult):
+    """Also those that only an image without a file shows, or an object marked difficult."""
+    rename(root, cat="lesion", dog="scar", sheep="mole")
+    folder, lists = root / "Annotations", root / "ImageSets" / "Segmentation"
+    for name, kind, marked in (("2026_000002", "wart", ()), ("2026_000008", "cyst", (1,))):
+        (folder / f"{name}.xml").write_text(annotation(name, [("lesion", *BOX), (kind, *BOX)], marked))
+    (root / "JPEGImages" / "2026_000002.jpg").unlink()
+    assert "2026_000002" in (lists / "train.txt").read_text() and "2026_000008" in (lists / "val.txt").read_text()
+    classes = {read_voc(root, split, files=LabelFiles(difficult=difficult)).classes for split in ("train", "val")}
+    assert classes == {("background", *(["cyst"] if difficult else []), "lesion", "mole", "scar", "wart")}
+
+
 def test_classes_of_ones_own_are_listed(root):
     rename(root, cat="lesion", dog="person")
     (root / "classes.txt").write_text("sheep\nlesion\nperson\n")

@@ -5,7 +5,7 @@ import pytest
 from tests.support.arrays import gradient, recorded
 from tests.support.shared import shared_file
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
-from tfwsss.losses.affinity import AffinityLoss, pair_kinds
+from tfwsss.losses.affinity import AffinityLoss, costs_of_kinds, means_of_kinds, pair_kinds
 from tfwsss.ops.offsets import half_disc, pair_mask
 
 OFFSETS = half_disc(5)
@@ -82,3 +82,12 @@ def test_nothing_known_gives_zero_and_extreme_affinities_finite_gradients(labels
     found = gradient(lambda: AffinityLoss()(np.full((1, 6, 10), labels), affinity.value), [affinity])[0]
     assert np.isfinite(found).all() and np.any(found) == (labels == 0)
     assert float(AffinityLoss()(np.full((1, 4, 8), labels), np.ones((1, 4, 8, 34)))) == 0     # too small for any pair
+
+
+def test_pairs_that_count_twice_weigh_twice_and_share_the_count_of_the_batch():
+    affinity = np.array([0.9, 0.2, 0.6, 0.5], "float32").reshape(2, 1, 1, 2)
+    kinds = np.array([[[2, 0, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 0]]], "float32").reshape(2, 1, 1, 2, 3)
+    costs, counts = costs_of_kinds(affinity, kinds)
+    np.testing.assert_array_equal(counts, [[2, 0, 1], [1, 0, 0]])
+    np.testing.assert_allclose(costs, [[-2 * np.log(0.9), 0, -np.log(0.8)], [-np.log(0.6), 0, 0]], atol=4e-5)
+    np.testing.assert_allclose(means_of_kinds(costs, counts), 2 * np.asarray(costs) / [3, 1, 1], atol=1e-4)

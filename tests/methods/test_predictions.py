@@ -11,7 +11,7 @@ from tests.support.untrained import CLASSES, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.inference.masker import Found
 from tfwsss.methods.predict import predict
-from tfwsss.methods.predictions import COLUMNS, described
+from tfwsss.methods.predictions import COLUMNS, Predictions, described
 from tfwsss.predict import main
 
 MASK = np.array([[0, 1, 0, 1], [0, 1, 255, 0], [3, 3, 3, 0]], np.uint8)
@@ -91,6 +91,21 @@ def test_probabilities_by_a_switch(run, photographs, tmp_path):
     assert not folder.exists()                                          # those of other masks do not stay
 
 
+def test_an_image_named_like_the_folder_of_others(tmp_path):
+    """a.jpg and a/b.jpg: each has its own probabilities, whichever comes first."""
+    scores = np.full((3, 4, 4), 0.25, np.float32)
+    found = Found(MASK, np.zeros((3, 4, 3), np.uint8), 0.0125, SURE, np.zeros(3, np.float32), scores)
+    told = Predictions(tmp_path, CLASSES, probability=True)
+    told.note("a/b", found)
+    assert told.missing(["a", "a/b"]) == {"a"}
+    told._known["a"] = {}                                               # its row is there, its probabilities are not
+    assert told.missing(["a", "a/b"]) == {"a"}
+    told.note("a", found)
+    assert told.missing(["a", "a/b"]) == set()
+    assert {path.relative_to(tmp_path / "probabilities").as_posix() for path in tmp_path.rglob("*.png")} == {
+        f"{name}/{place} {title}.png" for name in ("a", "a/b") for place, title in enumerate(CLASSES)}
+
+
 def test_masks_of_which_nothing_was_told_are_made_again_and_others_keep_their_rows(run, photographs, tmp_path):
     predict(photographs, run, tmp_path)
     whole = [(row["image"], row["class"], row["area"]) for row in rows_of(tmp_path)]
@@ -103,7 +118,8 @@ def test_masks_of_which_nothing_was_told_are_made_again_and_others_keep_their_ro
 
 def test_an_image_that_cannot_be_used_has_no_row(run, photographs, tmp_path):
     shutil.copytree(photographs, tmp_path / "photographs")
-    predict(tmp_path / "photographs", run, tmp_path / "out")
+    predict(tmp_path / "photographs", run, tmp_path / "out", probability=True)
     (tmp_path / "photographs" / "image 0.png").write_bytes(b"torn")
     assert predict(tmp_path / "photographs", run, tmp_path / "out")[0] == 1
     assert {row["image"] for row in rows_of(tmp_path / "out")} == {"image 1"}
+    assert {path.parent.name for path in (tmp_path / "out" / "probabilities").rglob("*.png")} == {"image 1"}

@@ -1,6 +1,7 @@
 """What a run notes beside its stages: settings, scores of masks that still stand, faults."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -134,6 +135,57 @@ def test_a_replaced_photograph_stops_the_run(tmp_path):
     assert Image.open(run / "regions" / "2026_000002.png").size == (40, 56)
     train(None, file, run, **options)
     assert contents(run / "regions") == after
+
+
+def test_nothing_is_deleted_before_a_run_can_start(tmp_path):
+    """A stage that is asked for again stays where another name is wrong, or weights are missing."""
+    file, run = write_config(tmp_path / "config.yaml", draw_tiny_folder(tmp_path / "data")), tmp_path / "run"
+    options = {"until": "regions", "report": lambda folder: folder}
+    train(None, file, run, **options)
+    before = contents(run / "regions")
+    for sets, until, words in (((), "region", "unknown stage 'region'"),
+                               (("given.icb=x",), None, "unknown stage 'icb'"),
+                               (("icd.backbone.initial=none.h5",), None, "weights are missing")):
+        with pytest.raises(UserError, match=words):
+            train(None, file, run, sets, redo=["regions"], **{**options, "until": until})
+    assert contents(run / "regions") == before
+
+
+def test_a_stage_that_is_not_made_now_is_no_longer_taken_as_made(tmp_path):
+    """Regions of the run are given while a photograph is replaced: those made of the old one must not come back."""
+    root, run = draw_tiny_folder(tmp_path / "data"), tmp_path / "run"
+    file, options = write_config(tmp_path / "config.yaml", root), {"until": "regions", "report": lambda folder: folder}
+    train(None, file, run, **options)
+    before = contents(run / "regions")
+    shutil.copytree(run / "regions", tmp_path / "given")
+    path = root / "images" / "2026_000002.jpg"
+    with Image.open(path) as image:
+        turned = image.transpose(Image.Transpose.ROTATE_180)
+    turned.save(path, quality=90)
+    given = [f"given.regions={tmp_path / 'given'}"]
+    with pytest.raises(UserError, match=r"'2026_000002' \(photograph\); add --redo changed .*\(regions whole\)"):
+        train(None, file, run, given, **options)
+    train(None, file, run, given, redo=["changed"], **options)
+    assert not (run / "regions").exists() and (tmp_path / "given" / "2026_000002.png").is_file()
+    train(None, file, run, **options)
+    after = contents(run / "regions")
+    assert {name for name in before if after[name] != before[name]} == {"2026_000002.png"}
+
+
+def test_given_masks_of_both_lists_are_looked_at(tmp_path, splits):
+    """Networks learn from those of the training images, though a stage is judged by the others."""
+    images = splits.training
+    splits = Splits(images.subset(images.names[:3]), images.subset(images.names[2:]), images.subset(images.names[4:]))
+    for name in images.names:
+        path = tmp_path / "given" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(images.palette[np.full(images.read_size(name), 1, np.uint8)]).save(path)
+    stages, given = [_stage("seeds"), _stage("masks", split="val")], {}
+    for name in ("seeds", "masks"):
+        given[name] = tmp_path / "given"
+    found = module._given_masks(stages, given, splits, tmp_path / "run")
+    assert set(contents(found["seeds"])) == {f"{name}.png" for name in images.names}
+    assert set(contents(found["masks"])) == {f"{images.names[4]}.png"}
 
 
 def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):

@@ -1,12 +1,11 @@
 import keras
 import numpy as np
-import pytest
 
 from tests.support.arrays import gradient
 from tests.support.graphs import dense_of, half_of
 from tests.support.oracles import dense_graph
 from tests.support.shared import shared_file
-from tfwsss.models.graph_network import GraphWeights, classify_nodes, graph_features, initial_weights
+from tfwsss.models.graph_network import GraphWeights, classify_nodes, initial_weights
 from tfwsss.ops.affinity import feature_affinity
 from tfwsss.ops.graph_attention import tiled_graph
 from tfwsss.ops.offsets import half_window
@@ -26,7 +25,6 @@ def test_the_whole_network_as_recorded():
     weights = GraphWeights(*map(keras.Variable, weights_of(data, "w_")))
     graph = tiled_graph(half_of(data["adj"], 4, 5, RADIUS))
     features = data["features"].reshape(1, 4, 5, 64)
-    np.testing.assert_allclose(graph_features(data["features_raw"].reshape(features.shape)), features, rtol=1e-5)
 
     def outputs():
         return classify_nodes(GraphWeights(*(weight.value for weight in weights)), features, graph)
@@ -36,6 +34,11 @@ def test_the_whole_network_as_recorded():
     found = gradient(lambda: keras.ops.sum(outputs()[0] * data["cotangent"].reshape(1, 4, 5, 21)), list(weights))
     for ours, theirs in zip(found, weights_of(data, "g_"), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
+
+
+def shares(maps):
+    """Features of each position, of sum 1."""
+    return maps / maps.sum(axis=-1, keepdims=True)
 
 
 def formula(rows, columns, of):
@@ -56,7 +59,7 @@ def test_graph_and_network_by_formula():
     graph = tiled_graph(affinity)
 
     def outputs():
-        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), graph_features(maps), graph)
+        return classify_nodes(GraphWeights(*(weight.value for weight in weights)), shares(maps), graph)
 
     logits, hidden = (np.asarray(value).reshape(6, -1) for value in outputs())
     np.testing.assert_allclose(logits, [
@@ -75,7 +78,7 @@ def test_images_side_by_side_have_weights_and_dropout_of_their_own():
     maps, kept = random.random((2, 6, 5, 7)).astype("float32"), 2.0 * random.integers(0, 2, (2, 6, 5, 8))
     affinity = random.random((2, 6, 5, len(half_window(2)))).astype("float32")
     drawn = [initial_weights(random, 7, 8, 4) for _ in range(2)]
-    logits, hidden = classify_nodes(GraphWeights(*map(np.stack, zip(*drawn, strict=True))), graph_features(maps),
+    logits, hidden = classify_nodes(GraphWeights(*map(np.stack, zip(*drawn, strict=True))), shares(maps),
                                    tiled_graph(affinity), kept.astype("float32"))
     assert np.asarray(hidden).min() >= 0
     for place, weights in enumerate(drawn):
@@ -94,10 +97,3 @@ def test_weights_are_drawn_uniformly_within_glorots_limits():
         assert limit * 0.98 < weight.max() <= np.float32(limit) and -limit * 0.98 > weight.min() >= np.float32(-limit)
         assert abs(weight.std() - limit / 3**0.5) < 0.05 * limit
     assert 0 <= weights.sharpness.min() < 0.02 and 0.98 < weights.sharpness.max() < 1
-
-
-@pytest.mark.parametrize("inside", [None, np.array([[[1.0, 1.0, 0.0]]])])
-def test_features_of_a_position_add_up_to_one(inside):
-    found = np.asarray(graph_features(np.array([[[[1.0, 3.0], [0.0, 0.0], [2.0, 2.0]]]]), inside))[0, 0]
-    last = [0.5, 0.5] if inside is None else [0, 0]
-    np.testing.assert_array_equal(found, [[0.25, 0.75], [0, 0], last])

@@ -42,3 +42,11 @@ def test_every_argument_is_saved(name):
     assert {key: value for key, value in again.get_config().items() if key != "backbone"} == \
         {key: value for key, value in config.items() if key != "backbone"}
     assert [weight.path for weight in again.weights] == [weight.path for weight in model.weights]
+
+
+@pytest.mark.parametrize("name", ["Classifier", "AffinityNet", "Segmenter"])
+def test_what_else_a_batch_holds_is_not_read(name):
+    model = MODELS[name](small(width=0.1))
+    expected, found = model({"image": IMAGE}), model({"image": IMAGE, "labels": np.ones((1, 3)), "name": "x"})
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value)

@@ -11,7 +11,13 @@ import tensorflow as tf
 from keras import ops
 
 from tests.support.shared import shared_file
-from tfwsss.ops.affinity import boundary_affinity, feature_affinity, feature_distance, path_affinity
+from tfwsss.ops.affinity import (
+    boundary_affinity,
+    feature_affinity,
+    feature_distance,
+    path_affinity,
+    seen_from_the_end,
+)
 from tfwsss.ops.offsets import half_disc, half_disc_by_path, half_window, pair_mask, path, window
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -180,3 +186,14 @@ def test_mirrored_features_give_mirrored_affinities():
     plain = dense(np.asarray(feature_affinity(features, offsets))[0], offsets)
     turned = dense(np.asarray(feature_affinity(features[:, ::-1, ::-1], offsets))[0], offsets)
     np.testing.assert_allclose(turned[::-1, ::-1], plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("offsets", [half_disc(4), half_window(2), ((0, 1), (3, -2))])
+def test_pairs_seen_from_their_end_are_those_that_begin_there(offsets):
+    pairs = np.random.default_rng(0).normal(size=(2, 4, 5, len(offsets))).astype("float32")
+    expected = np.zeros_like(pairs)
+    for b, y, x, k in np.ndindex(*pairs.shape):
+        end = y + offsets[k][0], x + offsets[k][1]
+        if 0 <= end[0] < 4 and 0 <= end[1] < 5:
+            expected[b, *end, k] = pairs[b, y, x, k]
+    np.testing.assert_array_equal(seen_from_the_end(pairs, offsets), expected)

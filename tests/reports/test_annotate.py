@@ -33,6 +33,25 @@ def test_broken_masks_do_not_end_the_export(masks, tmp_path):
     assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["image 4.png"]
 
 
+def test_a_mask_of_the_other_way_up_is_refused_and_one_of_a_turned_photograph_is_not(masks, tmp_path):
+    """Photographs count as they are shown: after the turn that their EXIF note asks for."""
+    turned = Image.Exif()
+    turned[274] = 6
+    (tmp_path / "photographs").mkdir()
+    for name, more in (("image 0", {"exif": turned}), ("image 1", {})):
+        write_mask(masks, name, np.ones((32, 24), np.uint8), voc_palette())
+        Image.new("RGB", (32, 24)).save(tmp_path / "photographs" / f"{name}.jpg", **more)
+    told = annotate(masks, "grey", tmp_path / "out", photographs=tmp_path / "photographs")
+    assert set(told["faults"]) == {"image 1"} and "32 x 24 pixels, its mask 24 x 32" in told["faults"]["image 1"]
+
+
+def test_two_masks_of_one_photograph(masks, tmp_path):
+    write_mask(masks, "image 0.jpg", np.ones((24, 32), np.uint8), voc_palette())
+    told = annotate(masks, "coco", tmp_path / "out")
+    assert told["images"] == 5 and list(told["faults"]) == ["image 0.jpg"]
+    assert "this mask and 'image 0' are both of image 0.jpg" in told["faults"]["image 0.jpg"]
+
+
 def test_undecided_pixels(masks, tmp_path):
     """Each mask has one row of 24 undecided: only VOC's keep it, unless told otherwise."""
     cases = ("voc", None, True), ("voc", False, False), ("grey", None, False), ("grey", True, True)

@@ -80,6 +80,12 @@ def test_any_folder(made, tmp_path):
     assert found.classes == CLASSES and found.names == images.names and found.photographs == {} == found.sureness
     (tmp_path / "other.txt").write_text("cat\ndog\ncow", encoding="utf-8")
     assert find_masks(folder, classes=tmp_path / "other.txt").classes == ("background", "cat", "dog", "cow")
+    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:9,8,7::\n")
+    found = find_masks(folder, classes=tmp_path / "labelmap.txt")           # as `evaluate` reads it
+    assert found.classes == ("background", "cat") and found.palette[1].tolist() == [9, 8, 7]
+    (folder / "image 1.png").rename(folder / "image 1.PNG")
+    with pytest.raises(UserError, match="image 1.PNG: masks are looked for by the ending .png in small letters"):
+        find_masks(folder)
 
 
 @pytest.mark.parametrize(("source", "stage", "expected"), [

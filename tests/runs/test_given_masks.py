@@ -54,6 +54,27 @@ def test_broken_ones_are_refused(tmp_path, images):
         check_given_masks("labels", tmp_path / "given", images)
 
 
+@pytest.mark.parametrize("size", [(SIZE[0] - 1, SIZE[1]), SIZE[::-1]])
+def test_those_of_another_size_are_refused(tmp_path, images, size):
+    put(tmp_path / "given", images, 1, 1, 1)
+    write_mask(tmp_path / "given", "image 2", np.ones(size, np.uint8), images.palette)
+    words = f"1 of 3 masks cannot be used. The first: .*image 2.png: {size[1]}x{size[0]} pixels, but its image has"
+    with pytest.raises(UserError, match=words):
+        check_given_masks("labels", tmp_path / "given", images)
+
+
+def test_painted_ones_are_never_written_over(tmp_path, images):
+    """They lie where the copies would go: these were deleted before they were read."""
+    folder = tmp_path / "run" / "given" / "labels"
+    folder.mkdir(parents=True)
+    for name in images.names:
+        Image.fromarray(images.palette[np.ones(SIZE, np.uint8)]).save(folder / f"{name}.png")
+    for place in (folder, folder.parent):
+        with pytest.raises(UserError, match="is where this run keeps painted masks as ids; move it"):
+            usable_masks("labels", folder, images, place)
+    assert len(list(folder.iterdir())) == len(images.names)
+
+
 def test_some_wrong_ones_are_told(tmp_path, images, monkeypatch, caplog):
     monkeypatch.setattr(logging.getLogger("tfwsss"), "propagate", True)
     put(tmp_path / "given", images, 1, 255, 2)

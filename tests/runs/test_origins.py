@@ -75,26 +75,27 @@ def test_what_is_the_same_stays(run, splits):
     path.rename(moved)
     images = dataclasses.replace(splits.training, images={**splits.training.images, "image 1": moved})
     origins = Origins(run, splits._replace(training=images, pseudo=images))
-    assert origins.changed == {} and origins.settle(chain(splits), (), ()) == ((), {}, ())
+    assert origins.changed == {} and origins.settle(chain(splits), {}, ()) == ((), {}, ())
 
 
 def test_a_replaced_photograph_is_named_and_stops(run, splits):
     replace(splits.training.images["image 1"])
     stages = chain(splits)
     with pytest.raises(UserError) as caught:
-        Origins(run, splits).settle(stages, (), ())
+        Origins(run, splits).settle(stages, {}, ())
     assert str(caught.value) == (
         f"{run}: not made from the files of now: 'image 1' (photograph); add --redo changed to make again what was "
         "made of them (of regions, salient, labels these images only; net, cam, cam_masks, masks whole), or name "
         "another folder with --run")
     assert len(made(run, "regions")) == 5 and (run / "regions" / "stage.json").is_file()     # nothing was touched
-    assert Origins(run, splits).settle(stages[:1], (), ["regions"]) == ((), {}, ())         # it is made again anyway
+    every = [stage.name for stage in stages]
+    assert Origins(run, splits).settle(stages, {}, every) == ((), {}, ())                   # they are made again anyway
 
 
 def test_what_is_asked_for_is_made_again_and_no_more(run, splits):
     replace(splits.training.images["image 1"])
     stages, origins = chain(splits), Origins(run, splits)
-    stale = origins.settle(stages, (), [CHANGED])
+    stale = origins.settle(stages, {}, [CHANGED])
     assert stale.whole == ("net", "cam", "cam_masks", "masks")
     assert stale.partly == {name: ("image 1",) for name in ("regions", "salient", "labels")}
     for stage in stale.partly:
@@ -108,8 +109,8 @@ def test_what_is_asked_for_is_made_again_and_no_more(run, splits):
 
 
 @pytest.mark.parametrize(("given", "without", "whole", "partly"), [
-    (("net", "regions"), "", ("cam_masks",), {"cam", "salient", "labels"}),
-    ((), "net", ("cam_masks",), {"regions", "cam", "salient", "labels"})])
+    ({"net": Path("net"), "regions": Path("regions")}, "", ("cam_masks",), {"cam", "salient", "labels"}),
+    ({}, "net", ("cam_masks",), {"regions", "cam", "salient", "labels"})])
 def test_networks_that_were_not_trained_on_it_stay(tmp_path, splits, given, without, whole, partly):
     """A given one, or one that has not begun: what each image gives is made again for the one that differs."""
     run = tmp_path / "run"
@@ -121,9 +122,29 @@ def test_networks_that_were_not_trained_on_it_stay(tmp_path, splits, given, with
     assert all(names == ("image 2",) for names in stale.partly.values())
 
 
+def test_what_a_call_does_not_make_is_stale_too(run, splits, tmp_path):
+    """A stage for which a folder is given now, and one of other settings: a later call would take them as made."""
+    stages, given = chain(splits), {"regions": tmp_path / "given"}
+    for name in ("further", "val"):
+        (run / name).mkdir()
+        images = splits.val if name == "val" else splits.training
+        record = {"kind": "masks", "settings": {"images": images.fingerprint()}}
+        (run / name / "started.json").write_text(json.dumps(record))
+    (run / "notes").mkdir()                                                 # no stage
+    assert Origins(run, splits).unused(stages, given, ()) == []
+    replace(splits.training.images["image 1"])
+    origins = Origins(run, splits)
+    assert origins.unused(stages, given, ()) == ["further", "regions"]
+    assert origins.unused(stages, given, ["regions"]) == ["further"]
+    assert origins.unused(stages, {"regions": run / "further" / "part"}, ()) == ["regions"]     # given ones stay
+    assert origins.unused(stages, {"regions": run / "regions"}, ()) == ["further"]
+    with pytest.raises(UserError, match=r"\(of labels these images only; further, regions whole\)"):
+        origins.stale(stages, given, [stage.name for stage in stages if stage.name not in ("regions", "labels")])
+
+
 def test_photographs_of_another_list_touch_its_stages_only(run, splits):
     replace(splits.val.images["image 5"])
-    stale = Origins(run, splits).settle(chain(splits), (), [CHANGED])
+    stale = Origins(run, splits).settle(chain(splits), {}, [CHANGED])
     assert stale == ((), {"masks": ("image 5",)}, ("masks",))
 
 
@@ -131,9 +152,9 @@ def test_true_masks_change_scores_and_what_learns_from_them(run, splits):
     mask = splits.training.masks["image 0"]
     replace(mask)
     with pytest.raises(UserError, match=r"'image 0' \(true mask\).*of labels these images only\)"):
-        Origins(run, splits).settle(chain(splits), (), ())
+        Origins(run, splits).settle(chain(splits), {}, ())
     stages = [stage for stage in chain(splits) if not stage.truth]
-    stale = Origins(run, splits).settle(stages, (), ())
+    stale = Origins(run, splits).settle(stages, {}, ())
     assert stale.whole == () and stale.partly == {} and "cam" in stale.scored and "masks" not in stale.scored
 
 
@@ -146,7 +167,7 @@ def test_saliency_maps_touch_what_reads_them(tmp_path, splits):
     Origins(run, splits).keep()
     finish(run, chain(splits), splits)
     replace(maps["image 3"])
-    stale = Origins(run, splits).settle(chain(splits), (), [CHANGED])
+    stale = Origins(run, splits).settle(chain(splits), {}, [CHANGED])
     assert stale == ((), {"salient": ("image 3",)}, ("salient",))
 
 
@@ -155,7 +176,7 @@ def test_runs_of_older_versions_stay_valid(run, splits):
     (run / FILE).unlink()
     replace(splits.training.images["image 1"])
     origins = Origins(run, splits)
-    assert origins.settle(chain(splits), (), ()) == ((), {}, ())
+    assert origins.settle(chain(splits), {}, ()) == ((), {}, ())
     origins.keep()
     assert len(journal.read(run / FILE)) == 6
     (run / FILE).write_text('{"name": "image 1", "image": 3, "mask": {}}\n[[[[\n{"name": "image 2"}\n')

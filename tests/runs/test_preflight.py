@@ -21,6 +21,15 @@ def nothing(name):
     return {}
 
 
+def test_names_that_no_stage_has():
+    stages = [trained("regions"), trained("icd")]
+    preflight.check_names(["icd", "regions"], stages)
+    with pytest.raises(UserError, match="unknown stage 'region'; did you mean 'regions'"):
+        preflight.check_names(["icd", "region"], stages)
+    with pytest.raises(UserError, match="unknown stage 'x'; this method has: regions, icd"):
+        preflight.check_names(["x"], stages)
+
+
 def test_what_is_still_to_be_made(tmp_path):
     stages = [Stage(name, "masks", (), {}, dict) for name in "abcd"]
     (tmp_path / "b").mkdir()

@@ -22,6 +22,8 @@ MERGES = "m0: &m0 {k: 1}\n" + "\n".join(f"m{n}: &m{n} {{<<: [" + ", ".join([f"*m
     ("[" + "1, " * 30_000 + "]", "20,000 values"),
     ("a: !!timestamp 2026-99-99", "cannot be read .month must be in 1..12"),
     ("a: " + "9" * 5000, "cannot be read .*4300"), ("a: !!int x", "cannot be read"), ("a: !!float x", "cannot be read"),
+    ("icd: {a: 1}\nseed: 1\nicd: {b: 2}", "cannot be read .line 3 has the key 'icd' a second time.; mend it"),
+    ("a:\n  b: 1\n  'b': 2", "line 3 has the key 'b' a second time"),
     ("a: [", "not valid YAML"), ("a: !!python/name:os.system", "not valid YAML"), ("? [a]\n: 1", "not valid YAML"),
     ("a: \x01", "not valid YAML"), ("a: \ud800", "not valid YAML|cannot be read")])
 def test_one_line_for_each(text, words):
@@ -33,6 +35,8 @@ def test_one_line_for_each(text, words):
 @pytest.mark.parametrize(("text", "expected"), [
     ("", None), ("a: [1, 2.5, yes, no, null, x]", {"a": [1, 2.5, True, False, None, "x"]}),
     ("a: &b {c: 1}\nd: *b\ne: {<<: *b, f: 2}", {"a": {"c": 1}, "d": {"c": 1}, "e": {"c": 1, "f": 2}}),
+    ("w: {x: &b {<<: &a {k: 1}, j: 2}}\ny: {<<: *b, j: 3}", {"w": {"x": {"k": 1, "j": 2}}, "y": {"k": 1, "j": 3}}),
+    ("a: {b: 1}\nc: {b: 1, '1': 1, 1: 2}", {"a": {"b": 1}, "c": {"b": 1, "1": 1, 1: 2}}),
     ("a: 2026-01-31", {"a": "2026-01-31"}), ("[" * 40 + "]" * 40, json.loads("[" * 40 + "]" * 40))])
 def test_what_configurations_hold(text, expected):
     """Aliases as well; dates stay texts, as folders are named by them."""

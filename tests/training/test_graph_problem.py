@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.support.graphs import problem
+from tests.support.shared import shared_file
 from tfwsss.errors import ImageFault
 from tfwsss.models.graph_network import initial_weights
 from tfwsss.training.graph_problem import clipped_boxes, prepare
@@ -23,6 +24,13 @@ def test_channels_of_zeros_go_with_their_weights_which_are_drawn_all_the_same():
     np.testing.assert_array_equal(one.weights.output, whole.output)
     np.testing.assert_array_equal(one.key, random.integers(-2**31, 2**31, 2))
     assert one.size == (21, 26) and one.grid == (6, 7) and one.shape == (8, 8, 512, 1)
+
+
+def test_features_are_divided_by_their_sums_as_recorded():
+    data = np.load(shared_file("fixtures/a2gnn/network_forward.npz"), allow_pickle=False)
+    given = problem((16, 20), 4, 5)._replace(features=data["features_raw"].reshape(4, 5, 64))
+    used = data["features_raw"].any(axis=0)
+    np.testing.assert_allclose(prepared(given).features, data["features"].reshape(4, 5, 64)[..., used], rtol=1e-5)
 
 
 def test_a_position_of_zeros_stays_zero():

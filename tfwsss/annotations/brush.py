@@ -65,7 +65,7 @@ def decode_brush(where: str, numbers: Sequence[int], rows: int, columns: int) ->
     """
     check_size(where, rows, columns)
     try:
-        data = bytes(numbers)
+        data = bytes([*numbers])                # of a single number, bytes() would make as many zeros
     except (TypeError, ValueError):
         raise ImageFault(f"{where}: a brush that is no list of numbers 0 to 255; export it again") from None
     bits = np.unpackbits(np.frombuffer(data, np.uint8))

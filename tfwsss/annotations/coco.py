@@ -87,7 +87,7 @@ def read_coco(where: str, document: Any) -> Drawings:
         A drawing for each image, also for those without annotations; polygons of one object are labels of their own.
 
     Raises:
-        UserError: the document is not COCO's.
+        UserError: the document is not COCO's, or two images or categories have one id.
 
     Example:
     >>> document = {"images": [{"id": 4, "file_name": "x.jpg"}], "categories": [{"id": 9, "name": "cat"}],
@@ -101,12 +101,22 @@ def read_coco(where: str, document: Any) -> Drawings:
         raise UserError(f"{where}: is not COCO's form; expected an object with lists 'images', 'annotations' and "
                         "'categories'")
     try:
-        names = {entry["id"]: str(entry["name"]) for entry in lists["categories"]}
-        images = {entry["id"]: str(entry["file_name"]) for entry in lists["images"]}
+        names = _by_id(where, lists["categories"], "name")
+        images = _by_id(where, lists["images"], "file_name")
     except (KeyError, TypeError) as error:
         raise UserError(f"{where}: an image or category lacks {error}; images have id and file_name, categories id and "
                         "name") from None
     return _drawings(where, lists, names, images)
+
+
+def _by_id(where: str, entries: list, key: str) -> dict[Any, str]:
+    found: dict[Any, str] = {}
+    for entry in entries:
+        if entry["id"] in found:
+            raise UserError(f"{where}: the id {shown(entry['id'])} stands for {found[entry['id']]!r} and for "
+                            f"{shown(entry[key])}; ids must differ")
+        found[entry["id"]] = str(entry[key])
+    return found
 
 
 def _drawings(where: str, lists: Mapping[str, list], names: Mapping, images: Mapping) -> Drawings:

@@ -9,8 +9,8 @@ from tfwsss.annotations.drawings import Drawing, Drawings, Drawn, check_labels, 
 from tfwsss.annotations.runs import check_size, encode_runs
 from tfwsss.errors import ImageFault, UserError
 
-_NAMES = ("choices", "rectanglelabels", "brushlabels", "polygonlabels", "keypointlabels", "labels")
-_TURNED = "rectangles that were turned are left out"
+_NAMES = ("choices", "rectanglelabels", "brushlabels", "polygonlabels", "keypointlabels", "ellipselabels", "labels")
+_TURNED, _ELLIPSES = "rectangles that were turned are left out", "ellipses are left out"
 
 
 def read_label_studio(where: str, document: Any) -> Drawings:
@@ -93,6 +93,8 @@ def _labels(where: str, value: Mapping[str, Any], size: tuple[int, int] | None, 
     if key is None:
         notes.append("regions without a class are left out")
         return []
+    if not isinstance(value[key], list):
+        raise TypeError(f"{key} are no list")
     names = [str(name) for name in value[key]]
     if key == "choices":
         return [Drawn("tag", name) for name in names]
@@ -114,6 +116,9 @@ def _shape(where: str, key: str, value: Mapping[str, Any], size: tuple[int, int]
         return Drawn("mask", "", runs=encode_runs(decode_brush(where, value["rle"], rows, columns)))
     if "points" in value:
         return Drawn("polygon", "", tuple(pixels(x, y) for x, y in value["points"]))
+    if "radiusX" in value:
+        notes.append(_ELLIPSES)
+        return None
     if key == "keypointlabels" or "height" not in value:
         return Drawn("point", "", (pixels(value["x"], value["y"]),))
     if number(value.get("rotation", 0)):

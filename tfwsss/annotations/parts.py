@@ -54,7 +54,7 @@ def parts_of(mask: np.ndarray) -> Iterator[Part]:
     >>> [(part.class_id, part.left, part.area) for part in parts_of(np.array([[1, 0, 1, 255, 2]], np.uint8))]
     [(1, 0, 1), (1, 2, 1), (2, 4, 1)]
     """
-    for class_id in set(np.unique(mask).tolist()) - {0, IGNORE}:
+    for class_id in sorted(set(np.unique(mask).tolist()) - {0, IGNORE}):
         _, numbers, boxes, _ = cv2.connectedComponentsWithStats((mask == class_id).astype(np.uint8), connectivity=8)
         for number, (left, top, columns, rows, area) in enumerate(boxes.tolist()):
             if number:

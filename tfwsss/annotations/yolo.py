@@ -15,6 +15,8 @@ INSET = 0.05
 """Pixels by which outlines are drawn inwards: readers that cut off fractions then name pixels of the object, and those
 that compare with the middle of pixels notice nothing."""
 
+_FARTHEST = 2.0         # fractions: shapes may reach out of their image, numbers beyond this are pixels
+
 
 def yolo_lines(mask: np.ndarray) -> Iterator[str]:
     """Returns the connected parts of a mask as lines of polygons; undecided pixels belong to none.
@@ -64,7 +66,7 @@ def read_yolo(where: str, text: str, names: Sequence[str]) -> Drawing:
         A drawing in fractions of the size, whose `files` are empty: the name of the file tells the image.
 
     Raises:
-        ImageFault: a line of another form, or a number that is no class.
+        ImageFault: a line of another form, pixels in place of fractions, or a number that is no class.
 
     Example:
     >>> read_yolo("a.txt", "0 0.5 0.5 0.25 0.5", ["cat"]).labels
@@ -79,6 +81,8 @@ def read_yolo(where: str, text: str, names: Sequence[str]) -> Drawing:
             numbers = [number(value) for value in rest]
             if not first.isdecimal() or not (len(numbers) == 4 or (len(numbers) >= 6 and len(numbers) % 2 == 0)):
                 raise ValueError(f"{first[:16]!r} and {len(numbers)} numbers")
+            if max(map(abs, numbers)) > _FARTHEST:
+                raise ValueError(f"{max(numbers, key=abs):g} is no fraction of the image's size")
         except ValueError as error:
             raise ImageFault(f"{where}: line {place}: {error}; expected a class and 4 numbers of a box, or x and y of "
                              "3 points and more") from None

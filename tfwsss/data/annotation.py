@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfwsss.data.weak.boxes_xml import counted_objects
-from tfwsss.data.weak.xml_parts import read_annotation
+from tfwsss.data.weak.xml_parts import class_name, read_annotation
 from tfwsss.errors import ImageFault
 
 _FORM = "VOC's form is <annotation><object><name>dog</name>...</object></annotation>"
@@ -17,7 +17,7 @@ def object_names(path: Path, difficult: bool = False) -> set[str]:
         difficult: objects marked difficult count; otherwise only where all of an image are.
 
     Returns:
-        Names as they are written, of no object an empty set.
+        Names as `class_name` gives them, of no object an empty set.
 
     Raises:
         ImageFault: the file is missing, is no XML, declares entities, or is an annotation of another form.
@@ -26,8 +26,4 @@ def object_names(path: Path, difficult: bool = False) -> set[str]:
     inside = sum(1 for item in annotation.findall("object") for _ in item.iter("object"))
     if sum(1 for _ in annotation.iter("object")) > inside:
         raise ImageFault(f"{path}: has an <object> elsewhere than in its <annotation>; {_FORM}")
-    counted = counted_objects(annotation, difficult)
-    names = {" ".join((item.findtext("name") or "").split()) for item in counted}
-    if "" in names:
-        raise ImageFault(f"{path}: has an <object> without <name>; {_FORM}")
-    return names
+    return {class_name(path, item, "name", _FORM) for item in counted_objects(annotation, difficult)}

@@ -69,12 +69,13 @@ def read_colour_table(path: Path) -> ColourTable:
         name, colour = _line(line)
         if not name or max(colour) > 255:
             raise UserError(f"{path}: line {number} is {line[:60]!r}; expected name:red,green,blue:: with 0 to 255")
-        name = "background" if name.casefold() in BACKGROUNDS else name
+        known = name.casefold()
+        name = "background" if known in BACKGROUNDS else _IGNORED[0] if known in _IGNORED else name
         if name in colours or colour in colours.values():
             raise UserError(f"{path}: line {number} names {name!r} or the colour {colour} a second time; they must "
                             "differ")
         colours[name] = colour
-    ignored = next((colours.pop(name) for name in list(colours) if name.casefold() in _IGNORED), None)
+    ignored = colours.pop(_IGNORED[0], None)
     if not set(colours) - {"background"}:
         raise UserError(f"{path}: names no class; write lines such as cat:128,0,0::")
     if len(colours) > IGNORE:

@@ -28,7 +28,7 @@ READ = (*(ending for endings in ENDINGS.values() for ending in endings), *heic.E
 
 _OURS = ("made_by.json", "survey.json", "stage.json", "started.json")      # a folder that we have written into
 _OF_RUNS = ("lock", "log.txt")
-_OF_PREDICT = ("masks", "overlays")
+_OF_PREDICT = ("masks", "overlays", "probabilities")
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
 _OTHER_PICTURES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".srw", ".pef", ".svg", ".psd",
                    ".eps", ".ai", ".xcf", ".jxl", ".exr", ".hdr", ".icns")

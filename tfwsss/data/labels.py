@@ -1,6 +1,7 @@
 """Reads tables of image-level labels and lists of names as people write them."""
 
 import difflib
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,9 +74,9 @@ def read_classes(path: Path) -> tuple[str, ...]:
     """
     lines = read_lines(path)
     places = [number for number, line in enumerate(lines) if line.casefold() in BACKGROUNDS]
-    if places and places[0] != 0:
-        raise UserError(f"{path}: {lines[places[0]]!r} stands on line {places[0] + 1}; mask id 0 is background, "
-                        "so put it first")
+    if places and places[-1] != 0:
+        raise UserError(f"{path}: {lines[places[-1]]!r} stands on line {places[-1] + 1}; mask id 0 is background, "
+                        "so put it first, and there alone")
     if not lines[len(places):]:
         raise UserError(f"{path}: names no class; write one class name a line, in the order of the mask ids")
     return (BACKGROUND, *lines[len(places):])
@@ -96,15 +97,18 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
         Rows in the order of the file; background is left out of their tags.
 
     Raises:
-        UserError: header missing, a row with too many cells or without a name, nothing but a header, or classes that
-            can be read in two ways.
+        UserError: header missing, a row without a name or with a cell below no title, nothing but a header, or
+            classes that can be read in two ways.
     """
     text = read_text(path, names=True)
     header = text.split("\n", 1)[0]
     (_, titles), *table = list(records(path, text, delimiter_of(header))) or [(1, [""])]
     columns = [cell.casefold() for cell in titles]
     name, tags = (next((columns.index(word) for word in words if word in columns), None) for words in (_NAME, _CLASSES))
-    cells = [] if name is None else list(_cells(path, table, len(columns), name))
+    if len(doubled := [title for title in titles if title.casefold() in _CLASSES]) > 1:
+        raise UserError(f"{path}: the columns {' and '.join(map(repr, doubled))} may all hold classes; write all of an "
+                        "image in one, separated by a space or ;, and rename the others")
+    cells = [] if name is None else list(_cells(path, table, titles, name))
     if tags is not None and name is not None:
         found = split_tags(path, [(line, row[tags]) for line, _, row in cells], classes)
     else:
@@ -156,14 +160,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"there are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "there are none"
 
 
-def _cells(path: Path, table: list[tuple[int, list[str]]], width: int,
+def _cells(path: Path, table: list[tuple[int, list[str]]], titles: list[str],
            name: int) -> Iterable[tuple[int, str, list[str]]]:
-    """Yields line, image and cells of each row."""
+    """Yields line, image and cells of each row; the first column needs no title, it may number the rows."""
     for line, row in table:
-        if len(row) > width:
-            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {width}; separate the classes of "
-                            "one image by a space, or by ; where their names contain spaces")
-        row = row + [""] * (width - len(row))
+        if any(cell and not title for cell, title in itertools.zip_longest(row[1:], titles[1:])):
+            raise UserError(f"{path}: line {line} has {len(row)} cells, the header {sum(map(bool, titles))} titles; "
+                            "separate the classes of one image by a space, or by ; where their names contain spaces")
+        row = (row + [""] * len(titles))[:len(titles)]
         if not row[name]:
             raise UserError(f"{path}: line {line} names no image; write the file name in the column 'name'")
         yield line, row[name].replace("\\", "/"), row

@@ -18,7 +18,7 @@ _LOG = logging.getLogger("tfwsss")
 
 
 def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path]:
-    """Finds the images of a folder at any depth and names them: see `finding.find_images`.
+    """Finds the images of a folder at any depth and names them: see `finding.find_images`; faults go to the log.
 
     Args:
         folder: searched without hidden files and folders; may be missing.
@@ -28,7 +28,11 @@ def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path
         name -> file, sorted by name. A name is the path below the folder
         without the ending, unless that would name two files; then with it.
     """
-    return find_images(folder, without).images
+    found = find_images(folder, without)
+    if found.faults:
+        _LOG.warning("%s: %d files cannot be used. The first: %s", folder, len(found.faults),
+                     next(iter(found.faults.values())))
+    return found.images
 
 
 def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list[str]]) -> str | None:

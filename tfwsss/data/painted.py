@@ -22,12 +22,14 @@ def as_painted(ids: np.ndarray, image: Image.Image, palette: np.ndarray | None) 
     """
     if image.mode != "P" or palette is None or np.array_equal(palette, voc_palette()):
         return ids
-    shown = np.array(image.getpalette("RGB")).reshape(-1, 3)
-    known, used = {tuple(colour): place for place, colour in enumerate(palette.tolist())}, np.unique(ids)
-    if used[-1] >= len(shown) or not all(tuple(colour) in known for colour in shown[used].tolist()):
+    shown, used = np.array(image.getpalette("RGB")).reshape(-1, 3), np.unique(ids)
+    if used[-1] >= len(shown):
+        return ids
+    found, strange = _looked_up(shown[used], palette)
+    if strange.any():
         return ids
     turned = np.zeros(256, np.uint8)
-    turned[used] = [known[tuple(colour)] for colour in shown[used].tolist()]
+    turned[used] = found
     return turned[ids]
 
 
@@ -45,13 +47,18 @@ def ids_of_colours(path: Path, colours: np.ndarray, palette: np.ndarray) -> np.n
     Raises:
         ImageFault: a colour that is not in the palette.
     """
-    weights = np.array([65536, 256, 1])
-    keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
-    order = np.argsort(known, kind="stable")
-    found = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
-    strange = known[found] != keys
+    found, strange = _looked_up(colours, palette)
     if strange.any():
         colour = colours[strange][0].tolist()
         raise ImageFault(f"{path}: colour {colour} is not in the palette; save masks as indexed or grey PNG of ids, or "
                          "tell their colours in labelmap.txt (lines name:red,green,blue::)")
-    return found.astype(np.uint8)
+    return found
+
+
+def _looked_up(colours: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the place of each colour in a palette (256, 3), uint8, and whether it is not there; colours (..., 3)."""
+    weights = np.array([65536, 256, 1])
+    keys, known = colours.astype(np.int64) @ weights, palette.astype(np.int64) @ weights
+    order = np.argsort(known, kind="stable")
+    found = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)]
+    return found.astype(np.uint8), known[found] != keys

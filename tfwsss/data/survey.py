@@ -23,7 +23,8 @@ from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE, own_colours
 
 _VERSION = 1
-_MAPS = ("masks", "saliency", *FILES)
+_IDS = ("masks", *FILES)
+_MAPS = (*_IDS, "saliency")
 _MAX_THREADS = 8        # each may hold one decoded image
 _LOG = logging.getLogger("tfwsss")
 
@@ -57,7 +58,7 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
     memory = _Memory(Path(folder) / "survey.json")
     copies = {name: path_of(Path(folder) / "images", "images", name) for name in images.names}
     done, faults, usable, maps = 0, dict(images.faults), {}, {key: {} for key in _MAPS}
-    ids: dict[str, dict[str, list[int]]] = {"masks": {}, "full_masks": {}, "scribble_masks": {}}
+    ids: dict[str, dict[str, list[int]]] = {kind: {} for kind in _IDS}
 
     def look(name: str) -> tuple[dict, dict[str, dict]]:
         path, copy = images.images[name], copies[name]
@@ -74,7 +75,7 @@ def survey(images: ImageSet, folder: Path, max_pixels: int = reading.MAX_PIXELS,
                     usable[name] = copies[name] if found["converted"] else images.images[name]
                 _take(name, found, found_maps, images, maps, faults)
                 for kind in ids:
-                    ids[kind] |= {name: _ids(found_maps[kind])} if name in maps[kind] else {}
+                    ids[kind] |= {name: found_maps[kind]["values"]} if name in maps[kind] else {}
                 done += 1
                 if progress:
                     progress(done, len(images.names))
@@ -162,27 +163,17 @@ def _look_at_image(path: Path, copy: Path, max_pixels: int, palette: np.ndarray)
 
 def _look_at_maps(images: ImageSet, name: str, memory: _Memory, max_pixels: int) -> dict[str, dict]:
     """Returns the records of those of masks and saliency map that the image has."""
-    def look_at_mask(path: Path) -> dict:
-        mask = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
-        return {"size": list(mask.shape), "values": np.unique(mask).tolist()}
-
-    def look_at_scribbles(path: Path) -> dict:
+    def look_at_ids(path: Path) -> dict:
         ids = reading.read_class_ids(path, images.palette, images.num_classes, max_pixels)
-        return {"size": list(ids.shape), "ids": np.unique(ids).tolist()}
+        return {"size": list(ids.shape), "values": np.unique(ids).tolist()}
 
     def look_at_map(path: Path) -> dict:
         return {"size": list(reading.read_rgb(path, max_pixels).shape[:2])}
 
-    classes = f"{images.num_classes} {max_pixels}{own_colours(images.palette)}"
-    looks = {"masks": (f"values {classes}", look_at_mask), "full_masks": (f"values {classes}", look_at_mask),
-             "scribble_masks": (f"scribbles {classes}", look_at_scribbles),
-             "saliency": (f"map {max_pixels}", look_at_map)}
+    values = f"values {images.num_classes} {max_pixels}{own_colours(images.palette)}"
+    looks = {kind: (values, look_at_ids) for kind in _IDS} | {"saliency": (f"map {max_pixels}", look_at_map)}
     return {key: memory.recall(getattr(images, key)[name], question, None, look)
             for key, (question, look) in looks.items() if name in getattr(images, key)}
-
-
-def _ids(record: Mapping) -> list[int]:
-    return record["values"] if "values" in record else record["ids"]
 
 
 def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, maps: Mapping[str, dict],
@@ -190,17 +181,20 @@ def _take(name: str, image: dict, found: Mapping[str, dict], images: ImageSet, m
     """Sorts the maps found for one image into usable ones and faults."""
     for kind, record in found.items():
         path = getattr(images, kind)[name]
-        fault = record["fault"] or _contradiction(path, record, image, images.labels[name], images.classes)
+        tags = images.labels[name] if kind == "scribble_masks" else None
+        fault = record["fault"] or _contradiction(path, record, image, tags, images.classes)
         if fault:
             faults[name] = f"{fault}. The image is used without it"
         else:
             maps[kind][name] = path
 
 
-def _contradiction(path: Path, record: Mapping, image: Mapping, labels: Sequence[int],
+def _contradiction(path: Path, record: Mapping, image: Mapping, tags: Sequence[int] | None,
                    classes: Sequence[str]) -> str | None:
-    """Says what makes a map another image's: its size, or of scribbles a class."""
+    """Says what makes a map another image's: its size, or a class that is none of the tags, where these bind it."""
     if list(record["size"]) != list(image["size"]):
         return reading.other_size(path, record["size"], image["size"])
-    strange = set(record.get("ids", ())) - {0, IGNORE, *(label + 1 for label in labels)}
+    if tags is None:
+        return None
+    strange = set(record["values"]) - {0, IGNORE, *(label + 1 for label in tags)}
     return f"{path}: scribbles of {classes[min(strange)]!r}, which is none of the image's tags" if strange else None

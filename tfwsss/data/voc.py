@@ -69,7 +69,7 @@ def read_voc(root: Path, split: str, classes: Sequence[str] | None = None,
     with concurrent.futures.ThreadPoolExecutor() as pool:
         found = dict(zip(masks, pool.map(lambda name: _read(root, name, files.difficult), masks), strict=True))
     declared, palette = declared_classes(root)
-    classes = tuple(classes or declared or _usual_classes(root, found))
+    classes = tuple(classes or declared or _usual_classes(root, found, files.difficult))
     faults = {name: str(each) for name, each in found.items() if isinstance(each, ImageFault)}
     images, labels = {}, {}
     for name in (name for name in masks if name not in faults):
@@ -115,16 +115,17 @@ def _labels(path: Path, objects: Collection[str], classes: Sequence[str]) -> tup
     return tuple(sorted(classes.index(tag) - 1 for tag in objects))
 
 
-def _usual_classes(root: Path, found: Mapping[str, tuple[Path, set[str]] | ImageFault]) -> tuple[str, ...]:
+def _usual_classes(root: Path, found: Mapping[str, tuple[Path, set[str]] | ImageFault],
+                   difficult: bool) -> tuple[str, ...]:
     """Returns VOC's classes, or those of Annotations/ where none of them is VOC's."""
-    read = [each[1] for each in found.values() if not isinstance(each, ImageFault)]
-    counts = collections.Counter(name for names in read for name in names)
+    read = {name: each[1] for name, each in found.items() if not isinstance(each, ImageFault)}
+    counts = collections.Counter(name for names in read.values() for name in names)
     if not counts or counts.keys() & set(VOC_CLASSES):
         return VOC_CLASSES
     for path in sorted((root / "Annotations").glob("*.xml")):      # all of them: lists may differ in what they show
-        if path.stem not in found:
+        if path.stem not in read:
             try:
-                counts.update(object_names(path))
+                counts.update(object_names(path, difficult))
             except ImageFault:
                 continue                                           # told where a list names it
     if counts.keys() & set(VOC_CLASSES):

@@ -44,6 +44,47 @@ def pair_kinds(labels, offsets: tuple[Offset, ...], border: str = "released"):
     return ops.cast(sorted_pairs, "float32") * used[..., None]
 
 
+def costs_of_kinds(affinity, kinds):
+    """Adds up what affinities cost that should be 1 (background, foreground) or 0 (negative).
+
+    Args:
+        affinity: float32 `(batch, row, column, offset)`, 0 to 1.
+        kinds: float32 `(batch, row, column, offset, 3)`, as of `pair_kinds`: how often each pair counts.
+
+    Returns:
+        Costs and counts of each image, float32 `(batch, 3)`.
+
+    Example:
+
+    >>> costs, counts = costs_of_kinds(ops.array([[[[0.5]]]]), ops.array([[[[[0.0, 0.0, 2.0]]]]]))
+    >>> round(float(costs[0, 2]), 3), float(counts[0, 2])                    # -2 log 0.5
+    (1.386, 2.0)
+    """
+    alike, different = -ops.log(affinity + _TINY), -ops.log(1.0 + _TINY - affinity)
+    costs = ops.stack([alike, alike, different], axis=-1)                    # (batch, row, column, offset, 3)
+    return ops.sum(kinds * costs, axis=(1, 2, 3)), ops.sum(kinds, axis=(1, 2, 3))
+
+
+def means_of_kinds(costs, counts):
+    """Divides the costs of each image by the pairs of the whole batch (of all replicas), times the number of images.
+
+    Args:
+        costs: float32 `(batch, 3)`, of `costs_of_kinds`.
+        counts: likewise.
+
+    Returns:
+        float32 `(batch, 3)`, whose means over the batch are the terms of the loss.
+
+    Example:
+
+    >>> costs, counts = ops.array([[1.0, 0.0, 4.0], [3.0, 0.0, 0.0]]), ops.array([[3.0, 0.0, 4.0], [5.0, 0.0, 0.0]])
+    >>> means_of_kinds(costs, counts).numpy().round(3).tolist()
+    [[0.25, 0.0, 2.0], [0.75, 0.0, 0.0]]
+    """
+    images = ops.cast(ops.shape(costs)[0] * place_among_replicas()[1], "float32")
+    return images * costs / (sum_over_replicas(ops.sum(counts, axis=0)) + _TINY)
+
+
 @keras.saving.register_keras_serializable(package="tfwsss")
 class AffinityLoss(keras.losses.Loss):
     """Asks for affinity 1 within background and within a class, and 0 between different labels.
@@ -93,12 +134,7 @@ class AffinityLoss(keras.losses.Loss):
     def terms(self, y_true, y_pred):
         """Returns the three terms, `(batch, 3)` in the order of `KINDS`; their means over the batch are the terms."""
         kinds = pair_kinds(y_true, half_disc(self.radius), self.border)
-        affinity = ops.clip(ops.cast(y_pred, "float32"), 0.0, 1.0)
-        alike, different = -ops.log(affinity + _TINY), -ops.log(1.0 + _TINY - affinity)
-        costs = ops.stack([alike, alike, different], axis=-1)                # (batch, row, column, offset, 3)
-        sums, counts = ops.sum(kinds * costs, axis=(1, 2, 3)), ops.sum(kinds, axis=(0, 1, 2, 3))
-        images = ops.cast(ops.shape(kinds)[0] * place_among_replicas()[1], "float32")
-        return images * sums / (sum_over_replicas(counts) + _TINY)
+        return means_of_kinds(*costs_of_kinds(ops.clip(ops.cast(y_pred, "float32"), 0.0, 1.0), kinds))
 
     def get_config(self):
         """Returns the constructor's arguments."""

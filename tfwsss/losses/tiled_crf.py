@@ -4,11 +4,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from tfwsss.ops.tiles import Tiling, around_tiles, from_tiles, radius_of, spread_windows, tiling, whole_windows
+from tfwsss.ops.tiles import SIDE, Tiling, around_tiles, from_tiles, radius_of, spread_windows, tiling, whole_windows
 from tfwsss.ops.window_kernel import WindowKernel
-
-SIDE = 8
-"""Of the tiles."""
 
 
 class TiledKernel(NamedTuple):

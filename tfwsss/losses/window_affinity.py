@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from tfwsss.losses.affinity import pair_kinds
+from tfwsss.losses.affinity import costs_of_kinds, means_of_kinds, pair_kinds
 from tfwsss.ops.affinity import feature_distance
 from tfwsss.ops.offsets import half_window, neighbours, window
 from tfwsss.ops.replicas import place_among_replicas, sum_over_replicas
 from tfwsss.ops.window_kernel import WindowKernel
 from tfwsss.palette import IGNORE
 
-_TINY = 1e-5
+_NO_NEGATIVES = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 
 @keras.saving.register_keras_serializable(package="tfwsss")
@@ -80,12 +80,11 @@ class WindowAffinityLoss(keras.losses.Loss):
         labels = ops.cast(labels, "int32")
         offsets = half_window(self.radius)
         alone = ops.stack([labels == 0, (labels != 0) & (labels != IGNORE)], axis=-1)        # with itself
-        sums, counts = zip(*(_sums(*pairs) for pairs in (
+        costs, counts = zip(*(costs_of_kinds(ops.exp(-away), kinds) for away, kinds in (
             (distance, 2.0 * pair_kinds(labels, offsets, "full")),
             (ops.zeros_like(distance[..., :1]), ops.pad(ops.cast(alone, "float32"), _NO_NEGATIVES)[..., None, :]),
             *([] if self.mask_border else [self._beyond(labels, features)]))), strict=True)
-        images = ops.cast(ops.shape(labels)[0] * place_among_replicas()[1], "float32")
-        return images * sum(sums) / (sum_over_replicas(ops.sum(sum(counts), axis=0)) + _TINY)
+        return means_of_kinds(sum(costs), sum(counts))
 
     def _beyond(self, labels, features):
         """Returns the distance of each position to the cells of its window outside the map, and how many there are."""
@@ -101,17 +100,6 @@ class WindowAffinityLoss(keras.losses.Loss):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "radius": self.radius, "mask_border": self.mask_border,
                 "weights": list(self.weights)}
-
-
-_NO_NEGATIVES = ((0, 0), (0, 0), (0, 0), (0, 1))
-
-
-def _sums(distance, kinds):
-    """Returns each image's costs of each kind and their counts, both `(batch, 3)`; kinds are `(..., offset, kind)`."""
-    affinity = ops.exp(-distance)
-    alike, different = -ops.log(affinity + _TINY), -ops.log(1.0 + _TINY - affinity)
-    costs = ops.stack([alike, alike, different], axis=-1)                    # (batch, row, column, offset, kind)
-    return ops.sum(kinds * costs, axis=(1, 2, 3)), ops.sum(kinds, axis=(1, 2, 3))
 
 
 def gated_distance(kernel: WindowKernel, distance):

@@ -1,10 +1,10 @@
 """What `predict` tells of its masks: a line an image as it comes, and tables of all at the end."""
 
 import collections
+import contextlib
 import csv
 import io
 import json
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tfwsss.annotations.parts import parts_of
-from tfwsss.artefacts.files import path_of, png_bytes, write_atomically
+from tfwsss.artefacts.files import finished, path_of, png_bytes, write_atomically
 from tfwsss.inference.masker import Found
 from tfwsss.logs import LOG
 from tfwsss.palette import IGNORE
@@ -50,7 +50,7 @@ class Predictions:
             Those of the names whose mask is to be made again; a line of the log says how many.
         """
         found = {name for name in names if name not in self._known
-                 or (self._probability and not self._folder(name).is_dir())}
+                 or (self._probability and not self._plane(name, 0).is_file())}
         if found:
             LOG.info("predict: %d masks are made again, for what is to be told of them", len(found))
         return found
@@ -62,7 +62,7 @@ class Predictions:
             name: of the image.
             found: with certainty, and with scores where probabilities are written.
         """
-        shutil.rmtree(self._folder(name), ignore_errors=True)
+        self._forget(name)
         if self._probability:
             self._write_probabilities(name, found)
         record = {"name": name, **described(found, self._classes)}
@@ -76,8 +76,10 @@ class Predictions:
         Args:
             whole: whether all is written as one JSON document too.
         """
-        records = [record for name, record in sorted(self._known.items())
-                   if path_of(self._out / "masks", "masks", name).is_file()]
+        there = finished(self._out / "masks", "masks", self._known)
+        for name in self._known.keys() - there:
+            self._forget(name)
+        records = [self._known[name] for name in sorted(there)]
         journal.write(self._out / JOURNAL, records)
         table = csv.writer(text := io.StringIO(), lineterminator="\n")
         table.writerow(COLUMNS)
@@ -87,16 +89,27 @@ class Predictions:
         if whole:
             write_atomically(self._out / WHOLE, json.dumps(records, ensure_ascii=False, indent=1).encode())
 
-    def _folder(self, name: str) -> Path:
-        return path_of(self._out / MAPS, "images", f"{name}/x").parent
+    def _plane(self, name: str, class_id: int) -> Path:
+        title = self._classes[class_id].replace("/", "_")
+        return path_of(self._out / MAPS, "images", f"{name}/{class_id} {title}")
+
+    def _forget(self, name: str) -> None:
+        """Deletes an image's probabilities, not the folders beside them: images below a folder of that name."""
+        folder = self._plane(name, 0).parent
+        for path in folder.glob("*.png"):
+            if path.is_file():                                          # a folder may be called so, too
+                path.unlink()
+        if not self._probability:                                       # else another thread may need it this moment
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def _write_probabilities(self, name: str, found: Found) -> None:
         """Writes a grey PNG for each class that counts, 255 = 1."""
-        for class_id, title in enumerate(self._classes):
+        for class_id in range(len(self._classes)):
             plane = found.scores[..., class_id]
             if class_id == 0 or plane.any():
                 picture = Image.fromarray((np.clip(plane, 0, 1) * 255 + 0.5).astype(np.uint8))
-                write_atomically(self._folder(name) / f"{class_id} {title.replace('/', '_')}.png", png_bytes(picture))
+                write_atomically(self._plane(name, class_id), png_bytes(picture))
 
 
 def described(found: Found, classes: Sequence[str]) -> dict[str, Any]:

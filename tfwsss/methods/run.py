@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,17 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
             LOG.info(_HINT)
         splits, faults = _look(settings, folder)
         stages = methods.get(settings.method).stages(settings, splits)
-        as_ids = {stage.name: usable_masks(stage.name, settings.given[stage.name], getattr(splits, stage.split),
-                                           folder / "given" / stage.name)
-                  for stage in stages if stage.kind == "masks" and stage.name in settings.given}
-        redo = _settle(folder, splits, stages, settings.given, redo)
-        doubtful = _check(stages, folder, settings, splits, redo, until)
+        named = [name for name in redo if name != CHANGED]
+        preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
+        as_ids = _given_masks(stages, settings.given, splits, folder)
+        again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
+        origins = Origins(folder, splits)
+        stale = origins.stale(stages, settings.given, again)
+        doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
+        _settle(folder, origins, stages, settings.given, again)
         _write_config(folder, settings, splits, doubtful)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
-                                     redo=redo, until=until,
+                                     until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         page = report(folder)
@@ -137,10 +140,17 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     return Splits(training, further, usable(val) if val else None), faults
 
 
-def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, redo: Sequence[str],
+def _given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Splits, folder: Path) -> dict[str, Path]:
+    """Looks at the masks that are given for stages; returns the folders to read, which hold ids."""
+    both = splits.training.joined(splits.pseudo)         # whichever a stage is judged by, networks learn from either
+    return {stage.name: usable_masks(stage.name, given[stage.name], splits.val if stage.split == "val" else both,
+                                     folder / "given" / stage.name)
+            for stage in stages if stage.kind == "masks" and stage.name in given}
+
+
+def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, again: Collection[str],
            until: str | None) -> list[str]:
-    """Looks for weights, and returns what is doubtful, before any time is spent."""
-    again = {stage.name for stage in runner.depending(stages, set(redo))}
+    """Looks for weights, and returns what is doubtful, before any time is spent and anything is deleted."""
     pending = preflight.pending(stages, folder, settings.given, until, again)
     preflight.check_weights(pending, fetch_imagenet)
     doubtful = preflight.doubts(pending, splits)
@@ -170,17 +180,15 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _settle(folder: Path, splits: Splits, stages: Sequence[Stage], given: Mapping[str, Path],
-            redo: Sequence[str]) -> list[str]:
-    """Deletes what is made again, and returns the stages that are so as a whole; refuses to mix what differs."""
-    origins, named = Origins(folder, splits), [name for name in redo if name != CHANGED]
-    again = [stage.name for stage in runner.depending(stages, set(named))]
-    stale = origins.settle(stages, given, [*again, *(name for name in redo if name == CHANGED)])
-    whole = [*named, *stale.whole]
-    runner.remove(stages, folder, whole)
-    _forget(folder, stages, [*whole, *stale.scored])
+def _settle(folder: Path, origins: Origins, stages: Sequence[Stage], given: Mapping[str, Path],
+            again: Sequence[str]) -> None:
+    """Deletes what is made again, with its scores; then what is there counts as what the rest was made from."""
+    unused = origins.unused(stages, given, again)
+    stale = origins.settle(stages, given, again)
+    for name in {*again, *stale.whole, *unused} - {CHANGED}:
+        runner.remove_folder(folder / name)
+    _forget(folder, stages, [*again, *stale.whole, *stale.scored])
     origins.keep()
-    return whole
 
 
 def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:

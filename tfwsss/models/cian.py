@@ -95,10 +95,6 @@ class CIAN(OnBackbone):
         """The backbone, one layer of this model."""
         return self.get_layer(self._backbone_name)
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the images; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the losses, and notes each."""
         cost = self._cross_entropy.call

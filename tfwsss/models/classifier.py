@@ -58,10 +58,6 @@ class Classifier(OnBackbone):
                          inputs={"image": backbone.inputs[0]}, outputs={"cam": cam, "logits": logits}, **kwargs)
         self._multilabel = MultilabelLoss(mean_over_classes=True)
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the image; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the multi-label loss of the logits."""
         return self._multilabel(y["labels"], y_pred["logits"])

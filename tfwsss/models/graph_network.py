@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from tfwsss.ops.graph_attention import SIDE, TiledGraph, graph_attention
-from tfwsss.ops.tiles import from_tiles, to_tiles
+from tfwsss.ops.graph_attention import TiledGraph, graph_attention
+from tfwsss.ops.tiles import SIDE, from_tiles, to_tiles
 
 LAYERS = 3
 """Layers of attention, as published."""
@@ -56,29 +56,6 @@ def initial_weights(random: np.random.Generator, channels: int, width: int, num_
     return GraphWeights(uniform(channels, width), random.random(layers).astype(np.float32), uniform(width, num_ids))
 
 
-def graph_features(maps, inside=None):
-    """Brings a map's features to the network's inputs: each position's sum to 1.
-
-        output[p, c] = maps[p, c] / sum_c maps[p, c];   a position of zeros stays as it is
-
-    Args:
-        maps: float, at least 0, `(batch, row, column, channel)`.
-        inside: unused positions of the grid are false or 0, `(batch, row, column)`, and become 0; None: there is none.
-
-    Returns:
-        float32, the same shape.
-
-    Example:
-
-    >>> graph_features(ops.array([[[[1.0, 3.0], [0.0, 0.0]]]]))[0, 0].numpy().tolist()
-    [[0.25, 0.75], [0.0, 0.0]]
-    """
-    maps = ops.cast(maps, "float32")
-    sums = ops.sum(maps, axis=-1, keepdims=True)
-    scaled = maps / ops.where(sums == 0, 1.0, sums)
-    return scaled if inside is None else scaled * ops.cast(inside, "float32")[..., None]
-
-
 def classify_nodes(weights: GraphWeights, features, graph: TiledGraph, kept=None):
     """Classifies the positions of maps, each image by its own weights.
 
@@ -86,7 +63,7 @@ def classify_nodes(weights: GraphWeights, features, graph: TiledGraph, kept=None
 
     Args:
         weights: with a leading axis for the images.
-        features: float32 `(batch, row, column, channel)`, as `graph_features` gives them.
+        features: float32 `(batch, row, column, channel)`, each position's sum 1.
         graph: of `ops.graph_attention.tiled_graph`.
         kept: dropout's factors, `(batch, row, column, width)`; None: without dropout.
 

@@ -103,10 +103,6 @@ class MCIS(OnBackbone):
         """The backbone, one layer of this model."""
         return self.get_layer(self._backbone_name)
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the images; what else a batch holds is for the loss."""
-        return super().call({key: inputs[key] for key in self.input}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the terms, and notes each."""
         labels = ops.cast(y["labels"], "float32")                            # (batch, 2, class)

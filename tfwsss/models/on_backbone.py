@@ -1,4 +1,4 @@
-"""What all models on a backbone share: the backbone as a model again, and saving."""
+"""What all models on a backbone share: the backbone as a model again, which part of a batch they read, and saving."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,6 +42,10 @@ class OnBackbone(keras.Model):
     def whole(self) -> "OnBackbone":
         """Returns the model as it is kept: with its backbone, where it was trained on kept features of that."""
         return self if self.join is None else self.join()
+
+    def call(self, inputs, training=None, mask=None):
+        """Reads what the network has inputs for; what else a batch holds is for the loss."""
+        return super().call({key: inputs[key] for key in self.input}, training=training, mask=mask)
 
     def get_config(self):
         """Returns the backbone as it is now, and the settings."""

@@ -100,10 +100,6 @@ class SEAM(OnBackbone):
         terms = (TERMS[0], *(TERMS[1:2] if minimum else ()), *TERMS[2:])
         self._means = [keras.metrics.Mean(name=term) for term in (TERMS[:1] if plain else terms)]
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the image; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the terms, and notes each; the smaller copy is seen here."""
         labels, image = ops.cast(y["labels"], "float32"), x["image"]

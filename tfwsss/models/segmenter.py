@@ -102,10 +102,6 @@ class Segmenter(OnBackbone):
         present = {layer.name for layer in self.layers}
         return tuple(name for kind in HEADS.values() for name in kind if name in present)
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the image; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss, and notes the share of labelled pixels that are right."""
         ids, planes = ops.cast(y["mask"], "int32"), to_planes(y_pred["logits"])

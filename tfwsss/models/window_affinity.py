@@ -74,10 +74,6 @@ class WindowAffinityNet(OnBackbone):
         self._pairs, self._reduce = WindowAffinityLoss(radius, mask_border), PerImageLoss()
         self._means = [keras.metrics.Mean(name=kind) for kind in (*KINDS, "crf")]
 
-    def call(self, inputs, training=None, mask=None):
-        """Reads the image; what else a batch holds is for the loss."""
-        return super().call({"image": inputs["image"]}, training=training, mask=mask)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the loss of the pairs, and notes its four terms."""
         features = y_pred["embedding"]

@@ -145,6 +145,30 @@ def path_affinity(links, offsets: tuple[Offset, ...]):
     return ops.stack([weakest(offset) for offset in offsets], axis=-1)
 
 
+def seen_from_the_end(pairs, offsets: tuple[Offset, ...]):
+    """Reads, for every position, the values of the pairs that end at it.
+
+        out[b, y, x, k] = pairs[b, y − dy_k, x − dx_k, k],   0 where such a pair would begin outside the map
+
+    Args:
+        pairs: float, `(batch, row, column, offset)`, sizes may be unknown.
+        offsets: pairs of int of the last axis.
+
+    Returns:
+        The same shape and dtype.
+
+    Example:
+    >>> pairs = ops.convert_to_tensor([[[[5.0], [7.0], [9.0]]]])
+    >>> seen_from_the_end(pairs, ((0, 1),))[0, 0, :, 0].numpy().tolist()
+    [0.0, 5.0, 7.0]
+    """
+    _, rows, columns, _ = ops.shape(pairs)
+    span = reach(offsets)
+    framed = _frame(pairs, span)
+    return ops.stack([framed[:, span - dy : span - dy + rows, span - dx : span - dx + columns, k]
+                      for k, (dy, dx) in enumerate(offsets)], axis=-1)
+
+
 def _distance(features, offsets):
     batch, rows, columns, _ = ops.shape(features)
     framed = _frame(features, reach(offsets))

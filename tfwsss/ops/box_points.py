@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from tfwsss.ops.pixel_corners import enlarged_ends
+
 _LOWEST = -3.0e38
 
 
@@ -124,15 +126,9 @@ def _enlarged(maps, sizes, stride: int):
     places = start + row[:, :, None] * columns + column[:, None]             # (batch, row + 1, column + 1)
     full = ops.take(ops.reshape(maps, (batch * rows * columns, count)), places, axis=0)
     full = ops.transpose(full, (0, 3, 1, 2))                                 # (batch, box, row + 1, column + 1)
-    lower, share = _steps(columns, stride)
-    wide = ops.take(full, lower, axis=3) * (1 - share) + ops.take(full, lower + 1, axis=3) * share
-    lower, share = _steps(rows, stride)
+    # one position more than there is: the last one again
+    before, behind, share = enlarged_ends(ops.arange(columns * stride, dtype="int32"), columns + 1, stride)
+    wide = ops.take(full, before, axis=3) * (1 - share) + ops.take(full, behind, axis=3) * share
+    before, behind, share = enlarged_ends(ops.arange(rows * stride, dtype="int32"), rows + 1, stride)
     share = share[:, None]
-    return ops.take(wide, lower, axis=2) * (1 - share) + ops.take(wide, lower + 1, axis=2) * share
-
-
-def _steps(count, stride: int):
-    """Returns the position before each pixel, and the share of the one behind it."""
-    parts = ops.maximum(2 * ops.arange(count * stride, dtype="int32") + 1 - stride, 0)
-    lower = ops.floor_divide(parts, 2 * stride)
-    return lower, ops.cast(parts - lower * 2 * stride, "float32") / (2.0 * stride)
+    return ops.take(wide, before, axis=2) * (1 - share) + ops.take(wide, behind, axis=2) * share

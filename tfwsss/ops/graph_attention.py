@@ -6,6 +6,7 @@ from keras import ops
 
 from tfwsss.ops.offsets import half_window, neighbours
 from tfwsss.ops.tiles import (
+    SIDE,
     Tiling,
     add_back,
     around_tiles,
@@ -16,9 +17,6 @@ from tfwsss.ops.tiles import (
     to_tiles,
     whole_windows,
 )
-
-SIDE = 8
-"""Of the tiles: on a processor larger ones multiply more zeros, smaller ones copy more neighbours."""
 
 _NOT_JOINED = -1e9      # added to a score: nothing is left of it after softmax
 _ADDED = 1e-7           # to the product of two lengths

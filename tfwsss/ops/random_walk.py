@@ -5,6 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
+from tfwsss.ops.affinity import seen_from_the_end
 from tfwsss.ops.offsets import Offset, pair_mask, reach
 from tfwsss.ops.tiles import from_tiles, to_tiles
 
@@ -47,13 +48,7 @@ def transition(affinity, offsets: tuple[Offset, ...], sharpness: float = 8.0):
     affinity = ops.cast(affinity, "float32")
     _, rows, columns, _ = ops.shape(affinity)
     forward = ops.power(affinity, float(sharpness)) * pair_mask(rows, columns, offsets)
-    span = reach(offsets)
-    framed = ops.pad(forward, ((0, 0), (span, span), (span, span), (0, 0)))
-    backward = ops.stack([
-        framed[:, span - dy : span - dy + rows, span - dx : span - dx + columns, k]
-        for k, (dy, dx) in enumerate(offsets)
-    ], axis=-1)
-    weights = ops.concatenate([ops.ones_like(forward[..., :1]), forward, backward], axis=-1)
+    weights = ops.concatenate([ops.ones_like(forward[..., :1]), forward, seen_from_the_end(forward, offsets)], axis=-1)
     return weights / ops.sum(weights, axis=-1, keepdims=True)
 
 

@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from tfwsss.ops.affinity import seen_from_the_end
 from tfwsss.ops.offsets import half_window
+
+SIDE = 8
+"""Of tiles where nothing else decides: larger ones multiply more zeros, smaller ones copy more neighbours."""
 
 
 def to_tiles(values, side: int):
@@ -212,12 +216,8 @@ def whole_windows(half, radius: int, centre: float = 0.0):
     >>> whole_windows(half, 1, centre=1.0)[0, 0, 1, 3:6].numpy().tolist()
     [5.0, 1.0, 7.0]
     """
-    _, rows, columns, _ = ops.shape(half)
-    framed = ops.pad(half, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
-    back = [framed[:, radius - dy : radius - dy + rows, radius - dx : radius - dx + columns, k]
-            for k, (dy, dx) in enumerate(half_window(radius))]
-    own = ops.full_like(half[..., :1], centre)
-    return ops.concatenate([ops.stack(back[::-1], axis=-1), own, half], axis=-1)
+    back = ops.flip(seen_from_the_end(half, half_window(radius)), axis=-1)
+    return ops.concatenate([back, ops.full_like(half[..., :1], centre), half], axis=-1)
 
 
 def radius_of(pairs: int) -> int:

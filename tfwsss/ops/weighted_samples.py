@@ -1,5 +1,7 @@
 """Sums of a few weighted samples along one axis: how signals are resized without matrices of both sizes."""
 
+import math
+
 from keras import ops
 
 SHORT = 128
@@ -44,13 +46,6 @@ def _product(x, taps, axis: int):
     size = ops.shape(x)
     column = ops.arange(size[axis], dtype="int32")
     matrix = sum(ops.where(column == places[:, None], weights[:, None], 0.0) for places, weights in taps)
-    before, after = (_count(part) for part in (size[:axis], size[axis + 1:]))
+    before, after = math.prod(size[:axis]), math.prod(size[axis + 1:])
     made = ops.matmul(matrix, ops.reshape(x, (before, size[axis], after)))     # (before, target, after)
     return ops.reshape(made, (*size[:axis], ops.shape(matrix)[0], *size[axis + 1:]))
-
-
-def _count(sizes):
-    total = 1
-    for size in sizes:
-        total = total * size
-    return total

@@ -1,12 +1,12 @@
 """How alike near pixels of an image are by colour and place: Gaussians in a square window."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from tfwsss.ops.offsets import Offset, half_window, neighbours, window
+from tfwsss.ops.tiles import radius_of
 
 
 class Gaussian(NamedTuple):
@@ -45,7 +45,7 @@ class WindowKernel(NamedTuple):
     @property
     def offsets(self) -> tuple[Offset, ...]:
         """Offsets of the pairs."""
-        return half_window((math.isqrt(2 * self.pairs.shape[1] + 1) - 1) // 2)     # 2 r (r + 1) offsets
+        return half_window(radius_of(self.pairs.shape[1]))
 
 
 def window_kernel(image, radius: int = 5, gaussians: Sequence[Gaussian] = (Gaussian(),), inside=None) -> WindowKernel:

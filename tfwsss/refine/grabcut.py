@@ -37,10 +37,7 @@ def grabcut(image: np.ndarray, likely: np.ndarray, never: float = 0.02, rather: 
     if not first.any() or first.all():
         return first
     mask = np.where(first, cv2.GC_PR_FGD, np.where(likely < never, cv2.GC_BGD, cv2.GC_PR_BGD)).astype(np.uint8)
-    cv2.setRNGSeed(0)                                               # the same picture is parted the same way
-    cv2.grabCut(np.ascontiguousarray(image), mask, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds,
-                cv2.GC_INIT_WITH_MASK)
-    return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+    return _parted(image, mask, None, rounds, cv2.GC_INIT_WITH_MASK)
 
 
 def grabcut_box(image: np.ndarray, rows: slice, columns: slice, rounds: int = 3, least: float = 0.15) -> np.ndarray:
@@ -75,8 +72,13 @@ def grabcut_box(image: np.ndarray, rows: slice, columns: slice, rounds: int = 3,
         return rectangle
     mask = np.zeros(rectangle.shape, np.uint8)
     place = columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
-    cv2.setRNGSeed(0)                                               # the same box is parted the same way
-    cv2.grabCut(np.ascontiguousarray(image[..., ::-1]), mask, place, np.zeros((1, 65)), np.zeros((1, 65)), rounds,
-                cv2.GC_INIT_WITH_RECT)
-    found = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+    found = _parted(image[..., ::-1], mask, place, rounds, cv2.GC_INIT_WITH_RECT)
     return found if found.sum() / rectangle.sum() >= least else rectangle
+
+
+def _parted(image: np.ndarray, mask: np.ndarray, rectangle: tuple[int, ...] | None, rounds: int,
+            start: int) -> np.ndarray:
+    """Says where OpenCV finds the object; it writes into the mask."""
+    cv2.setRNGSeed(0)                                               # the same picture is parted the same way
+    cv2.grabCut(np.ascontiguousarray(image), mask, rectangle, np.zeros((1, 65)), np.zeros((1, 65)), rounds, start)
+    return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)

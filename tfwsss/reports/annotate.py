@@ -99,15 +99,16 @@ def _chosen(found: MaskFolder, source: Path, listed: Path | None, doubtful: int 
     """Returns the names to hand on, with what is known of each, in their order."""
     names: Sequence[str] = found.names
     if listed is not None:
-        wanted = read_lines(listed)
-        missing = [name for name in wanted if name not in found.names]
+        wanted, known = read_lines(listed), set(found.names)
+        missing = [name for name in wanted if name not in known]
         if missing:
             raise UserError(f"--names {listed}: {missing[0]!r} has no mask in {found.folder}; write names as the masks "
                             "have them, without ending")
         names = wanted
     if doubtful is None:
         return {name: {} for name in names}
-    records = [record for record in found.doubtful if record["name"] in set(names)]
+    asked = set(names)
+    records = [record for record in found.doubtful if record["name"] in asked]
     if not records:
         raise UserError(f"--doubtful: nothing tells how doubtful the masks of {source} are; a run tells it where a "
                         "network has learnt from them (rounds=1), predict where it has written predictions.csv")
@@ -118,8 +119,12 @@ def _chosen(found: MaskFolder, source: Path, listed: Path | None, doubtful: int 
 def _items(found: MaskFolder, chosen: Mapping[str, Mapping[str, Any]], least: int, out: Path | None,
            told: _Told) -> Iterator[Item]:
     """Reads the masks, notes those that cannot be used, and copies photographs where `out` is a folder."""
+    files: dict[str, str] = {}
     for name, figures in chosen.items():
+        file = found.file_of(name)
         try:
+            if (other := files.setdefault(file, name)) != name:
+                raise ImageFault(f"{found.folder}: this mask and {other!r} are both of {file}; take one away")
             mask = read_mask(found.folder, name)
             _check(found, name, mask)
             mask = without_small(mask, least)
@@ -131,7 +136,7 @@ def _items(found: MaskFolder, chosen: Mapping[str, Mapping[str, Any]], least: in
         told.images += 1
         told.pixels += mask.size
         told.undecided += int(np.count_nonzero(mask == IGNORE))
-        yield Item(name, found.file_of(name), mask, found.sureness.get(name), figures)
+        yield Item(name, file, mask, found.sureness.get(name), figures)
 
 
 def _check(found: MaskFolder, name: str, mask: np.ndarray) -> None:
@@ -147,7 +152,7 @@ def _check(found: MaskFolder, name: str, mask: np.ndarray) -> None:
         size = read_size(path)
     except ImageFault:
         raise ImageFault(f"{path}: the photograph cannot be opened; restore it") from None
-    if mask.shape not in (size, size[::-1]):                    # photographs may be turned by their EXIF note
+    if mask.shape != size:
         raise ImageFault(f"{path}: {size[1]} x {size[0]} pixels, its mask {mask.shape[1]} x {mask.shape[0]}; make the "
                          "mask of this photograph")
 

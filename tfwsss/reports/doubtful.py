@@ -1,11 +1,10 @@
 """Which masks are most doubtful, told without truth: where a network follows the labels that it learned from least."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfwsss.artefacts.files import EXTENSIONS
+from tfwsss.artefacts.files import EXTENSIONS, read_json
 from tfwsss.runs import journal
 
 
@@ -47,4 +46,4 @@ def review_of(run: Path, stage: str, split: str) -> list[dict[str, Any]]:
 def _split(folder: Path) -> str | None:
     """Returns which images a finished stage has."""
     path = folder / "stage.json"
-    return json.loads(path.read_text("utf-8")).get("split", "pseudo") if path.is_file() else None
+    return read_json(path).get("split", "pseudo") if path.is_file() else None

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfwsss.artefacts.files import finished
+from tfwsss.data.colour_table import is_colour_table, read_colour_table
 from tfwsss.data.labels import read_classes, read_text
 from tfwsss.data.naming import index_images
-from tfwsss.errors import UserError
+from tfwsss.errors import UserError, named
 from tfwsss.palette import voc_palette
 from tfwsss.reports.doubtful import review_of, worst_first
 from tfwsss.reports.evaluate import images_of_run
+from tfwsss.runs import journal
 
 CALL, TABLE = "made_by.json", "predictions.csv"
 """Files that `predict` leaves beside its masks."""
@@ -59,7 +61,8 @@ def find_masks(source: Path, stage: str | None = None, classes: Path | None = No
     Args:
         source: a run, what `predict` was told as `--out`, or a folder of PNGs of ids.
         stage: of the run; None: the last finished one that made masks of the images with tags, or else of others.
-        classes: file of class names; None: those of the run, or classes.txt in the folder or beside it.
+        classes: file of class names, or a table of their colours; None: those of the run, or classes.txt in the folder
+            or beside it.
         photographs: folder of the photographs; None: where the run or `predict` had them.
 
     Returns:
@@ -68,7 +71,17 @@ def find_masks(source: Path, stage: str | None = None, classes: Path | None = No
     Raises:
         UserError: there are no masks, or no class names.
     """
-    given = None if classes is None else read_classes(classes)
+    given, palette = (None, None) if classes is None else _given(classes)
+    found = _found(source, stage, given, photographs)
+    return found if palette is None else found._replace(palette=palette)
+
+
+def _given(file: Path) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Returns the class names that a file tells, and their colours if it is a table of them."""
+    return read_colour_table(file) if is_colour_table(file) else (read_classes(file), None)
+
+
+def _found(source: Path, stage: str | None, given: tuple[str, ...] | None, photographs: Path | None) -> MaskFolder:
     if not source.is_dir():
         raise UserError(f"{source}: no such folder; name a run or a folder of masks")
     if (source / "config.json").is_file():
@@ -87,11 +100,12 @@ def _of_run(run: Path, stage: str | None, classes: tuple[str, ...] | None, photo
     if photographs is None:
         images = images_of_run(run, split)
         palette, files = images.palette, images.images
-        names = tuple(name for name in images.names if name in finished(run / stage, "masks", images.names))
+        done = finished(run / stage, "masks", images.names)
+        names = tuple(name for name in images.names if name in done)
     else:
         names, files = _names(run / stage), _index(photographs)
     review = review_of(run, stage, split)
-    figure = "confidence" if (run / stage / "review.jsonl").is_file() else "agreement"
+    figure = "confidence" if (run / stage / journal.REVIEW).is_file() else "agreement"
     sureness = {record["name"]: record[figure] for record in review if record[figure] is not None}
     return MaskFolder(run / stage, names, classes or _classes_of(run), palette, files, sureness, worst_first(review))
 
@@ -127,8 +141,6 @@ def _of_predict(out: Path, classes: tuple[str, ...] | None, photographs: Path | 
 
 
 def _predicted(out: Path) -> dict[str, Path]:
-    from tfwsss.runs import journal
-
     records = journal.read(out / "made_from.jsonl")
     return {name: Path(record["path"]) for name, record in records.items() if "path" in record}
 
@@ -154,9 +166,11 @@ def _of_folder(folder: Path, classes: tuple[str, ...] | None, photographs: Path 
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    places = [path.relative_to(folder) for path in folder.rglob("*.png")]
-    names = sorted(place.with_suffix("").as_posix() for place in places
-                   if not any(part.startswith(".") for part in place.parts))
+    places = [place for path in folder.rglob("*") if (place := path.relative_to(folder)).suffix.lower() == ".png"
+              and not any(part.startswith(".") for part in place.parts)]
+    if other := next((place for place in places if place.suffix != ".png"), None):
+        raise UserError(f"{folder / other}: masks are looked for by the ending .png in small letters; rename it")
+    names = sorted(place.with_suffix("").as_posix() for place in places)
     if not names:
         raise UserError(f"{folder}: no PNG there; name a run or a folder of masks")
     return tuple(names)
@@ -174,7 +188,5 @@ def _classes_of(run: Path) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
+    with named(f"{path}:", "restore it"):
         return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); restore it") from error

@@ -14,7 +14,7 @@ from tfwsss.artefacts.files import finished, path_of
 from tfwsss.artefacts.masks import ids_of, write_mask
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.mask_objects import check_objects
-from tfwsss.data.reading import opened, read_ids
+from tfwsss.data.reading import opened, other_size, read_ids
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
 
@@ -41,7 +41,8 @@ def usable_masks(name: str, folder: Path, images: ImageSet, copies: Path) -> Pat
         The folder whose masks hold ids: the given one, or the copies.
 
     Raises:
-        UserError: a mask is broken or holds an id that is no class, or no mask holds a class though tags say so.
+        UserError: a mask is broken, of another size than its image, or holds an id that is no class, or no mask holds a
+            class though tags say so; or painted masks lie where the copies go.
     """
     if not folder.is_dir():
         return folder                           # the runner says so
@@ -63,6 +64,8 @@ def usable_masks(name: str, folder: Path, images: ImageSet, copies: Path) -> Pat
         logs.LOG.warning("%s", warning)
     if all(look.plain for look in looks):
         return folder
+    if folder.resolve().is_relative_to(copies.resolve()):
+        raise UserError(f"given.{name}: {folder} is where this run keeps painted masks as ids; move it elsewhere")
     shutil.rmtree(copies, ignore_errors=True)          # of masks that are gone
     logs.LOG.info("given.%s: painted masks are kept as ids in %s", name, copies)
     _each(f"given.{name} as ids", names, functools.partial(_copy, folder, images, copies))
@@ -83,6 +86,8 @@ def _look(folder: Path, images: ImageSet, name: str) -> _Look | ImageFault:
             ids = ids_of(image)
             shown = image.getpalette("RGB") if image.mode == "P" else None
             plain = image.format == "PNG" and ids is not None and np.array_equal(mask, ids)
+        if mask.shape != (size := images.read_size(name)):
+            raise ImageFault(other_size(path, mask.shape, size))
     except ImageFault as fault:
         return fault
     used = np.unique(mask).tolist()

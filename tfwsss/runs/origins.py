@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfwsss.artefacts.files import path_of
+from tfwsss.artefacts.files import path_of, read_json
 from tfwsss.artefacts.identity import identity
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
@@ -77,23 +77,65 @@ class Origins:
         come = {kind for kind in now.keys() - before.keys() if kind != "image"}
         return frozenset(other | come)
 
-    def settle(self, stages: Sequence[Stage], given: Collection[str], redo: Collection[str]) -> Stale:
-        """Refuses to mix what was made of other files, or deletes it where that is asked for; then notes what is there.
+    def stale(self, stages: Sequence[Stage], given: Mapping[str, Path], redo: Collection[str]) -> Stale:
+        """Refuses to mix what was made of other files, unless that is to be made again; deletes nothing.
 
         Args:
             stages: of the run, in their order.
-            given: stages that a folder of the user's stands for.
+            given: stages that a folder of the user's stands for, and the folders.
             redo: stages that are made again anyway, with those that depend on them; `CHANGED` for what is stale.
 
         Returns:
-            What was deleted.
+            What is stale of the stages that this call makes.
 
         Raises:
-            UserError: something is stale, and `CHANGED` is not among `redo`.
+            UserError: something is stale, also of a stage that this call does not make, and `CHANGED` is not among
+                `redo`.
         """
         stale = self._stale([stage for stage in stages if stage.name not in given], set(redo))
-        if (stale.whole or stale.partly) and CHANGED not in redo:
-            raise UserError(self._told(stale))
+        unused = self.unused(stages, given, redo)
+        if (stale.whole or stale.partly or unused) and CHANGED not in redo:
+            raise UserError(self._told(stale._replace(whole=(*stale.whole, *unused))))
+        return stale
+
+    def unused(self, stages: Sequence[Stage], given: Mapping[str, Path], redo: Collection[str]) -> list[str]:
+        """Returns the stale stages in the run folder that this call does not make; a later one would take them as made.
+
+        They are those for which a folder is given now, and those of other settings or methods.
+
+        Args:
+            stages: as in `stale`.
+            given: as in `stale`; folders of the user's are none of them, wherever they lie.
+            redo: as in `stale`.
+        """
+        named = {stage.name: stage for stage in stages}
+        homes = [path.resolve() for path in given.values()]
+        found = []
+        for folder in sorted(self._folder.iterdir()) if self.changed else ():
+            made_now = folder.name in named and folder.name not in given
+            if made_now or folder.name in redo or not _record_of(folder) or \
+                    any(home.is_relative_to(folder.resolve()) for home in homes):
+                continue
+            stage = named.get(folder.name) or _recorded(folder)
+            if any(self.changed.get(name, frozenset()) & _reads(stage) for name in self._own(stage)):
+                found.append(folder.name)
+        return found
+
+    def settle(self, stages: Sequence[Stage], given: Mapping[str, Path], redo: Collection[str]) -> Stale:
+        """Deletes the files that are stale of stages that are partly so, where that is asked for.
+
+        Args:
+            stages: as in `stale`.
+            given: as in `stale`.
+            redo: as in `stale`.
+
+        Returns:
+            What is stale; what is so as a whole is left to the caller.
+
+        Raises:
+            UserError: as `stale`.
+        """
+        stale = self.stale(stages, given, redo)
         kinds = {stage.name: stage.kind for stage in stages}
         for stage, names in stale.partly.items():
             (self._folder / stage / "stage.json").unlink(missing_ok=True)
@@ -113,7 +155,7 @@ class Origins:
         whole: list[str] = []
         scored: list[str] = []
         for stage in stages:
-            if stage.name in redone or not self._begun(stage):
+            if stage.name in redone or not _record_of(self._folder / stage.name):
                 continue
             own = self._own(stage)
             names = {name for name in own & self.changed.keys() if self.changed[name] & _reads(stage)}
@@ -126,9 +168,6 @@ class Origins:
             if names or stage.name in whole or any("mask" in self.changed.get(name, ()) for name in judged):
                 scored.append(stage.name)
         return Stale(tuple(whole), {stage: tuple(sorted(names)) for stage, names in touched.items()}, tuple(scored))
-
-    def _begun(self, stage: Stage) -> bool:
-        return any((self._folder / stage.name / file).is_file() for file in ("stage.json", "started.json"))
 
     def _own(self, stage: Stage) -> set[str]:
         """Returns the names of the images that a stage reads: its settings hold the fingerprints of their sets."""
@@ -145,6 +184,17 @@ class Origins:
                  *([f"{', '.join(stale.whole)} whole"] if stale.whole else [])]
         return (f"{self._folder}: not made from the files of now: {', '.join(shown)}{more}; add --redo {CHANGED} to "
                 f"make again what was made of them ({'; '.join(again)}), or name another folder with --run")
+
+
+def _record_of(folder: Path) -> Path | None:
+    """Returns the file that says what a stage was made with; None where it has not begun."""
+    return next((path for path in (folder / "stage.json", folder / "started.json") if path.is_file()), None)
+
+
+def _recorded(folder: Path) -> Stage:
+    """Returns what the record of a stage says of it."""
+    record = read_json(_record_of(folder), "delete its folder to make the stage again")
+    return Stage(folder.name, record.get("kind", ""), (), record.get("settings", {}), dict)
 
 
 def named_files(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What can be known before a run starts: weights that are missing, and data or settings that cannot lead anywhere."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfwsss.backbones.facts import FACTS, facts_of
@@ -14,6 +15,24 @@ FEW_STEPS = 50
 
 FEW_IMAGES = 5
 """A class shown by fewer training images is doubtful."""
+
+
+def check_names(names: Iterable[str], stages: Sequence[Stage]) -> None:
+    """Refuses names that no stage has.
+
+    Args:
+        names: as a user wrote them.
+        stages: of the method.
+
+    Raises:
+        UserError: an unknown name, with the nearest one.
+    """
+    known = [stage.name for stage in stages]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise UserError(f"unknown stage '{name}'; " + (f"did you mean '{near[0]}'?" if near else
+                                                           f"this method has: {', '.join(known)}"))
 
 
 def pending(stages: Sequence[Stage], folder: Path, given: Mapping[str, Path], until: str | None,

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import difflib
 import fcntl
 import json
 import os
@@ -19,6 +18,7 @@ from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.runs.given import fingerprint_of_given
 from tfwsss.runs.origins import named_files
+from tfwsss.runs.preflight import check_names
 from tfwsss.runs.stage import Context, Stage
 
 
@@ -48,8 +48,7 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
         UserError: unknown stage, missing given folder, or a stage made with other settings.
     """
     given = dict(given or {})
-    for name in [*given, *([until] if until else [])]:
-        _check_name(name, [stage.name for stage in stages])
+    check_names([*given, *([until] if until else [])], stages)
     remove(stages, folder, redo)
     outputs: dict[str, Path] = {}
     prints: dict[str, str] = {}
@@ -143,13 +142,6 @@ def locked(folder: Path) -> Iterator[None]:
         raise
 
 
-def _check_name(name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        raise UserError(f"unknown stage '{name}'; " + (f"did you mean '{near[0]}'?" if near else
-                                                       f"this method has: {', '.join(names)}"))
-
-
 def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
     """Finds what a repeated stage makes stale.
 
@@ -182,14 +174,17 @@ def remove(stages: Sequence[Stage], folder: Path, redo: Sequence[str]) -> None:
         folder: of the run.
         redo: names; an unknown one is a UserError.
     """
-    for name in redo:
-        _check_name(name, [stage.name for stage in stages])
+    check_names(redo, stages)
     for stage in depending(stages, set(redo)):
-        _remove(folder / stage.name)
+        remove_folder(folder / stage.name)
 
 
-def _remove(folder: Path) -> None:
-    """Takes a folder away in one step, then deletes it."""
+def remove_folder(folder: Path) -> None:
+    """Takes a folder away in one step, then deletes it.
+
+    Args:
+        folder: of a stage; it may be missing.
+    """
     if folder.exists():
         aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
         os.replace(folder, aside)

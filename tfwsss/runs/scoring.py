@@ -54,7 +54,7 @@ def evaluate(kind: str, folder: Path, images: ImageSet, names: Sequence[str] | N
 
     Yields:
         Name and value, together what metrics.json holds of a stage: kind, images (scored), miou (None where nothing but
-                background was counted), iou (class to 0–1 or None where the class occurs nowhere), ignored,
+        background was counted), iou (class to 0–1 or None where the class occurs nowhere), ignored,
         miou_ignore_as_error, shares (class to its share of the predicted pixels), faults (name to message) and
         warnings. Of class maps these are at the best threshold, and then come threshold (the best), curve (pairs of
         threshold and miou) and, where `chosen` is given, threshold_without_masks and miou_without_masks.

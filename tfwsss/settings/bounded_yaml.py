@@ -14,10 +14,18 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay texts: no setting is one, and folders are named by them."""
+    """Dates stay texts: no setting is one, and folders are named by them. A key stands once, or one of two is lost."""
 
     yaml_implicit_resolvers = {sign: [(tag, rule) for tag, rule in rules if tag != _TIMESTAMP]
                                for sign, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+    def compose_mapping_node(self, anchor):
+        node, seen = super().compose_mapping_node(anchor), set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise ValueError(f"line {key.start_mark.line + 1} has the key {key.value[:80]!r} a second time")
+            seen.add((key.tag, key.value))
+        return node
 
 
 def load_yaml(text: str, what: str, cure: str, place: bool = True) -> Any:

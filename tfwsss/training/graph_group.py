@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.losses.tiled_crf import TiledKernel, tiled_kernel
-from tfwsss.ops.graph_attention import SIDE, TiledGraph, tiled_graph
-from tfwsss.ops.tiles import Tiling, radius_of
+from tfwsss.ops.graph_attention import TiledGraph, tiled_graph
+from tfwsss.ops.tiles import SIDE, Tiling, radius_of
 from tfwsss.ops.window_kernel import window_kernel
 from tfwsss.training.graph_problem import Prepared
 from tfwsss.training.graph_settings import NUMBERS, Form, GraphSettings

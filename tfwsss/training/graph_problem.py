@@ -1,4 +1,4 @@
-"""What the graph network of one image is given, and several of them side by side on one grid."""
+"""What the graph network of one image is given, and what is made of it once, before the network learns."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,8 @@ import numpy as np
 
 from tfwsss.errors import ImageFault
 from tfwsss.models.graph_network import GraphWeights, initial_weights
+from tfwsss.ops.tiles import SIDE
 from tfwsss.palette import IGNORE
-
-SIDE = 8
-"""Positions by which grids that share a shape are rounded up."""
 
 CHANNELS = 512
 """Channels by which features that share a shape are rounded up."""
@@ -82,6 +80,7 @@ class Prepared(NamedTuple):
     def shape(self) -> tuple[int, int, int, int]:
         """Rows, columns, channels and boxes of the shape that the image shares with others: its own, rounded up.
 
+        Rows and columns are those of whole tiles, which the layers of attention fill up to all the same.
         Numbers are added up in an order that hangs on the shape, so it must be the image's own.
         """
         rows, columns, channels = self.features.shape

@@ -9,10 +9,9 @@ import tensorflow as tf
 
 from tfwsss.logs import LOG
 from tfwsss.models.graph_network import GraphWeights, classify_nodes
-from tfwsss.ops.graph_attention import SIDE
 from tfwsss.ops.place_dropout import place_dropout
 from tfwsss.ops.resize import resize
-from tfwsss.ops.tiles import radius_of
+from tfwsss.ops.tiles import SIDE, radius_of
 from tfwsss.training.functional_adam import adam_step
 from tfwsss.training.graph_group import group_signature, laid_out, numbers_signature
 from tfwsss.training.graph_losses import PARTS, GraphLosses

@@ -51,6 +51,17 @@ def test_folders_of_xml(tmp_path):
     assert opened("scribbles", tmp_path / "lines") == {"a": (Shape("aeroplane", ((1.0, 2.0),)),)}
 
 
+def test_endings_in_any_case_and_two_files_of_one_image(tmp_path):
+    put(tmp_path / "A.XML", f"<annotation>{made()}</annotation>")
+    put(tmp_path / "caf\u00e9.xml", f"<annotation>{made()}</annotation>")
+    assert set(opened("boxes", tmp_path)) == {"A", "caf\u00e9"}
+    for twin in ("A.xml", "cafe\u0301.xml"):
+        put(tmp_path / twin, f"<annotation>{made('aeroplane')}</annotation>")
+        with pytest.raises(UserError, match="means the image '(A|caf\u00e9)', as .* does; keep one of them"):
+            opened("boxes", tmp_path)
+        (tmp_path / twin).unlink()
+
+
 def test_a_folder_of_pngs(tmp_path):
     draw(tmp_path, "drawn/farm/a.png", "drawn/b 1.png")
     source = open_source("scribbles", tmp_path / "drawn", CLASSES, True)

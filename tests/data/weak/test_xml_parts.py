@@ -46,7 +46,7 @@ def test_an_image_that_shows_nothing(tmp_path):
 
 
 def test_the_name():
-    root = ElementTree.fromstring("<object><name> big cat </name><tag> </tag></object>")
-    assert class_name(Path("a.xml"), root, "name") == "big cat"
-    with pytest.raises(ImageFault, match="an object without a tag"):
-        class_name(Path("a.xml"), root, "tag")
+    root = ElementTree.fromstring("<object><name> big \n cat </name><tag> </tag></object>")
+    assert class_name(Path("a.xml"), root, "name", "FORM") == "big cat"
+    with pytest.raises(ImageFault, match="an object without a tag; FORM"):
+        class_name(Path("a.xml"), root, "tag", "FORM")

@@ -38,7 +38,7 @@ def test_one_key_of_a_section_leaves_the_others_as_released():
 def test_the_built_in_set_has_settings_of_its_own():
     settings = built(**DEMO)
     assert settings.data.kind == "demo" and settings.affinity.backbone.name == "small"
-    assert settings.graph.network.width == settings.graph.box_network.width == 64
+    assert settings.graph.network.width == settings.graph.box_network.width == 64 and settings.graph.walked == ()
     assert settings.data.points is None and settings.seeds.supervision == "auto"      # tags, or what is named
 
 

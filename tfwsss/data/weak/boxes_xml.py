@@ -39,7 +39,7 @@ def read_boxes(path: Path, classes: Collection[str], difficult: bool = True) -> 
     check_count(str(path), len(objects), 2 * len(objects))
     shapes, notes = [], []
     for item in objects:
-        name = class_name(path, item, "name")
+        name = class_name(path, item, "name", _FORM)
         if name in PARTS and name not in classes:
             notes.append(f"boxes of parts ({', '.join(PARTS)}) are left out")
             continue

@@ -54,7 +54,7 @@ def open_source(kind: str, place: Path, classes: Sequence[str], difficult: bool)
         The labels by image name.
 
     Raises:
-        UserError: the form is unknown or not the only one, or a JSON file is broken.
+        UserError: the form is unknown or not the only one, two files mean one image, or a JSON file is broken.
     """
     if not place.is_dir():
         return _of_json(kind, [place])
@@ -73,9 +73,15 @@ def open_source(kind: str, place: Path, classes: Sequence[str], difficult: bool)
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:
-    """Returns the files of an ending at any depth, by their path without it."""
-    paths = (path for path in sorted(folder.rglob(f"*{ending}")) if not path.name.startswith("."))
-    return {unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix()): path for path in paths}
+    """Returns the files of an ending, in any case and at any depth, by their path without it."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() == ending and not path.name.startswith("."):
+            name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
+            if name in found:
+                raise UserError(f"{path}: means the image {name!r}, as {found[name]} does; keep one of them")
+            found[name] = path
+    return found
 
 
 def _of_json(kind: str, paths: Sequence[Path]) -> Source:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from tfwsss.annotations.documents import SHOWN, no_number, parse_xml, shown
 from tfwsss.data.labels import read_text
-from tfwsss.errors import ImageFault, UserError, brief
+from tfwsss.errors import ImageFault, UserError, brief, named
 
 MAX_XML, MAX_ELEMENTS = 1_000_000, 50_000
 """Bounds of an XML file: bytes and elements."""
@@ -30,12 +30,8 @@ def read_xml(path: Path) -> ElementTree.Element:
         ImageFault: the file is missing, is no XML, is larger or deeper than an annotation, or declares a document
             type, and with it entities, in whatever encoding.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_XML + 1)
-    except OSError as error:
-        raise ImageFault(f"{path}: cannot be read ({error.strerror}); restore it or strike the image from the "
-                         "list") from error
+    with named(f"{path}:", "restore it or strike the image from the list", ImageFault), path.open("rb") as file:
+        data = file.read(MAX_XML + 1)
     if len(data) > MAX_XML:
         raise ImageFault(f"{path}: larger than an annotation, more than {MAX_XML:,} bytes; replace it")
     return parse_xml(str(path), data, MAX_ELEMENTS, ImageFault, "replace it")
@@ -53,10 +49,8 @@ def read_json(path: Path) -> dict[str, list]:
     Raises:
         UserError: the file is missing, is no JSON, names an image twice, or is too large or too deep.
     """
-    try:
+    with named(f"{path}:", "restore it or name another file"):
         size = path.stat().st_size
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or name another file") from error
     if size > MAX_JSON:
         raise UserError(f"{path}: {size:,} bytes, more than {MAX_JSON:,}; leave out images that the data set does not "
                         "have")

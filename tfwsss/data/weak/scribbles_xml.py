@@ -12,7 +12,6 @@ LONG_NAMES = {"plane": "aeroplane", "bike": "bicycle", "table": "diningtable", "
               "monitor": "tvmonitor"}
 """Short class names of the published files, where they differ from those of the data set that they belong to."""
 
-
 _FORM = "expected <annotation><polygon><tag>dog</tag><point>...</point></polygon></annotation>"
 
 
@@ -36,7 +35,7 @@ def read_scribbles(path: Path, classes: Collection[str]) -> Written:
     check_count(str(path), len(lines), sum(len(line.findall("point")) for line in lines))
     shapes = []
     for line in lines:
-        tag = class_name(path, line, "tag")
+        tag = class_name(path, line, "tag", _FORM)
         tag = LONG_NAMES.get(tag, tag) if tag not in classes else tag
         try:
             points = tuple((number(point.findtext("X")), number(point.findtext("Y")))

@@ -60,18 +60,19 @@ def annotated_size(path: Path, root: Element) -> tuple[int, int] | None:
     return found if min(found) > 0 else None
 
 
-def class_name(path: Path, element: Element, key: str) -> str:
-    """Returns the class name of an object or polygon.
+def class_name(path: Path, element: Element, key: str, form: str) -> str:
+    """Returns the class name of an object or polygon, line breaks and runs of spaces as one space.
 
     Args:
         path: XML file, for the message.
         element: of the object.
         key: child that holds the name.
+        form: of the annotation, last in the message.
 
     Raises:
         ImageFault: there is none.
     """
-    name = (element.findtext(key) or "").strip()
+    name = " ".join((element.findtext(key) or "").split())
     if not name:
-        raise ImageFault(f"{path}: an {element.tag} without a {key}; write the class there")
+        raise ImageFault(f"{path}: an {element.tag} without a {key}; {form}")
     return name
