@@ -218,7 +218,8 @@ def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, publishe
     name = _filling(arrays, rules, f"{layer}/{leaf}")
     if name is None or arrays[name].ndim not in (2, 3, 4):     # (out, in), (1, out, in) or (out, in, row, column)
         return published
-    rule, array = rules.rule_for(name), laid_out(arrays[name], "squeezed")
+    rule, array = rules.rule_for(name), arrays[name]
+    array = laid_out(array, "squeezed") if array.ndim == 3 else array
     turned = leaf == "kernel" and rule.layout == "as is"       # (in, out)
     return max(1, min(array.shape[-1] if turned else array.shape[0] // rule.parts, most or published))
 
