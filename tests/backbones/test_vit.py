@@ -43,8 +43,9 @@ def test_tokens_and_attention_are_those_of_pytorch(case, network):
         np.testing.assert_allclose(found["image"], np.squeeze(data["class_embedding_projected"]), atol=1e-4)
 
 
-def test_each_head_of_the_first_block():
-    data, whole, found = seen("vit_clip_resized", "clip")
+@pytest.mark.parametrize("case", [case for case, network in CASES if network == "clip"])
+def test_each_head_of_the_first_block(case):
+    data, whole, found = seen(case, "clip")
     layers = {role: whole.get_layer(f"block0_{role}") for role in ("norm1", "query", "key", "attention")}
     normalised = layers["norm1"](found["embedded"][None])
     heads = layers["attention"].weights_of_heads(layers["query"](normalised), layers["key"](normalised))

@@ -49,17 +49,22 @@ def test_how_many_blocks_are_averaged(averaged):
 
 
 def test_shown_is_clips_own_similarity():
-    own = recorded.reduced_clip()
-    model = ClipMaps(recorded.CLIP_FORM.get_config(), ["a", "b"], 2, recorded.CHANNELS)
-    for weight in model.weights:
-        layer, _, leaf = weight.path.partition("/")
-        if layer != "texts":
-            weight.assign(getattr(own.get_layer(layer), leaf))
     text = recorded.arrays("text_tower")["word_embedding"][:2]
-    model.get_layer("texts").set_weights([text.T])
+    model = recorded.clip_maps(text)
     data = recorded.arrays("vit_clip_native")
     seen = model.trunk()(data["image"][None].astype("float32"))
     tokens = np.concatenate([np.reshape(seen["class"], (1, 1, 64)), np.reshape(seen["patches"], (1, -1, 64))], 1)
     shown = model.last_block()({"tokens": tokens, "shift": np.zeros((1, 64), "float32")})["shown"][0]
     picture = np.squeeze(data["class_embedding_projected"])
     np.testing.assert_allclose(shown, 10 * text @ (picture / np.linalg.norm(picture)), atol=1e-4)
+
+
+@pytest.mark.parametrize("case", ["vit_clip_native", "vit_clip_resized", "vit_clip_smaller"])
+def test_the_mean_of_the_patches_is_projected_as_in_pytorch(case):
+    data, text = recorded.arrays(case), recorded.arrays("text_tower")["word_embedding"]
+    model = recorded.clip_maps(text)
+    image = data["image"][None].astype("float32")
+    projected = keras.Model(model.input, model.get_layer("image_projection").output)(image)[0]
+    np.testing.assert_allclose(projected, np.squeeze(data["patch_mean_projected"]), atol=1e-4)
+    unit = np.squeeze(data["patch_mean_projected"]) / np.linalg.norm(data["patch_mean_projected"])
+    np.testing.assert_allclose(model(image)[0], 10 * text @ unit, atol=1e-3)

@@ -28,12 +28,23 @@ def test_boxes_are_those_of_opencv(size, share):
         np.testing.assert_array_equal(part_boxes(maps, share), expected)
 
 
-@pytest.mark.parametrize("case", ["maps_two_tags", "maps_three_tags", "maps_tiny_gradient", "maps_one_empty"])
+@pytest.mark.parametrize("case", recorded.MAPS)
 @pytest.mark.parametrize(("key", "share"), [("B", 0.4), ("B_coco", 0.7)])
 def test_boxes_are_those_recorded(case, key, share):
     data = recorded.arrays(case)
     maps = np.moveaxis(data["M"].reshape(-1, *data["grid"]), 0, -1)
     np.testing.assert_array_equal(np.moveaxis(part_boxes(maps, share), -1, 0).reshape(data[key].shape), data[key])
+
+
+@pytest.mark.parametrize("case", recorded.MAPS)
+def test_each_recorded_box_is_inside(case):
+    """Corners (tag, first column, first row, column and row behind the last) give the marks, and no other cell has."""
+    data = recorded.arrays(case)
+    drawn = np.zeros(data["B"].shape, bool)
+    for tag, left, top, right, bottom in data["boxes"]:
+        drawn[tag, top:bottom, left:right] = True
+    maps = np.moveaxis(data["M"].reshape(-1, *data["grid"]), 0, -1)
+    np.testing.assert_array_equal(np.moveaxis(part_boxes(maps), -1, 0), drawn)
 
 
 def test_a_winding_part_is_one():

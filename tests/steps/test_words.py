@@ -32,14 +32,14 @@ def test_embeddings_of_one_sentence_are_those_of_pytorch():
 
 
 def test_several_sentences_are_averaged():
+    """The recorded numbers say which two sentences were meant."""
     data = recorded.arrays("text_tower")
-    key = next(key for key in data if key.startswith("two_template") and data[key].dtype.kind == "f")
-    templates = next((tuple(map(str, data[key])) for key in data
-                      if key.startswith("two_template") and data[key].dtype.kind in "US" and len(data[key]) == 2), None)
-    templates = templates or ("a clean origami {}.", "a photo of a {}.")
-    own = tokenizer(recorded.arrays("tokenizer"))
-    found = text_embeddings(text_tower(recorded.reduced_clip()), own, templates, ["cat", "dog", "bird avian"])
-    np.testing.assert_allclose(found, data[key], atol=1e-5)
+    own, templates = tokenizer(recorded.arrays("tokenizer")), ("a clean origami {}.", "a photo of a {}.")
+    words = ["cat", "dog", "bird avian"]
+    for word, expected in zip(words, data["two_template_ids"], strict=True):
+        np.testing.assert_array_equal(own.tokens([template.replace("{}", word) for template in templates]), expected)
+    found = text_embeddings(text_tower(recorded.reduced_clip()), own, templates, words)
+    np.testing.assert_allclose(found, data["two_template_embedding"], atol=1e-5)
 
 
 def test_words_of_classes():

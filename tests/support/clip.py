@@ -12,6 +12,7 @@ from tests.support.shared import shared_file
 from tfwsss.backbones.transformer import BlockForm
 from tfwsss.backbones.vit import FORMS, ViTForm, vit
 from tfwsss.models.clip import TextForm, clip
+from tfwsss.models.clip_maps import ClipMaps
 from tfwsss.weights.assign import assign
 
 CLIP_FORM = dataclasses.replace(FORMS["clip_b16"], block=BlockForm(64, 4), depth=10, grid=4)
@@ -19,6 +20,7 @@ DINOV2_FORM: ViTForm = dataclasses.replace(
     FORMS["dinov2_small"], block=FORMS["dinov2_small"].block._replace(width=48, heads=3), depth=4, grid=7)
 TEXT_FORM = TextForm(BlockForm(32, 2, causal=True), depth=3)
 CHANNELS = 24
+MAPS = ("maps_two_tags", "maps_three_tags", "maps_tiny_gradient", "maps_one_empty")
 
 
 def arrays(name: str) -> dict[str, np.ndarray]:
@@ -48,6 +50,20 @@ def reduced_clip() -> keras.Model:
     """Returns CLIP, narrow and of ten blocks, with the recorded weights."""
     model = clip(CLIP_FORM, TEXT_FORM, CHANNELS)
     assign(model, weights("names_reduced_clip"), "clip")
+    return model
+
+
+def clip_maps(text: np.ndarray) -> ClipMaps:
+    """Returns what makes class maps, with the recorded weights of the image tower and own texts, all of them classes.
+
+    Args:
+        text: float32 `(text, channel)`, of length 1.
+    """
+    own = reduced_clip()
+    model = ClipMaps(CLIP_FORM.get_config(), ["?"] * len(text), len(text), CHANNELS)
+    for weight in model.weights:
+        layer, _, leaf = weight.path.partition("/")
+        weight.assign(text.T if layer == "texts" else getattr(own.get_layer(layer), leaf))
     return model
 
 

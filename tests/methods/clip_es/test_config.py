@@ -1,8 +1,13 @@
+import numpy as np
 import pytest
 
+from tests.support import clip as recorded
 from tfwsss.errors import UserError
+from tfwsss.inference.sharpen import ids_of_marginals, sharpen_arrays, unary_of
+from tfwsss.layers.dense_crf import dense_crf
 from tfwsss.methods.clip_es.config import DEMO, Config
 from tfwsss.settings import reading
+from tfwsss.steps.scored_crf import confident_crf
 
 
 def built(**values) -> Config:
@@ -18,6 +23,26 @@ def test_the_defaults_are_the_released_ones():
     assert (crf.iterations, crf.gaussian_deviation, crf.gaussian_weight) == (10, 1.0, 3.0)
     assert (crf.position_deviation, crf.colour_deviation, crf.bilateral_weight) == (67.0, 3.0, 4.0)
     assert settings.pseudo.certain == 0.95 and settings.labels.power == 1.0
+
+
+@pytest.mark.parametrize("released", ["", "_released"])
+def test_the_crf_is_that_of_pydensecrf(released):
+    """Also of the picture as the released program shows it to the CRF: blue first, less a mean, wrapped round."""
+    data, crf = recorded.arrays("crf"), confident_crf(built().pseudo)
+    scores, image = np.moveaxis(data["scores"], 0, -1), data[f"image{released}"]
+    ids = scores.argmax(-1)
+    if released:
+        less = data["image"][..., ::-1] - np.array((104.008, 116.669, 122.675))
+        np.testing.assert_array_equal(image, np.trunc(less).astype(np.int64).astype(np.uint8))
+    unary = np.array(unary_of(crf, scores, ids, 3))
+    np.testing.assert_allclose(np.moveaxis(unary, -1, 0), data["unary"], atol=1e-5)
+    marginals = dense_crf(unary, image, **crf.parameters)
+    assert np.abs(np.moveaxis(marginals, -1, 0) - data[f"marginal{released}"]).mean() < 1e-3
+    assert np.mean(marginals.argmax(-1) == data[f"label{released}"]) >= 0.995
+    found = sharpen_arrays(crf, scores, ids, image, 3)
+    assert np.mean(found == data[f"pseudo{released}"]) >= 0.99 and np.any(found == 255)
+    np.testing.assert_array_equal(ids_of_marginals(crf, np.moveaxis(data[f"marginal{released}"], 0, -1)),
+                                  data[f"pseudo{released}"])
 
 
 def test_single_settings_keep_the_others():

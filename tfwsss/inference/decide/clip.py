@@ -44,7 +44,8 @@ class WordMaps(NamedTuple):
         plain: class maps before they are spread, float32 `(row, column, kept class)`, 0 to 1.
         spread: those spread by attention, the same.
         shown: how likely each class is beside the backgrounds alone, `(class,)`.
-        parts: what the tests look into: "weights" `(kept class, channel)`, "probability" `(kept class,)`, "boxes".
+        parts: what the tests look into: "weights" `(kept class, channel)`, "probability" `(kept class,)`, "raw"
+            `(patch, kept class)`, "attention" `(patch, patch)`, "boxes" and "refined", as the maps.
     """
 
     plain: Any
@@ -83,9 +84,10 @@ def word_maps(rule: WordRule, seen: Mapping, classes) -> WordMaps:
     attention = (tf.reshape(seen["attention"], (count, count)) + found["attention"][0]) / rule.averaged
     boxes = part_boxes(plain, rule.share)
     flat = tf.matmul(balanced_affinity(attention, rule.rounds), tf.reshape(boxes * plain, (count, -1)))
-    spread = stretched(tf.reshape(flat, (rows, columns, -1)))
-    return WordMaps(plain, spread, _beside_backgrounds(rule, found["shown"][0]),
-                    {"weights": weights, "probability": probability, "boxes": boxes})
+    refined = tf.reshape(flat, (rows, columns, -1))
+    return WordMaps(plain, stretched(refined), _beside_backgrounds(rule, found["shown"][0]),
+                    {"weights": weights, "probability": probability, "raw": raw, "attention": attention,
+                     "boxes": boxes, "refined": refined})
 
 
 def _weights(rule: WordRule, tokens, classes):
