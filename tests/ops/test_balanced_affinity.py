@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from tests.support import clip as recorded
-from tfwsss.ops.balanced_affinity import balanced_affinity
+from tfwsss.ops.balanced_affinity import balanced_affinity, balanced_attention
 
 
-@pytest.mark.parametrize("case", ["maps_two_tags", "maps_three_tags"])
+@pytest.mark.parametrize("case", recorded.MAPS)
 def test_affinity_is_that_of_pytorch(case):
     data = recorded.arrays(case)
+    np.testing.assert_allclose(balanced_attention(data["W"]), data["D"], atol=1e-4 * data["D"].max())
     found = np.array(balanced_affinity(data["W"]))
     np.testing.assert_allclose(found, data["R"], atol=1e-4 * data["R"].max())
 

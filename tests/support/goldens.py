@@ -15,6 +15,7 @@ import numpy as np
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vit import FORMS
 from tfwsss.layers.attention import Attention, LayerScale
+from tfwsss.layers.attention_spread import AttentionSpread
 from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.co_attention import CoAttention
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
@@ -74,6 +75,7 @@ PROBABILITIES = np.exp(SIGNED) / np.exp(SIGNED).sum(-1, keepdims=True)
 PAIRS = RANDOM.normal(size=(4, 2, 5, 6, 3)).astype("float32")
 PAIRS_OF_IMAGES = RANDOM.uniform(0, 255, (4, 2, 9, 11, 3)).astype("float32")
 TOKENS = RANDOM.normal(size=(4, 7, 6)).astype("float32")
+ATTENTION = RANDOM.uniform(0.1, 1, (4, 6, 6)).astype("float32")
 
 
 def cross_image_affinity() -> CrossImageAffinity:
@@ -109,6 +111,7 @@ def cian() -> CIAN:
 GOLDENS = {
     "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
     "Attention": Golden(lambda: Attention(2, causal=True), (TOKENS, TOKENS[:, ::-1], -TOKENS)),
+    "AttentionSpread": Golden(lambda: AttentionSpread(8, 14), (SIGNED, ATTENTION, SIGNED[:, :2, :3])),
     "ScaledUnit": Golden(ScaledUnit, (SIGNED,)),
     "LayerScale": Golden(lambda: LayerScale(0.5), (SIGNED,)),
     "WholePatches": Golden(lambda: WholePatches(4, corners=True), (IMAGES,)),

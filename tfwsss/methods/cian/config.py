@@ -6,7 +6,7 @@ import pydantic
 
 from tfwsss.settings.sections import BackboneSettings, CRFSettings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.class_maps import SpreadMapSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.confident_labels import LabelSettings
 from tfwsss.steps.rounds import RelabelSettings, SegmenterRounds
@@ -90,7 +90,7 @@ class Config(SegmenterRounds):
 
     method: Literal["cian"] = "cian"
     classifier: ClassifierSettings = ClassifierSettings()
-    cam: MapSettings = MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
+    cam: SpreadMapSettings = SpreadMapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
     cam_masks: ThresholdSettings = ThresholdSettings()
     saliency: SaliencySettings = SaliencySettings()
     seeds: SeedSettings = SeedSettings()
