@@ -59,7 +59,7 @@ def test_what_the_network_sees_is_that_of_pytorch(case):
     last = rule.last_block({"tokens": tokens, "shift": np.zeros((1, 64), "float32")})
     np.testing.assert_allclose(last["activations"][0], data["A"], atol=1e-4)
     words = text_embeddings(text_tower(recorded.reduced_clip()), tokenizer(recorded.arrays("tokenizer")),
-                            ("a clean origami {}.",), [str(word) for word in data["words"]])
+                            ("{}",), [str(sentence) for sentence in data["words"]])
     np.testing.assert_allclose(words, data["text"], atol=1e-5)
     projected = np.array(model.get_layer("image_projection")(model.get_layer("norm")(after_last(model, tokens)[0])))
     mean = projected[0, 1:].mean(0)                                 # the projection is linear
