@@ -73,16 +73,17 @@ def test_features_are_computed_once_and_again_where_weights_change(tmp_path, dat
     images, backbone = data
     settings = SegmenterSettings(**FIT, backbone=backbone, stored=tmp_path / "features")
     network = build_backbone(**settings.backbone.model_dump())
-    trunk = trunk_of(settings, network, images)
+    how = settings.augmentation()
+    trunk = trunk_of(settings, network, images, how)
     assert trunk.input.shape[1:] == (None, None, 12) and trunk.name == "dinov2_small"
     (path,) = (tmp_path / "features").glob("*.npy")
-    first, written = np.array(kept_features(settings, images)), path.stat().st_mtime_ns
+    first, written = np.array(kept_features(settings, images, how)), path.stat().st_mtime_ns
     assert first.shape == (5, 4, 4, 12)
-    trunk_of(settings, network, images)
+    trunk_of(settings, network, images, how)
     assert path.stat().st_mtime_ns == written
     network.get_layer("norm").beta.assign_add(np.ones(12))
-    trunk_of(settings, network, images)
-    np.testing.assert_allclose(kept_features(settings, images), first + 1, atol=1e-5)
+    trunk_of(settings, network, images, how)
+    np.testing.assert_allclose(kept_features(settings, images, how), first + 1, atol=1e-5)
 
 
 def test_what_cannot_be_kept(tmp_path, data):
@@ -93,5 +94,6 @@ def test_what_cannot_be_kept(tmp_path, data):
         SegmenterSettings(backbone={"name": "dinov2_small"}, stored=tmp_path, continued=True)
     settings = SegmenterSettings(backbone={"name": "small", "initial": None, "frozen": True}, stored=tmp_path, crop=33)
     with pytest.raises(UserError, match="not of small, whose heads read two maps; leave 'stored' out"):
-        trunk_of(settings, build_backbone("small", width=0.1), images)
-    assert trunk_of(SegmenterSettings(), network := build_backbone("small", width=0.1), images) is network
+        trunk_of(settings, build_backbone("small", width=0.1), images, settings.augmentation())
+    whole = SegmenterSettings()
+    assert trunk_of(whole, network := build_backbone("small", width=0.1), images, whole.augmentation()) is network

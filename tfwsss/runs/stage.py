@@ -66,6 +66,7 @@ class Stage:
         section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
         alone: whether each of its files comes of one image alone. truth: whether it reads true masks.
+        trained: of a model, whether it is made by training.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Stage:
     split: str = "pseudo"
     alone: bool = True
     truth: bool = False
+    trained: bool = True
 
 
 def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs: Sequence[str],

@@ -11,6 +11,7 @@ import pydantic
 from tfwsss.artefacts.models import load_model
 from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.facts import facts_of
+from tfwsss.batches.augment import Augmentation
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.models.segmenter import Segmenter, logit_maps
@@ -82,7 +83,7 @@ def _build(settings: SegmenterSettings, before: str | None, context: Context, in
         model = load_model(inputs[before], Segmenter)
     else:
         backbone = build_backbone(**settings.backbone.model_dump(), **_form(settings))
-        trunk = trunk_of(settings, backbone, images)
+        trunk = trunk_of(settings, backbone, images, _how(settings))
         model = Segmenter(trunk, len(images.classes), head=settings.head, width=settings.width,
                           dropout=settings.dropout, loss_at=settings.loss_at, normaliser=settings.normaliser)
         joined(settings, model, backbone)
@@ -97,11 +98,16 @@ def _form(settings: SegmenterSettings) -> dict[str, Any]:
     return {"fc6_dilation": 12} if wide else {}
 
 
+def _how(settings: SegmenterSettings) -> Augmentation:
+    return settings.augmentation(facts_of(settings.backbone.name).colour)
+
+
 def _batches(settings: SegmenterSettings, labels: str, context: Context, inputs: Inputs, images: ImageSet,
              first: int) -> Any:
-    how = settings.augmentation(facts_of(settings.backbone.name).colour)
+    how = _how(settings)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
-                            initial_epoch=first, masks=inputs[labels], features=kept_features(settings, images))
+                            initial_epoch=first, masks=inputs[labels],
+                            features=kept_features(settings, images, how))
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 

@@ -184,7 +184,7 @@ def clip_stage(name: str, classes: Sequence[str], settings: ClipSettings) -> Sta
             LOG.warning("%s: CLIP has random weights, so that its masks mean nothing; set clip.backbone.initial", name)
         return {}
 
-    return Stage(name, "model", (), _facts(settings, classes), work)
+    return Stage(name, "model", (), _facts(settings, classes), work, trained=False)
 
 
 def _facts(settings: ClipSettings, classes: Sequence[str]) -> dict[str, Any]:

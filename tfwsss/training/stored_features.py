@@ -13,23 +13,25 @@ import tensorflow as tf
 from tfwsss import logs
 from tfwsss.artefacts.files import aside, write_atomically
 from tfwsss.artefacts.identity import fingerprint
-from tfwsss.backbones.facts import facts_of
+from tfwsss.batches.augment import Augmentation
 from tfwsss.batches.streams import reader
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.models.on_backbone import OnBackbone
+from tfwsss.models.segmenter import output_stride
 from tfwsss.training.fitting import HeadFitSettings
 
 _BATCH = 8
 
 
-def trunk_of(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet) -> keras.Model:
+def trunk_of(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet, how: Augmentation) -> keras.Model:
     """Returns what heads are built on: the backbone, or what stands for it where its features are kept.
 
     Args:
         settings: of the fit; where they name a folder, features that are not there yet are computed.
         backbone: frozen where features are kept.
         images: the training images.
+        how: they are brought to size.
 
     Returns:
         keras.Model of "features" and "classifier"; where features are kept, its input is those, not an image.
@@ -43,10 +45,12 @@ def trunk_of(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet)
     if backbone.output["classifier"] is not maps:
         raise UserError(f"{settings.stored}: features are kept of clip_b16, dinov2_small and dinov2_base alone, not of "
                         f"{backbone.name}, whose heads read two maps; leave 'stored' out")
-    _keep(settings, backbone, images)
+    _keep(settings, backbone, images, how)
     kept = keras.Input(maps.shape[1:], name="image")
     same = keras.layers.Activation("linear", name="features")(kept)
-    return keras.Model(kept, {"features": same, "classifier": same}, name=backbone.name)
+    trunk = keras.Model(kept, {"features": same, "classifier": same}, name=backbone.name)
+    trunk.stride = output_stride(backbone)
+    return trunk
 
 
 def joined(settings: HeadFitSettings, model: OnBackbone, backbone: keras.Model) -> OnBackbone:
@@ -65,35 +69,36 @@ def joined(settings: HeadFitSettings, model: OnBackbone, backbone: keras.Model) 
     return model
 
 
-def kept_features(settings: HeadFitSettings, images: ImageSet) -> np.ndarray | None:
+def kept_features(settings: HeadFitSettings, images: ImageSet, how: Augmentation) -> np.ndarray | None:
     """Returns the kept features of the training images, or None where they are seen by the network.
 
     Args:
         settings: of the fit.
         images: the training images.
+        how: they are brought to size.
 
     Returns:
         float32 `(image, row, column, channel)`, mapped and not read, in the order of the images' names.
     """
-    return None if settings.stored is None else np.load(_path(settings, images), mmap_mode="r")
+    return None if settings.stored is None else np.load(_path(settings, images, how), mmap_mode="r")
 
 
-def _path(settings: HeadFitSettings, images: ImageSet) -> Path:
-    facts = {"backbone": settings.backbone.facts(), "crop": settings.crop, "images": images.fingerprint(),
+def _path(settings: HeadFitSettings, images: ImageSet, how: Augmentation) -> Path:
+    facts = {"backbone": settings.backbone.facts(), "how": how._asdict(), "images": images.fingerprint(),
              "names": list(images.names)}
     return settings.stored / f"{settings.backbone.name}-{settings.crop}-{fingerprint(facts)[:16]}.npy"
 
 
-def _keep(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet) -> None:
+def _keep(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet, how: Augmentation) -> None:
     """Computes the features unless they lie there, made by the same weights."""
-    path, weights = _path(settings, images), _hash(backbone)
+    path, weights = _path(settings, images, how), _hash(backbone)
     if path.is_file() and _made_by(path) == weights:
         logs.LOG.info("features of %d images are kept in %s", len(images.names), path)
         return
     shape = (len(images.names), *backbone.compute_output_shape((1, settings.crop, settings.crop, 3))["features"][1:])
     logs.LOG.info("features of %d images: computed once, and kept in %s (%.1f MiB)", len(images.names), path,
                   math.prod(shape) * 4 / 2**20)
-    element = reader(images, settings.augmentation(facts_of(backbone.name).colour), seed=0)
+    element = reader(images, how, seed=0)
     data = tf.data.Dataset.range(len(images.names)).map(
         lambda index: element(tf.cast(index, tf.int32), 0, 0)[0]["image"], num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True).batch(_BATCH)

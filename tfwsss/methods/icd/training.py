@@ -47,7 +47,7 @@ def build(settings: ICDSettings, context: Context, inputs: Inputs, images: Image
     """
     backbone = build_backbone(**settings.backbone.model_dump())
     steps = steps_per_epoch(images, settings.batch_size)
-    trunk = trunk_of(settings, backbone, images)
+    trunk = trunk_of(settings, backbone, images, settings.augmentation())
     model = ICD(trunk, images.num_classes, head_width=settings.head_width, dropout=settings.dropout,
                 sign_updates_per_step=settings.sign_updates_per_step, bottom_up_scale=settings.bottom_up_scale,
                 top_down_threshold=settings.top_down_threshold,
@@ -82,9 +82,10 @@ def batches(settings: ICDSettings, context: Context, inputs: Inputs, images: Ima
     Returns:
         One stream of `tf.data` batches up to the last epoch.
     """
-    return training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=context.seed,
+    how = settings.augmentation()
+    return training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed,
                             epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"],
-                            features=kept_features(settings, images))
+                            features=kept_features(settings, images, how))
 
 
 def callbacks(config: Config, context: Context, run: Path, model: ICD,
