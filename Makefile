@@ -3,16 +3,24 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DOCS_VENV ?= .venv-docs
+BEAM_VENV ?= .venv-beam
 # TensorFlow tells its own developers a lot; what concerns users comes as Python errors.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: venv demo test test-slow bench lint docs
+.PHONY: venv venv-beam demo test test-slow test-scale bench lint docs
 
 venv: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,serve]'
+	touch $@
+
+venv-beam: $(BEAM_VENV)/.installed  ## an environment of its own for Apache Beam, which holds protobuf below 7
+
+$(BEAM_VENV)/.installed: pyproject.toml setup.py
+	test -x $(BEAM_VENV)/bin/python || $(PYTHON) -m venv $(BEAM_VENV)
+	$(BEAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
 	touch $@
 
 demo: venv  ## train ICD on the built-in data set, to pseudo labels and a report
@@ -27,6 +35,9 @@ test: venv  ## every test but the slow ones, in two processes
 
 test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow
+
+test-scale: venv-beam  ## `label` under Apache Beam, embedded
+	$(BEAM_VENV)/bin/python -m pytest -m "not slow" tests/scale tests/test_label.py
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tfwsss import methods
 from tfwsss.artefacts.files import read_json
+from tfwsss.data.corrections import open_corrected
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
@@ -43,7 +43,8 @@ class Run:
         Raises:
             UserError: the data are no longer where they were, or the run has no such images.
         """
-        images = getattr(open_splits(self.config.data, demo_folder(self.folder)), split)
+        splits, _ = open_corrected(self.config.data, demo_folder(self.folder), self.config.given)
+        images = getattr(splits, split)
         if images is None:
             raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
         return survey(images, self.folder, self.config.data.max_pixels)[0]

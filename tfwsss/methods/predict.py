@@ -13,8 +13,8 @@ from tfwsss.artefacts.files import path_of, readable_name, unfit_name, write_ato
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.data.finding import find_images
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.labels import nearest
 from tfwsss.data.survey import survey
+from tfwsss.data.words import nearest
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
 from tfwsss.methods.made_from import MadeFrom, note_call

@@ -10,22 +10,26 @@ from typing import Any
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
+from tfwsss.data.corrections import KEY, Corrections, open_corrected
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.label_counts import count_labels, in_words
-from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.sources import Splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
+from tfwsss.methods import automatic
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
 from tfwsss.runs.given_masks import usable_masks
+from tfwsss.runs.lock import locked
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
+from tfwsss.steps.corrections import keep_corrections
 
-_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
-         "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config auto --set "
+         "data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
          "--set data.root=VOCdevkit/VOC2012")
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
 
@@ -37,7 +41,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML of settings, or None.
+        file: YAML of settings, `auto`, or None.
         folder: of the run, or None.
         sets: single settings, `section.key=value`.
         redo: stages to make again; `changed`: whatever was made of files that differ now.
@@ -51,24 +55,32 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         UserError: whatever the user can mend.
     """
     logs.open_log()
-    settings = read_settings(method, file, sets)
+    settings, chosen = read_settings(method, file, sets), None
     devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
-    with runner.locked(folder):
+    with locked(folder):
         logs.open_log(folder)
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
-        splits, faults = _look(settings, folder)
+        splits, corrections, faults = _look(settings, folder)
+        if file == automatic.NAME:
+            chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
+            settings = chosen.settings
+            logs.show(automatic.in_a_table(chosen))
         stages = methods.get(settings.method).stages(settings, splits)
         named = [name for name in redo if name != CHANGED]
         preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
         as_ids = _given_masks(stages, settings.given, splits, folder)
+        corrected = _corrected(corrections, splits, folder / "given" / KEY)
+        as_ids |= {KEY: folder / "given" / KEY} if corrections else {}
         again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
         origins = Origins(folder, splits)
         stale = origins.stale(stages, settings.given, again)
         doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
         _settle(folder, origins, stages, settings.given, again)
-        _write_config(folder, settings, splits, doubtful)
+        noted = {"corrected": dict(corrected), "doubts": list(doubtful),
+                 **({"auto": chosen.record()} if chosen else {})}
+        _write_config(folder, settings, splits, noted)
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
                                      until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
@@ -85,16 +97,17 @@ def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) ->
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML, or None.
+        file: YAML, or None; `auto`: what does not rest on the images.
         sets: texts `section.key=value`.
 
     Raises:
         UserError: unknown method or key, or a value of a wrong type.
     """
-    values = reading.read_yaml(file) if file else {}
+    values = reading.read_yaml(file) if file and file != automatic.NAME else {}
     method = method or str(values.get("method") or methods.METHODS[0])
     own = methods.get(method)
     single = reading.parse_sets(sets)
+    single = automatic.before_choosing(single) if file == automatic.NAME else single
     if values.get("method", method) != method:
         raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
     chosen = reading.merge(values, single)
@@ -116,13 +129,15 @@ def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str]
     Raises:
         UserError: as `read_settings`.
     """
+    if file == automatic.NAME:
+        raise UserError("--settings with --config auto: the choice rests on the images; --dry-run prints it")
     keys = list(reference.keys_of(read_settings(method, file, sets)))
     return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
 
 
-def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
-    """Opens every image once; returns the usable ones, and the faults."""
-    splits = open_splits(settings.data, demo_folder(folder))
+def _look(settings: RunSettings, folder: Path) -> tuple[Splits, Corrections | None, dict[str, str]]:
+    """Opens every image once; returns the usable ones, what was corrected, and the faults."""
+    splits, corrections = open_corrected(settings.data, demo_folder(folder), settings.given)
     images, pseudo, val = splits
     LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
              len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
@@ -137,7 +152,7 @@ def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     training = usable(images)
     LOG.info("labels to train on: %s", in_words(count_labels(training)))
     further = training if pseudo is images else usable(pseudo)
-    return Splits(training, further, usable(val) if val else None), faults
+    return Splits(training, further, usable(val) if val else None), corrections, faults
 
 
 def _given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Splits, folder: Path) -> dict[str, Path]:
@@ -146,6 +161,12 @@ def _given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Spl
     return {stage.name: usable_masks(stage.name, given[stage.name], splits.val if stage.split == "val" else both,
                                      folder / "given" / stage.name)
             for stage in stages if stage.kind == "masks" and stage.name in given}
+
+
+def _corrected(corrections: Corrections | None, splits: Splits, folder: Path) -> dict[str, int]:
+    """Keeps what was corrected as ids; returns of how many images, by kind."""
+    runner.remove_folder(folder)
+    return keep_corrections(corrections, splits.training.joined(splits.pseudo), folder) if corrections else {}
 
 
 def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, again: Collection[str],
@@ -159,7 +180,7 @@ def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits:
     return doubtful
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, noted: Mapping[str, Any]) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -171,7 +192,7 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful:
               "classes": list(splits.training.classes),
               "images": {name: len(images.names) for name, images in used.items()},
               "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
-              "doubts": list(doubtful)}
+              **noted}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
