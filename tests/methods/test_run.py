@@ -15,6 +15,7 @@ from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.methods import run as module
 from tfwsss.methods.run import read_settings, train
+from tfwsss.methods.surveyed import given_masks
 from tfwsss.runs.stage import Stage
 
 
@@ -184,7 +185,7 @@ def test_given_masks_of_both_lists_are_looked_at(tmp_path, splits):
     stages, given = [_stage("seeds"), _stage("masks", split="val")], {}
     for name in ("seeds", "masks"):
         given[name] = tmp_path / "given"
-    found = module._given_masks(stages, given, splits, tmp_path / "run")
+    found = given_masks(stages, given, splits, tmp_path / "run")
     assert set(contents(found["seeds"])) == {f"{name}.png" for name in images.names}
     assert set(contents(found["masks"])) == {f"{images.names[4]}.png"}
 

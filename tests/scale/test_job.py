@@ -99,6 +99,13 @@ def test_masks_of_others_are_left_alone(model, photos, tmp_path):
         claim(make_job(str(model), photos, str(tmp_path / "out")))
 
 
+def test_a_file_in_place_of_the_folder_of_masks(model, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "masks").touch()
+    with pytest.raises(UserError, match="--out .*: masks in it is a file, not a folder; name another folder"):
+        claim(make_job(str(model), photos, str(tmp_path / "out")))
+
+
 def test_a_record_that_is_torn(model, photos, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "label.json").write_text("{")

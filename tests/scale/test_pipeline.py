@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.scale.test_loop import in_this_process
-from tests.support.tiny_export import draw, expected, masks_of, until_masks
+from tests.support.patience import until
+from tests.support.tiny_export import draw, ended_all, expected, masks_of, until_masks, write_export
 from tests.support.tiny_run import ended, start
 from tfwsss.errors import UserError
 from tfwsss.scale import loop, patterns, places
@@ -99,17 +100,19 @@ def test_mistakes_are_one_line(export, photos, tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_is_killed_and_goes_on(export, tmp_path):
-    """With two worker processes: no mask is made twice, none is torn, none is missing."""
+def test_the_command_is_killed_and_goes_on(tmp_path):
+    """Its two worker processes end with it; no mask is made twice, none is torn, none is missing."""
     photos, out = tmp_path / "photos", tmp_path / "out"
-    pixels = draw(photos, [f"{number // 100}/{number}.jpg" for number in range(900)], side=200)
+    export = write_export(tmp_path / "slow", turns=20)
+    pixels = draw(photos, [f"{number // 100}/{number}.jpg" for number in range(900)])
     call = ["--model", export, "--images", f"{photos}/**.jpg", "--out", out, "--workers", "2"]
     seen = {}
     for least in (1, 200, 400):
         process = start(*call, command="tfwsss.label")
         until_masks(out, least, process)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
         assert ended(process).code == -signal.SIGKILL, "it was over before it was killed"
+        until(lambda process=process: ended_all(process.pid))
         now = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.png")}
         assert seen.items() <= now.items() and len(now) < len(pixels)
         seen = now

@@ -28,11 +28,17 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module")
+def decoder():
+    """The decoder of exports, traced once."""
+    return tf.function(lambda text: decode(text, 2000), autograph=False)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_reasons(case):
+def test_reasons(decoder, case):
     contents, expected = CASES[case]
     with pytest.raises(tf.errors.OpError) as caught:
-        tf.function(lambda text: decode(text, 2000), autograph=False)(tf.constant(contents))
+        decoder(tf.constant(contents))
     told = reason(Refusal(Code(caught.value.error_code), plain_words(caught.value)), contents)
     assert re.match(expected, told) and "\n" not in told and "Graph" not in told and "node" not in told, told
 

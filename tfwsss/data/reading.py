@@ -210,7 +210,7 @@ def is_plain(image: Image.Image) -> bool:
 
 
 def what_it_is(raw: bytes) -> str:
-    """Says what a file is that is no image, and what to do.
+    """Returns what a file is that is no image, and what to do.
 
     Args:
         raw: its first bytes, some 256 of them.

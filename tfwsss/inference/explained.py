@@ -2,7 +2,6 @@
 
 import difflib
 import functools
-import importlib
 import importlib.util
 import warnings
 from collections.abc import Sequence
@@ -17,9 +16,6 @@ LIBRARY = "tf_keras_vis"
 
 VERSION = 1
 """Raised whenever the same settings give other maps."""
-
-_WAYS = {"gradcam_plus_plus": ("gradcam_plus_plus", "GradcamPlusPlus"), "layercam": ("layercam", "Layercam"),
-         "scorecam": ("scorecam", "Scorecam")}
 
 
 def check_library(asked: str) -> None:
@@ -69,8 +65,7 @@ class Explainer:
         self.stride = stride_of(self._features)
         network = keras.Model(model.input["image"], model.output["logits"])
         network.predict = functools.partial(network.predict, verbose=0)           # Score-CAM would draw a bar each time
-        module, name = _WAYS[way]
-        self._way = getattr(importlib.import_module(f"{LIBRARY}.{module}"), name)(network)
+        self._way = _maker(way)(network)
         self._more = {"max_N": min(channels, self._num_features)} if way == "scorecam" else {}
 
     def __call__(self, images, classes: Sequence[int]) -> np.ndarray:
@@ -98,6 +93,17 @@ class Explainer:
         found = np.nan_to_num(np.asarray(found, np.float64))
         largest = found.max(axis=(1, 2), keepdims=True)
         return (found / np.where(largest > 0, largest, 1.0)).astype(np.float32)
+
+
+def _maker(way: str):
+    """Returns the library's class."""
+    if way == "gradcam_plus_plus":
+        from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus as Maker
+    elif way == "layercam":
+        from tf_keras_vis.layercam import Layercam as Maker
+    else:
+        from tf_keras_vis.scorecam import Scorecam as Maker
+    return Maker
 
 
 def _layer_of(model: keras.Model, name: str | None) -> keras.Layer:

@@ -10,23 +10,21 @@ from typing import Any
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
-from tfwsss.data.corrections import KEY, Corrections, open_corrected
-from tfwsss.data.image_set import ImageSet
-from tfwsss.data.label_counts import count_labels, in_words
+from tfwsss.data.corrections import KEY
+from tfwsss.data.label_counts import count_labels
 from tfwsss.data.sources import Splits
-from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods import automatic
-from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
-from tfwsss.runs.given_masks import usable_masks
+from tfwsss.methods.opened import load_run
+from tfwsss.methods.presence import choose_presence
+from tfwsss.methods.surveyed import corrected_masks, given_masks, look
+from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring, without_truth
 from tfwsss.runs.lock import locked
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
-from tfwsss.steps.corrections import keep_corrections
 
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config auto --set "
          "data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
@@ -62,7 +60,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         logs.open_log(folder)
         if file is None and settings.data.kind == "demo":
             LOG.info(_HINT)
-        splits, corrections, faults = _look(settings, folder)
+        splits, corrections, faults = look(settings, folder)
         if file == automatic.NAME:
             chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
             settings = chosen.settings
@@ -70,8 +68,8 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         stages = methods.get(settings.method).stages(settings, splits)
         named = [name for name in redo if name != CHANGED]
         preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
-        as_ids = _given_masks(stages, settings.given, splits, folder)
-        corrected = _corrected(corrections, splits, folder / "given" / KEY)
+        as_ids = given_masks(stages, settings.given, splits, folder)
+        corrected = corrected_masks(corrections, splits, folder / "given" / KEY)
         as_ids |= {KEY: folder / "given" / KEY} if corrections else {}
         again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
         origins = Origins(folder, splits)
@@ -84,6 +82,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
                                      until=until,
                                      finished=lambda stage, output: _score(folder, stage, output, splits))
+        choose_presence(load_run(folder), splits.training)
         write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
         page = report(folder)
     metrics = _metrics(folder)
@@ -133,40 +132,6 @@ def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str]
         raise UserError("--settings with --config auto: the choice rests on the images; --dry-run prints it")
     keys = list(reference.keys_of(read_settings(method, file, sets)))
     return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
-
-
-def _look(settings: RunSettings, folder: Path) -> tuple[Splits, Corrections | None, dict[str, str]]:
-    """Opens every image once; returns the usable ones, what was corrected, and the faults."""
-    splits, corrections = open_corrected(settings.data, demo_folder(folder), settings.given)
-    images, pseudo, val = splits
-    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
-             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
-             ", ".join(images.classes[1:]))
-    faults: dict[str, str] = {}
-
-    def usable(images: ImageSet) -> ImageSet:
-        found, unusable = survey(images, folder, settings.data.max_pixels)
-        faults.update(unusable)
-        return found
-
-    training = usable(images)
-    LOG.info("labels to train on: %s", in_words(count_labels(training)))
-    further = training if pseudo is images else usable(pseudo)
-    return Splits(training, further, usable(val) if val else None), corrections, faults
-
-
-def _given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Splits, folder: Path) -> dict[str, Path]:
-    """Looks at the masks that are given for stages; returns the folders to read, which hold ids."""
-    both = splits.training.joined(splits.pseudo)         # whichever a stage is judged by, networks learn from either
-    return {stage.name: usable_masks(stage.name, given[stage.name], splits.val if stage.split == "val" else both,
-                                     folder / "given" / stage.name)
-            for stage in stages if stage.kind == "masks" and stage.name in given}
-
-
-def _corrected(corrections: Corrections | None, splits: Splits, folder: Path) -> dict[str, int]:
-    """Keeps what was corrected as ids; returns of how many images, by kind."""
-    runner.remove_folder(folder)
-    return keep_corrections(corrections, splits.training.joined(splits.pseudo), folder) if corrections else {}
 
 
 def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, again: Collection[str],
@@ -228,6 +193,8 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     if stage.kind not in scoring.KINDS or not images.masks:
         for line in doubts.of_stage(stage.kind, output, images):
             LOG.warning("%s: %s", stage.name, line)
+        if stage.kind == "masks":
+            _describe(folder, stage, output, splits)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score
@@ -236,3 +203,18 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         LOG.warning("%s: %s", stage.name, warning)
     if score["miou"] is not None:
         LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
+
+
+def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Keeps what can be said of a finished stage's masks without truth, beside masks of stages before it."""
+    path, images = folder / without_truth.FILE, getattr(splits, stage.split)
+    known, made = read_json(path) if path.is_file() else {}, read_json(output / "stage.json")["fingerprint"]
+    if known.get(stage.name, {}).get("fingerprint") == made:
+        return
+    others = {name: folder / name for name in ("cam_masks", "labels", "seeds", "pseudo")
+              if name != stage.name and known.get(name, {}).get("split") == stage.split}
+    found = without_truth.describe_masks(output, images, others)
+    if found:
+        known[stage.name] = {"split": stage.split, "fingerprint": made, **found}
+        write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False).encode())
+        LOG.info("%s: %s", stage.name, without_truth.in_words(found))

@@ -16,7 +16,7 @@ from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.doubtful import worst_first
 from tfwsss.reports.evaluate import images_of_run
-from tfwsss.runs import doubts, journal
+from tfwsss.runs import doubts, journal, without_truth
 from tfwsss.runs.recognition import recognised, unknown
 from tfwsss.runs.scoring import KINDS
 from tfwsss.runs.shown import part_folders, shown_names, spread
@@ -56,13 +56,15 @@ def gather(run: Path) -> dict[str, Any]:
     scored = {name: metrics[name] for name in [*(stage["name"] for stage in stages), *metrics] if name in metrics}
     splits = dict.fromkeys(scored, "pseudo") | {name: split for split, group in shown.items() for name in group}
     comparable = _comparable(scored, splits)
-    words = _recognised(run, stages, record.get("classes", ())[1:])
+    classes = record.get("classes", ())[1:]
+    words = {stage["name"]: found for stage in stages if (found := recognised(run / stage["name"], classes))}
     return {"run": run.resolve().name, "record": record, "config": config,
             "config_text": json.dumps(config, indent=2, ensure_ascii=False),
             "written": datetime.datetime.now(datetime.UTC).isoformat(),
             "stages": stages, "scored": scored, "splits": splits, "uses": USES,
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
+            "without_truth": _without_truth(run, scored),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
             "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})),
             "faults": _faults(run, stages, metrics),
@@ -179,6 +181,13 @@ def _warnings(scored: Mapping[str, Any], shown: _Shown, images: Mapping[str, Ima
     return found
 
 
+def _without_truth(run: Path, scored: Mapping[str, Any]) -> dict[str, str]:
+    """Returns one line on the masks of each stage that no truth has scored."""
+    found = _read(run / without_truth.FILE, {})
+    return {stage: without_truth.in_words(record) for stage, record in found.items()
+            if stage not in scored and (run / stage / "stage.json").is_file()}
+
+
 def _faults(run: Path, stages: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Returns (where, image, message) of everything that was left out, each once."""
     found = [(stage["name"], name, message) for stage in stages for name, message in stage["faults"].items()]
@@ -220,12 +229,6 @@ def _reviews(run: Path, stages: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             found[stage["name"]] = {"images": len(records), **means, "agreement": agreement,
                                     "disagreeing": followed[:DISAGREEING]}
     return found
-
-
-def _recognised(run: Path, stages: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Returns, for each stage that asks words, on how many of its images each class is found by itself."""
-    found = {stage["name"]: recognised(run / stage["name"], classes) for stage in stages}
-    return {name: each for name, each in found.items() if each}
 
 
 def _saliency(config: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> str:

@@ -39,7 +39,7 @@ class Job(NamedTuple):
 
     @property
     def masks(self) -> Pattern:
-        """Masks that lie there."""
+        """Returns the masks that lie there."""
         return Pattern(self.out + MASKS, r".*\.png", None, "", f"{self.out}{MASKS}**")
 
     def mask(self, name: str) -> str:
@@ -137,6 +137,8 @@ def claim(job: Job) -> None:
         UserError: the folder cannot be written, or holds masks of another model, base or table.
     """
     path = job.out + RECORD
+    if places.exists(job.out + MASKS.rstrip("/")):
+        raise UserError(f"--out {job.out}: masks in it is a file, not a folder; name another folder")
     now = {"model": _fingerprint(job), "base": job.images.base, "tags": None if job.tags is None else _hash(job.tags)}
     if places.exists(path):
         before = _record(path)

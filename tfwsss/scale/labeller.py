@@ -54,7 +54,7 @@ class Labeller:
         return found
 
     def knows(self, photograph: Photograph) -> bool:
-        """Says whether the table of tags names a photograph.
+        """Returns whether the table of tags names a photograph.
 
         Args:
             photograph: any.

@@ -23,7 +23,7 @@ class Photograph(NamedTuple):
 
 
 def is_photograph(place: str) -> bool:
-    """Says whether a file may be a photograph: by its ending, or for want of one.
+    """Returns whether a file may be a photograph: by its ending, or for want of one.
 
     Args:
         place: path of the file.

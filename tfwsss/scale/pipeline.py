@@ -11,14 +11,20 @@ shared by its threads.
 import argparse
 import functools
 import logging
+import os
 import re
+import shlex
+import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.utils.shared import Shared
 
 from tfwsss.artefacts.files import readable_name, unfit_name
@@ -32,6 +38,7 @@ from tfwsss.scale.names import Photograph
 
 _SPEAK_SECONDS = 60.0
 _UNFIT = "unfit"
+_PARENT = "TFWSSS_LABEL_PROCESS"
 _MISTAKE = re.compile(r"tfwsss\.errors\.UserError: (.*)")
 _CHECKED = ("FnApiRunner",)             # others have options that only their job servers know
 
@@ -51,7 +58,10 @@ def run(job: Job, runner: str, workers: int, options: Sequence[str]) -> Counts:
     Raises:
         UserError: an option is unknown, masks cannot be written, or the runner has failed.
     """
-    pipeline = beam.Pipeline(options=_options(runner, workers, options))
+    pipeline = beam.Pipeline(runner=_runner(runner, workers), options=_options(runner, workers, options))
+    if runner in _CHECKED:
+        os.environ[_PARENT] = str(os.getpid())          # processes that it starts end with it, be it killed
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)     # what is raised is told once, by us
     build(pipeline, job)
     try:
         result = pipeline.run()
@@ -135,6 +145,9 @@ class Label(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once a process."""
+        parent = int(os.environ.get(_PARENT, os.getpid()))
+        if parent != os.getpid():
+            threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         self._labeller = self._shared.acquire(lambda: Labeller(self._job))
         self._spoken, self._done = time.monotonic(), 0
 
@@ -156,16 +169,25 @@ class Label(beam.DoFn):
         self._milliseconds.update(round(1000 * (now - start)))
         self._done += 1
         if now - self._spoken > _SPEAK_SECONDS:
-            logging.warning("label: %d photographs by this worker, %.3g s each lately", self._done, now - start)
+            logging.info("label: %d photographs by this worker, %.3g s the last", self._done, now - start)
             self._spoken = now
         if fault:
             yield photograph.place, fault
 
 
+def _end_with(parent: int) -> None:
+    """Ends this process when another one has ended: else it would go on with what it was given."""
+    while True:
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(1.0)
+
+
 def _options(runner: str, workers: int, given: Sequence[str]) -> PipelineOptions:
     """Puts the options together; those that Beam does not know are told, or refused where nobody else reads them."""
-    local = {"direct_num_workers": workers,
-             "direct_running_mode": "multi_processing" if workers > 1 else "in_memory"} if runner in _CHECKED else {}
+    local = {"direct_num_workers": workers} if runner in _CHECKED else {}
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     for kind in PipelineOptions.__subclasses__():
         kind._add_argparse_args(parser)
@@ -177,12 +199,20 @@ def _options(runner: str, workers: int, given: Sequence[str]) -> PipelineOptions
         raise UserError(f"{unknown[0]}: unknown to Apache Beam; see its pipeline options, or leave it out")
     if unknown:
         LOG.warning("label: %s are handed on to the runner: Beam itself does not know them", " ".join(unknown))
-    return PipelineOptions(list(given), runner=runner, save_main_session=False, **local)
+    return PipelineOptions(list(given), save_main_session=False, **local)
+
+
+def _runner(name: str, workers: int) -> str | FnApiRunner:
+    """Returns a runner; the embedded one starts processes as its mode `multi_processing` does, but silent ones."""
+    if name not in _CHECKED or workers == 1:
+        return name
+    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main 2>/dev/null"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _told(error: Exception, runner: str) -> str:
     """Returns what has stopped a runner, in one line: our own words where it was ours."""
-    found = _MISTAKE.findall(str(error))
+    found = [str(error)] if isinstance(error, UserError) else _MISTAKE.findall(str(error))
     if found:
         return re.sub(r" \[while running .*", "", found[-1]).removesuffix("'").replace("\\n", "").strip()
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

@@ -56,7 +56,7 @@ def on_disk(path: str) -> Iterator[Path]:
 
 
 def exists(path: str) -> bool:
-    """Says whether there is a file of this name.
+    """Returns whether there is a file of this name.
 
     Args:
         path: of a disk or an object store.
@@ -114,7 +114,7 @@ def clear_parts(folder: str) -> None:
 
 
 def is_remote(path: str) -> bool:
-    """Says whether a path is one of an object store.
+    """Returns whether a path is one of an object store.
 
     Args:
         path: any.
