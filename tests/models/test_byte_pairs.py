@@ -100,7 +100,8 @@ def test_files_that_people_have(tmp_path, form):
 
 @pytest.mark.parametrize(("data", "words"), [
     (b"#version\na b", "1 pairs"), (b"\x1f\x8b\x08broken", "no list"), (b"\xff\xfe", "UnicodeDecodeError"),
-    (b"{}", "KeyError"), (b"{", "JSONDecodeError"), (b"", "0 pairs"), (gzip.compress(b"x" * 9, mtime=0)[:-4], "cut off"),
+    (b"{}", "KeyError"), (b"{", "JSONDecodeError"), (b"", "0 pairs"),
+    (gzip.compress(b"x" * 9, mtime=0)[:-4], "cut off"),
     (b"#version\na b c\n", "ValueError")])
 def test_files_that_are_none(tmp_path, data, words):
     (tmp_path / "merges.txt").write_bytes(data)
