@@ -14,7 +14,7 @@ from tests.support.untrained import untrained_run
 from tfwsss import predict, train
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.finding import NOT_SEARCHED, find_images
-from tfwsss.methods import run as module
+from tfwsss.methods import surveyed as module
 from tfwsss.reports import page
 
 
