@@ -66,7 +66,7 @@ class Stage:
             was killed; returns a message for each image that could not be used.
         section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
-        alone: whether each of its files comes of one image alone. truth: whether it reads true masks.
+        alone: each of its files comes of one image alone. truth: it reads true masks. trained: it learns, if a model.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Stage:
     split: str = "pseudo"
     alone: bool = True
     truth: bool = False
+    trained: bool = True
 
 
 def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs: Sequence[str],
@@ -166,8 +167,7 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
 
 def _infer(name, images: ImageSet, kind: str, predict, together: int | None, context: Context, inputs: Inputs,
            output: Path) -> dict[str, str]:
-    missing = _missing(images, kind, output)
-    faults = {}
+    missing, faults = _missing(images, kind, output), {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
     costs = None if together else pixels_of(images, missing)
     for image, value in logs.track(pairs, name, len(missing), costs, together or 1):
