@@ -69,8 +69,15 @@ def test_scores_are_noted_once(tmp_path, splits):
     module._score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"pseudo": {"miou": 0.5}}
     bare = Splits(*[image_set(tmp_path / "bare", with_masks=False)] * 2, None)
-    (tmp_path / "pseudo" / "stage.json").write_text('{"fingerprint": "0"}')
-    module._score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
+    told = tmp_path / "without_truth.json"
+    for made, images in (("1", 5), ("1", 5), ("2", 4)):                # described once, and again when made again
+        (tmp_path / "pseudo" / "stage.json").write_text(json.dumps({"fingerprint": made}))
+        if images == 4:
+            next((tmp_path / "pseudo").glob("*.png")).unlink()
+        before = told.stat().st_mtime_ns if told.is_file() else 0
+        module._score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
+        assert json.loads(told.read_text("utf-8"))["other"]["images"] == images
+        assert (told.stat().st_mtime_ns == before) == (before > 0 and images == 5)
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == ["pseudo"]
 
 
