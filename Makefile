@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DOCS_VENV ?= .venv-docs
+JAX_VENV ?= .venv-jax
 # TensorFlow tells its own developers a lot; what concerns users comes as Python errors.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: venv demo test test-slow bench lint docs
+.PHONY: venv venv-jax demo test test-slow test-scale bench lint docs
 
 venv: $(VENV)/.installed
 
@@ -27,6 +28,16 @@ test: venv  ## every test but the slow ones, in two processes
 
 test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow
+
+venv-jax: $(JAX_VENV)/.installed  ## an environment with JAX beside all else, for training on several hosts
+
+$(JAX_VENV)/.installed: pyproject.toml setup.py
+	test -x $(JAX_VENV)/bin/python || $(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,serve,jax]'
+	touch $@
+
+test-scale: venv-jax  ## training by several processes, in its environment
+	$(JAX_VENV)/bin/python -m pytest -m scale tests/hosts
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done

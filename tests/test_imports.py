@@ -63,7 +63,7 @@ FILES = {
     "settings/sections": "pydantic", "data/heic": "pillow_heif",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
-    "runs/workers": "cv2",
+    "runs/workers": "cv2", "runs/data_parallel": "keras",
     "training/graph_group": "numpy tensorflow", "training/graph_losses": "tensorflow",
     "training/graph_solver": "numpy tensorflow",
     "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",

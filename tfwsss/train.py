@@ -63,7 +63,8 @@ def _train(options: argparse.Namespace) -> int:
     result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
                                options.until, report=write_report)
     code = cli.list_faults(faults)
-    print(json.dumps(result, ensure_ascii=False))
+    if result:
+        print(json.dumps(result, ensure_ascii=False))
     return code
 
 

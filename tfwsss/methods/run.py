@@ -1,5 +1,6 @@
 """What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -10,15 +11,14 @@ from typing import Any
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
-from tfwsss.data.image_set import ImageSet
-from tfwsss.data.label_counts import count_labels, in_words
-from tfwsss.data.sources import Splits, open_splits
-from tfwsss.data.survey import survey
+from tfwsss.data.label_counts import count_labels
+from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.methods.opened import demo_folder
-from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring
-from tfwsss.runs.given_masks import usable_masks
+from tfwsss.methods.in_tensorflow import InTensorFlow
+from tfwsss.methods.surveyed import given_masks, look
+from tfwsss.runs import data_parallel, devices, doubts, preflight, resources, runner, scoring
+from tfwsss.runs.membership import member
 from tfwsss.runs.origins import CHANGED, Origins
 from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading, reference
@@ -45,39 +45,62 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         report: writes the page of a run folder, and says where.
 
     Returns:
-        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used.
+        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used;
+        both empty of all but the first of several processes.
 
     Raises:
         UserError: whatever the user can mend.
     """
     logs.open_log()
     settings = read_settings(method, file, sets)
-    devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
-    with runner.locked(folder):
-        logs.open_log(folder)
-        if file is None and settings.data.kind == "demo":
-            LOG.info(_HINT)
-        splits, faults = _look(settings, folder)
-        stages = methods.get(settings.method).stages(settings, splits)
-        named = [name for name in redo if name != CHANGED]
-        preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
-        as_ids = _given_masks(stages, settings.given, splits, folder)
-        again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
-        origins = Origins(folder, splits)
-        stale = origins.stale(stages, settings.given, again)
-        doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
-        _settle(folder, origins, stages, settings.given, again)
-        _write_config(folder, settings, splits, doubtful)
-        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
-                                     until=until,
-                                     finished=lambda stage, output: _score(folder, stage, output, splits))
-        write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
-        page = report(folder)
+    with member(folder) as team, contextlib.closing(InTensorFlow(settings, folder)) as elsewhere:
+        devices.strategy(settings.devices)   # first: TensorFlow splits no processor that it has begun to use
+        context = Context.of(settings)._replace(team=team, elsewhere=elsewhere if data_parallel.under_jax() else None)
+        if not team.first:
+            return _follow(settings, folder, context, until)
+        with runner.locked(folder):
+            logs.open_log(folder)
+            if file is None and settings.data.kind == "demo":
+                LOG.info(_HINT)
+            return _lead(settings, folder, context, redo, until, report)
+
+
+def _lead(settings: RunSettings, folder: Path, context: Context, redo: Sequence[str], until: str | None,
+          report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Does what the first process does: looks at everything, deletes, writes, scores and reports."""
+    splits, faults = look(settings, folder)
+    stages = methods.get(settings.method).stages(settings, splits)
+    named = [name for name in redo if name != CHANGED]
+    preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
+    as_ids = given_masks(stages, settings.given, splits, folder)
+    again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
+    origins = Origins(folder, splits)
+    stale = origins.stale(stages, settings.given, again)
+    doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
+    _settle(folder, origins, stages, settings.given, again)
+    _write_config(folder, settings, splits, doubtful)
+    context.team.agree(lambda: {name: str(path) for name, path in as_ids.items()})
+    faults = faults | runner.run(stages, folder, context=context, given=settings.given, read_as=as_ids, until=until,
+                                 finished=lambda stage, output: _score(folder, stage, output, splits))
+    write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
+    page = report(folder)
     metrics = _metrics(folder)
     miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
     LOG.info("report: %s", page)
     return {"run": str(folder), "report": str(page), "miou": miou}, faults
+
+
+def _follow(settings: RunSettings, folder: Path, context: Context,
+            until: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Does what the other processes do: works on their parts, once the first has looked at everything."""
+    as_ids = context.team.agree(dict)
+    with logs.told_before():
+        splits, _ = look(settings, folder)
+        stages = methods.get(settings.method).stages(settings, splits)
+    runner.run(stages, folder, context=context, given=settings.given, until=until,
+               read_as={name: Path(path) for name, path in as_ids.items()})
+    return {}, {}
 
 
 def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) -> RunSettings:
@@ -120,39 +143,13 @@ def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str]
     return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
 
 
-def _look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
-    """Opens every image once; returns the usable ones, and the faults."""
-    splits = open_splits(settings.data, demo_folder(folder))
-    images, pseudo, val = splits
-    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
-             len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
-             ", ".join(images.classes[1:]))
-    faults: dict[str, str] = {}
-
-    def usable(images: ImageSet) -> ImageSet:
-        found, unusable = survey(images, folder, settings.data.max_pixels)
-        faults.update(unusable)
-        return found
-
-    training = usable(images)
-    LOG.info("labels to train on: %s", in_words(count_labels(training)))
-    further = training if pseudo is images else usable(pseudo)
-    return Splits(training, further, usable(val) if val else None), faults
-
-
-def _given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Splits, folder: Path) -> dict[str, Path]:
-    """Looks at the masks that are given for stages; returns the folders to read, which hold ids."""
-    both = splits.training.joined(splits.pseudo)         # whichever a stage is judged by, networks learn from either
-    return {stage.name: usable_masks(stage.name, given[stage.name], splits.val if stage.split == "val" else both,
-                                     folder / "given" / stage.name)
-            for stage in stages if stage.kind == "masks" and stage.name in given}
-
-
 def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits: Splits, again: Collection[str],
            until: str | None) -> list[str]:
     """Looks for weights, and returns what is doubtful, before any time is spent and anything is deleted."""
     pending = preflight.pending(stages, folder, settings.given, until, again)
     preflight.check_weights(pending, fetch_imagenet)
+    if data_parallel.under_jax():
+        preflight.check_batches(pending, devices.strategy(settings.devices).num_replicas_in_sync)
     doubtful = preflight.doubts(pending, splits)
     for line in (*doubtful, *resources.shortages(pending, folder, splits)):
         LOG.warning(line)

@@ -16,7 +16,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.models.segmenter import Segmenter, logit_maps
 from tfwsss.runs.stage import Context, Inputs, Stage, train
 from tfwsss.steps.segment import SegmentationNetwork, SegmentSettings, segmentation_masker
-from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import FitSettings, compiled, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
 
 
@@ -78,8 +78,7 @@ def _build(settings: SegmenterSettings, before: str | None, context: Context, in
         model = Segmenter(backbone, len(images.classes), head=settings.head, width=settings.width,
                           dropout=settings.dropout, loss_at=settings.loss_at, normaliser=settings.normaliser)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, model.heads), jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps, model.heads))
 
 
 def _form(settings: SegmenterSettings) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _batches(settings: SegmenterSettings, labels: str, context: Context, inputs:
              first: int) -> Any:
     how = settings.augmentation(facts_of(settings.backbone.name).colour)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
-                            initial_epoch=first, masks=inputs[labels])
+                            initial_epoch=first, masks=inputs[labels], share=context.team.share)
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 
