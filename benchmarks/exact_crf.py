@@ -17,8 +17,7 @@ WEIGHTS = (3.0, 10.0)
 
 
 def operations(pixels, ids):
-    """Returns multiplications and additions of the sums, for both kernels: of messages in each iteration, and once of
-    the normalisation."""
+    """Returns multiplications and additions of both kernels' sums: in each iteration and of the normalisation."""
     return 2 * 2 * pixels * pixels * (ITERATIONS * ids + 1)
 
 

@@ -110,7 +110,8 @@ def measured(row, precision, card, options):
     peak = next((peaks[kind] for word, peaks in PEAKS.items() if word in card), None)
     rate = operations / median
     share = f"{rate / peak:.1%}" if peak else "-"
-    print(f"{row:<10} {kind:<10} {images / median:>10.1f} {1000 * median:>9.2f} {rate / 1e12:>9.2f} {share:>8}", flush=True)
+    print(f"{row:<10} {kind:<10} {images / median:>10.1f} {1000 * median:>9.2f} {rate / 1e12:>9.2f} {share:>8}",
+          flush=True)
     return {"row": row, "precision": kind, "images_per_second": images / median, "seconds": median, "flops": rate,
             "peak": peak, "card": card}
 

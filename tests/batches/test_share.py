@@ -28,7 +28,7 @@ def joined(parts):
 
 
 @pytest.mark.parametrize(("size", "count"), [(6, 2), (6, 3), (8, 2)])
-def test_parts_of_a_stream_are_its_batches(images, size, count):
+def test_parts_of_a_stream_are_its_batches(images, size, count):  # noqa: F811
     """Also where images are repeated to one batch, and from a later epoch on."""
     settings = {"batch_size": size, "epochs": 3, "initial_epoch": 1, "scales": (0.5, 1.0)}
     whole = stream(images, **settings)
@@ -37,7 +37,7 @@ def test_parts_of_a_stream_are_its_batches(images, size, count):
     tf.nest.map_structure(np.testing.assert_array_equal, joined(parts), whole)
 
 
-def test_parts_of_groups_are_their_batches(grouped):
+def test_parts_of_groups_are_their_batches(grouped):  # noqa: F811
     settings = {"batch_size": 4, "epochs": 3, "initial_epoch": 1}
     whole = group_stream(grouped, **settings)
     parts = [group_stream(grouped, **settings, share=Share(rank, 2)) for rank in range(2)]
@@ -45,7 +45,7 @@ def test_parts_of_groups_are_their_batches(grouped):
     tf.nest.map_structure(np.testing.assert_array_equal, joined(parts), whole)
 
 
-def test_parts_of_pairs_are_their_batches(images):
+def test_parts_of_pairs_are_their_batches(images):  # noqa: F811
     def pairs(**share):
         data = pair_batches(images, batch_size=4, side=16, epochs=2, drop_remainder=True, **share)
         return [tf.nest.map_structure(lambda tensor: tensor.numpy(), batch) for batch in data]

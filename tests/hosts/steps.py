@@ -39,8 +39,8 @@ def main(data: Path, out: Path) -> int:
         devices.strategy()
         for name, (method, stage, base, fit) in TRAININGS.items():
             values = reading.merge({**base, "data": {"kind": "folder", "root": str(data)}}, {stage: fit})
-            config = reading.build(methods.get(method).config, {**values, "method": method, "given": _given(name, data)},
-                                   "test")
+            values |= {"method": method, "given": _given(name, data)}
+            config = reading.build(methods.get(method).config, values, "test")
             splits = open_splits(config.data, out)
             if team.first and not regions.exists():
                 _cut(regions, splits.training.names)

@@ -99,7 +99,8 @@ def main() -> int:
     folder = Path(first["folder"])
     settings = reading.build(methods.get(first["settings"]["method"]).config, first["settings"], "the run's settings")
     with logs.told_before():
-        stages = {stage.name: stage for stage in methods.get(settings.method).stages(settings, look(settings, folder)[0])}
+        splits, _ = look(settings, folder)
+        stages = {stage.name: stage for stage in methods.get(settings.method).stages(settings, splits)}
     for line in sys.stdin:
         question = json.loads(line)
         inputs = {name: Path(path) for name, path in question["inputs"].items()}

@@ -77,7 +77,7 @@ def all_devices(asked: int | Sequence[str]) -> DataParallel:
         UserError: it asks for several, or for certain ones.
     """
     if asked != 1:
-        raise UserError(f"devices: {asked!r} asks for TensorFlow's devices, but KERAS_BACKEND is {BACKEND}, under which "
-                        "all that a process sees train: leave devices=1 and choose GPUs by CUDA_VISIBLE_DEVICES, or "
-                        "unset KERAS_BACKEND")
+        raise UserError(f"devices: {asked!r} asks for TensorFlow's devices, but KERAS_BACKEND is {BACKEND}, under "
+                        "which all that a process sees train: leave devices=1 and choose GPUs by CUDA_VISIBLE_DEVICES, "
+                        "or unset KERAS_BACKEND")
     return _all_devices()

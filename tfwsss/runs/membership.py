@@ -14,7 +14,8 @@ from tfwsss.artefacts.files import write_atomically
 from tfwsss.errors import UserError
 from tfwsss.runs import data_parallel
 from tfwsss.runs.hosts import place_of
-from tfwsss.runs.team import SILENCE, Several, Team
+from tfwsss.runs.several import SILENCE, Several
+from tfwsss.runs.team import Team
 
 
 @contextlib.contextmanager

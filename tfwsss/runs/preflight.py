@@ -102,8 +102,8 @@ def check_batches(stages: Sequence[Stage], devices: int) -> None:
         batch = stage.settings.get("batch_size")
         if stage.kind == "model" and batch and batch % devices:
             key = f"{stage.section or stage.name}.batch_size"
-            raise UserError(f"{key}={batch} cannot be shared by {devices} devices; set it to {-(-batch // devices) * devices}"
-                            ", or another multiple of them")
+            raise UserError(f"{key}={batch} cannot be shared by {devices} devices; set it to "
+                            f"{-(-batch // devices) * devices}, or another multiple of them")
 
 
 def _backbones(stages: Sequence[Stage]) -> Iterator[tuple[str, Mapping]]:

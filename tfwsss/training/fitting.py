@@ -113,7 +113,7 @@ def make_optimizer(settings: OptimizerSettings, model: keras.Model, steps: int, 
 
 
 def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-    """Compiles a model for its training: steps are graphs, under TensorFlow without XLA, which costs more than it saves.
+    """Compiles a model for its training: steps are graphs, under TensorFlow without XLA.
 
     Args:
         model: with its own `compute_loss`.

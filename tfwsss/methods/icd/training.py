@@ -80,7 +80,8 @@ def batches(settings: ICDSettings, context: Context, inputs: Inputs, images: Ima
         One stream of `tf.data` batches up to the last epoch.
     """
     return training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=context.seed,
-                            epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"], share=context.team.share)
+                            epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"],
+                            share=context.team.share)
 
 
 def callbacks(config: Config, context: Context, run: Path, model: ICD,
