@@ -6,6 +6,7 @@ go along whole rows.
 
 from keras import ops
 
+from tfwsss.ops.numbers import numbers
 from tfwsss.ops.resize import sample_positions
 
 
