@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 from tfwsss.errors import UserError
 from tfwsss.runs.hosts import Place
 
@@ -17,6 +15,8 @@ BACKEND = "jax"
 
 def under_jax() -> bool:
     """Says whether Keras computes by JAX."""
+    import keras
+
     return keras.backend.backend() == BACKEND
 
 
@@ -30,9 +30,9 @@ def check_backend(place: Place) -> None:
         UserError: several processes, and Keras does not compute by JAX.
     """
     if place.count > 1 and not under_jax():
-        raise UserError(f"{place.count} processes train together under KERAS_BACKEND={BACKEND} only, and it is "
-                        f"{keras.backend.backend()}; set it for all, or start one process: several GPUs of one host "
-                        "are set devices=N; see docs/hosts.md")
+        raise UserError(f"{place.count} processes train together under KERAS_BACKEND={BACKEND} only, and it is another; "
+                        "set it for all, or start one process, to which several GPUs of one host are devices=N; see "
+                        "docs/hosts.md")
 
 
 def join(place: Place) -> None:
@@ -42,6 +42,8 @@ def join(place: Place) -> None:
         place: of this process; others must call it too.
     """
     if place.count > 1:
+        import keras
+
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")    # TensorFlow beside needs memory too
         keras.distribution.initialize(place.address, place.count, place.rank)
 
@@ -54,6 +56,8 @@ class DataParallel:
     """
 
     def __init__(self) -> None:
+        import keras
+
         self.num_replicas_in_sync = len(keras.distribution.list_devices())
         self._distribution = keras.distribution.DataParallel(auto_shard_dataset=False)   # batches come in parts
 
