@@ -115,6 +115,11 @@ def test_different_numbers_of_processes_are_told(base):
         assert "process 1 says that there are 3 processes, process 0 that there are 2" in answer.errors[0]
 
 
+def test_masks_are_made_by_tensorflow_alone(base, finished):
+    (answer,) = all_ended(start_all(1, "tfwsss.predict", finished[2][0], base / "data" / "images", "--out", base / "no"))
+    assert answer.code == 2 and "masks are made by TensorFlow" in answer.errors[0], answer.err
+
+
 def test_oaa_is_not_trained_so(base):
     write_config(base / "oaa.yaml", base / "data", "oaa")
     (answer,) = all_ended(start_all(1, "tfwsss.train", "--config", base / "oaa.yaml", "--run", base / "oaa", "--method",

@@ -17,7 +17,8 @@ for line in sys.stdin:
     asked = json.loads(line)
     if asked["stage"] == "dies":
         sys.exit(3)
-    told = {name: f"{first['settings']['method']} {asked['inputs']['cam']} {asked['output']}" for name in asked["names"]}
+    told = f"{first['settings']['method']} {asked['inputs']['cam']} {asked['output']}"
+    told = dict.fromkeys(asked["names"], told)
     print(json.dumps({"error": "no such weights"} if asked["stage"] == "refused" else {"faults": told}), flush=True)
 """
 

@@ -13,7 +13,7 @@ from tfwsss.runs.hosts import Place
 
 def test_tensorflow_joins_no_processes():
     data_parallel.check_backend(Place())
-    with pytest.raises(UserError, match="2 processes train together under KERAS_BACKEND=jax only, and"):
+    with pytest.raises(UserError, match="2 processes train together under KERAS_BACKEND=jax only; set"):
         data_parallel.check_backend(Place(0, 2, "node1", 4000))
 
 

@@ -4,6 +4,7 @@ What networks say of whole images, and what is decided of it, is compiled by
 TensorFlow: one graph for all sizes, whatever trained the network.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -60,7 +61,8 @@ class InTensorFlow:
     def close(self) -> None:
         """Ends the process."""
         if self._process is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):           # it has ended by itself
+                self._process.stdin.close()
             self._process.wait()
             self._process = None
 

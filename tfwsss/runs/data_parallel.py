@@ -30,9 +30,8 @@ def check_backend(place: Place) -> None:
         UserError: several processes, and Keras does not compute by JAX.
     """
     if place.count > 1 and not under_jax():
-        raise UserError(f"{place.count} processes train together under KERAS_BACKEND={BACKEND} only, and it is another; "
-                        "set it for all, or start one process, to which several GPUs of one host are devices=N; see "
-                        "docs/hosts.md")
+        raise UserError(f"{place.count} processes train together under KERAS_BACKEND={BACKEND} only; set it for all, "
+                        "or start one process, to which several GPUs of one host are devices=N; see docs/hosts.md")
 
 
 def join(place: Place) -> None:
