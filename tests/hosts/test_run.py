@@ -93,9 +93,9 @@ def test_a_killed_process_ends_the_other_and_the_same_command_goes_on(base, fini
 def test_a_finished_run_is_read_by_tensorflow(base, finished):
     from tests.support.tiny_run import call
 
-    answer = call("predict", finished[2][0], base / "data" / "images", "--out", base / "masks")
+    answer = call("predict", base / "data" / "images", "--run", finished[2][0], "--out", base / "found")
     assert answer.code == 0, answer.err
-    assert len(list((base / "masks").rglob("*.png"))) == 24
+    assert len(list((base / "found" / "masks").rglob("*.png"))) == 24
 
 
 @pytest.mark.parametrize(("further", "words"), [
@@ -116,7 +116,8 @@ def test_different_numbers_of_processes_are_told(base):
 
 
 def test_masks_are_made_by_tensorflow_alone(base, finished):
-    (answer,) = all_ended(start_all(1, "tfwsss.predict", finished[2][0], base / "data" / "images", "--out", base / "no"))
+    (answer,) = all_ended(start_all(1, "tfwsss.predict", base / "data" / "images", "--run", finished[2][0], "--out",
+                                    base / "no"))
     assert answer.code == 2 and "masks are made by TensorFlow" in answer.errors[0], answer.err
 
 
