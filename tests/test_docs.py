@@ -192,13 +192,19 @@ def test_the_messages_that_are_explained_are_the_programs():
 
 
 @pytest.mark.parametrize("name", methods.METHODS)
-def test_figures_are_those_of_the_readme(name):
+def test_figures_are_those_of_the_results(name):
     """Measured figures stand in one place, with date and command; a page may repeat them, not add to them."""
     text = (DOCS / "methods" / f"{name}.md").read_text("utf-8")
     part = text.partition("## Figures")[2].partition("## When to take it")[0]
-    readme = set(FIGURE.findall((ROOT / "README.md").read_text("utf-8")))
-    assert not set(FIGURE.findall(part)) - readme
+    assert not set(FIGURE.findall(part)) - set(FIGURE.findall((DOCS / "results.md").read_text("utf-8")))
     assert not FIGURE.search(part) or DATE.search(part), f"{name}: figures without a date"
+
+
+def test_figures_of_the_readme_are_those_of_the_results():
+    part = (ROOT / "README.md").read_text("utf-8").partition("## Results")[2].partition("\n## ")[0]
+    told = "".join((DOCS / f"{name}.md").read_text("utf-8") for name in ("results", "speed"))
+    assert len(FIGURE.findall(part)) > 10
+    assert not {float(figure) for figure in FIGURE.findall(part)} - {float(figure) for figure in FIGURE.findall(told)}
 
 
 @pytest.fixture(scope="module")

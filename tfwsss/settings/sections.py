@@ -58,7 +58,7 @@ class DataSettings(Settings):
             Only methods that use saliency read it, to label images of the run; masks of other photographs, which
             `predict` and an export make, go without.
         boxes: boxes of objects: a folder of VOC's XML files, or JSON. Path below `root`, or else as written, as for the
-            next three; the README shows the forms. Methods that know only tags go by the tags.
+            next three; docs/weak_labels.md shows the forms. Methods that know only tags go by the tags.
         points: clicks: JSON, or a folder of such files.
         scribbles: a folder of ScribbleSup's XML files or of grey PNGs of ids (255 = not drawn), or JSON.
         full_masks: folder of PNGs of ids, 255 = ignore: masks that supervise the images of their names, beside images

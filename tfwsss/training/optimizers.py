@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfwsss.errors import UserError
+from tfwsss.training.fused_momentum import fused_momentum
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -60,11 +61,16 @@ class _Momentum(keras.optimizers.SGD):
     rate_outside = False
 
     def update_step(self, gradient, variable, learning_rate):
-        if not (self.rate_outside and self.momentum):
+        if not self.momentum:
             super().update_step(gradient, variable, learning_rate)
             return
         velocity = self.momentums[self._get_variable_index(variable)]
         gradient, rate = ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
+        if fused_momentum(variable, velocity, gradient, rate, self.momentum, self.nesterov, self.rate_outside):
+            return
+        if not self.rate_outside:
+            super().update_step(gradient, variable, rate)
+            return
         self.assign(velocity, self.momentum * ops.convert_to_tensor(velocity) + gradient)
         step = ops.convert_to_tensor(velocity)
         self.assign_sub(variable, rate * (gradient + self.momentum * step if self.nesterov else step))
