@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                                    # what others print is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)     # Ctrl-C is the other side's
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     first = json.loads(sys.stdin.readline())
     logs.open_log()
     folder = Path(first["folder"])
@@ -115,6 +118,13 @@ def main() -> int:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
     return 0
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process in the midst of its work when the other one is gone."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 if __name__ == "__main__":

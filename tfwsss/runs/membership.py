@@ -42,6 +42,7 @@ def member(folder: Path) -> Iterator[Team]:
         return
     team = Several(place)
     try:
+        team.exchange(None)                          # all are there: JAX waits for them less long
         data_parallel.join(place)
         _check_shared(team, folder)
         yield team
@@ -67,7 +68,7 @@ def _check_shared(team: Team, folder: Path) -> None:
 
 def _fail(team: Several, error: BaseException) -> None:
     """Tells the others why this process fails, and ends it."""
-    if type(error).__name__ == "JaxRuntimeError":
+    if type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError"):
         time.sleep(SILENCE + 5)                      # if another one was lost, this process ends meanwhile
     team.leave(_reason(error))
     code = cli.finish(lambda: _raise(error)) if isinstance(error, UserError | OSError | KeyboardInterrupt) else 1
