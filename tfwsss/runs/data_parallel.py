@@ -14,7 +14,7 @@ BACKEND = "jax"
 
 
 def under_jax() -> bool:
-    """Says whether Keras computes by JAX."""
+    """Returns whether Keras computes by JAX."""
     import keras
 
     return keras.backend.backend() == BACKEND
