@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
 
 
 def weights(folder):
-    """Returns every array of a trained network, and of its optimiser, by its place in the file."""
+    """Returns every array of a trained network by its place in the file."""
     with zipfile.ZipFile(folder / "model.keras") as archive:
         file = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
     found = {}
@@ -43,7 +43,6 @@ def weights(folder):
 def test_weights_are_those_of_one_process(trained, name, count):
     one, many = weights(trained[1] / name), weights(trained[count] / name)
     assert one.keys() == many.keys() and len(one) > 10
-    assert int(one["optimizer/vars/0"]) == 10, "steps"
     apart = {path: float(np.abs(np.float64(many[path]) - one[path]).max()) for path in one}
     assert max(apart.values()) < CLOSE, sorted(apart.items(), key=lambda item: -item[1])[:5]
 
@@ -51,7 +50,7 @@ def test_weights_are_those_of_one_process(trained, name, count):
 @pytest.mark.parametrize("name", TRAININGS)
 def test_something_was_learnt_and_told_alike(trained, name):
     history = {count: json.loads((folder / name / "history.json").read_text()) for count, folder in trained.items()}
-    assert history[1][0]["loss"] != history[1][-1]["loss"]
+    assert len(history[1]) == TRAININGS[name][3]["epochs"] and history[1][0]["loss"] != history[1][-1]["loss"]
     for count in (2, 3):
         for one, many in zip(history[1], history[count], strict=True):
             assert one.keys() == many.keys()
