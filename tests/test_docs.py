@@ -17,7 +17,9 @@ from tests.support.tiny_run import SEGMENTER, draw_tiny_folder, train, write_con
 from tests.test_doctests import FLAGS
 from tests.test_readme import COMMAND, MAKE
 from tfwsss import methods
+from tfwsss.data.corrections import KEY
 from tfwsss.errors import UserError
+from tfwsss.methods.automatic import NAME
 from tfwsss.runs.origins import CHANGED
 
 TEXTS = [ROOT / "README.md", ROOT / "export" / "README.md", *PAGES]
@@ -102,7 +104,7 @@ def check_settings(path: Path, options) -> None:
     """Reads the settings of a command, as it would, and looks for the stages that it names."""
     from tfwsss.methods.run import read_settings
 
-    file = ROOT / options.config if options.config else None
+    file = options.config if options.config in (None, NAME) else ROOT / options.config
     try:
         settings = read_settings(options.method, file, options.sets)
     except UserError as error:
@@ -118,7 +120,7 @@ def stages_of(method: str) -> set[str]:
     own = methods.get(method)
     found = set()
     for saliency in (None, "make"):
-        config = own.config(method=method, data={"saliency": saliency})
+        config = own.config(method=method, data={"saliency": saliency}, given={KEY: "mine"})
         found |= {stage.name for stage in GENERATED.listed_stages(own, config)}
     return found
 

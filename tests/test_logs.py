@@ -88,11 +88,78 @@ def test_a_pipe_hears_now_and_then(monkeypatch):
     assert heard == ["cam: 3 of 9, about 36 s left", "cam: 6 of 9, about 18 s left"]        # nothing at the end
 
 
+class Clock:
+    """Time that passes only where work says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def estimates(monkeypatch, total: float, pieces, **how) -> list[tuple[int, float, float | None]]:
+    """Returns (items done, seconds truly left, seconds estimated) of work given as pairs of seconds and cost."""
+    clock, found = Clock(), []
+    left = logs.TimeLeft(total, clock=clock.monotonic, **how)
+    for done, (seconds, cost) in enumerate(pieces, 1):
+        clock.now += seconds
+        found.append((done, sum(other for other, _ in pieces[done:]), left.add(cost)))
+    return found
+
+
+SLOW_START = [(60.0, 1)] + [(1.0, 1)] * 99
+UNLIKE = [(30.0, 1)] + [(0.5, 1)] * 19 + [(8.0, 16)] * 80             # the large photographs come last
+IN_BATCHES = [piece for batch in range(20) for piece in [(40.0 if batch == 0 else 4.0, 1)] + [(0.01, 1)] * 7]
+
+
+@pytest.mark.parametrize(("pieces", "how"), [(SLOW_START, {}), (UNLIKE, {}), (IN_BATCHES, {"together": 8})],
+                         ids=["tracing", "sizes", "batches"])
+def test_after_a_twentieth_estimates_are_within_a_factor_of_two(monkeypatch, pieces, how):
+    total = sum(cost for _, cost in pieces)
+    late = [(truth, guess) for done, truth, guess in estimates(monkeypatch, total, pieces, **how)
+            if sum(cost for _, cost in pieces[:done]) >= total / 20 + how.get("together", 0) and truth > 4]
+    assert late and all(guess is not None and truth / 2 <= guess <= 2 * truth for truth, guess in late)
+
+
+def test_the_pace_of_all_that_passed_would_be_wrong_by_far(monkeypatch):
+    """What the cases above guard against: the first step counted in, or photographs counted in place of pixels."""
+    done, truth, guess = estimates(monkeypatch, 100, SLOW_START)[4]
+    naive = (60 + 4) / 5 * 95
+    assert (done, truth, guess) == (5, 95.0, 95.0) and naive > 12 * truth
+    _, truth, guess = estimates(monkeypatch, 100, [(seconds, 1) for seconds, _ in UNLIKE])[19]
+    assert guess < truth / 10
+
+
+def test_tracking_goes_by_costs_and_names(monkeypatch, console):
+    clock = Clock()
+    monkeypatch.setattr(logs, "time", clock)
+    monkeypatch.setattr(LOG, "handlers", [])
+    logs.open_log()
+
+    def work():
+        for name, seconds in (("c", 90.0), ("a", 20.0), ("b", 40.0)):
+            clock.now += seconds
+            yield name, None
+
+    list(logs.track(work(), "crf", 3, {"a": 2.0, "b": 4.0, "c": 3.0}))
+    lines = [line.split(" ", 1)[1].strip() for line in console.file.getvalue().splitlines()]
+    assert lines == ["crf: 1 of 3", "crf: 2 of 3, about 40 s left"]        # 10 seconds a unit, without the first
+
+
 def test_quick_work_says_nothing(caplog, monkeypatch):
     monkeypatch.setattr(LOG, "propagate", True)
     with caplog.at_level(logging.INFO, "tfwsss"):
         list(logs.track(range(1000), "cam", 1000))
     assert not caplog.records
+
+
+def test_tables_keep_their_lines(tmp_path, console):
+    logs.open_log(tmp_path)
+    table = "\n".join(["auto: [x]", "  " + "crop = 225 " * 30])
+    logs.show(table)
+    assert console.file.getvalue() == "".join(" " * 9 + line + "\n" for line in table.splitlines())
+    assert table in (tmp_path / "log.txt").read_text("utf-8")
 
 
 NOISE = """

@@ -107,21 +107,30 @@ def test_exported(base, method, stage, monkeypatch):
         assert agreeing(np.stack(found), file[f"{method} {stage} none"], f"exported {method} {stage}") >= 0.999
 
 
-def test_icd_has_nothing_to_make_again(base):
-    """No arithmetic of its stages has changed."""
+def test_icd_has_only_the_plain_masks_to_make_again(base):
+    """No other arithmetic of its stages has changed: the threshold of class maps is chosen by colours now."""
     stages = [path.name for path in (base / "icd").iterdir() if path.is_dir()]
-    before = times(base / "icd", stages)
-    answer = train("--method", "icd", "--config", base / "icd.yaml", "--run", base / "icd")
-    assert answer.code == 0, answer.err
+    before, arguments = times(base / "icd", stages), ("--method", "icd", "--config", base / "icd.yaml")
+    refused(train(*arguments, "--run", base / "icd"),
+            "cam_masks was made with threshold version 1, now 2; add --redo cam_masks to make it again")
     assert times(base / "icd", stages) == before and len(stages) == 9
+    answer = train(*arguments, "--run", base / "icd", "--redo", "cam_masks")
+    assert answer.code == 0, answer.err
+    after = times(base / "icd", stages)
+    assert {path.split("/")[0] for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {
+        "cam_masks"}
     metrics = json.loads((RECORDED / "icd" / "metrics.json").read_text("utf-8"))
-    assert answer.result["miou"] == {name: score["miou"] for name, score in metrics.items()}
+    expected = {name: score["miou"] for name, score in metrics.items()}
+    assert {**answer.result["miou"], "cam_masks": expected["cam_masks"]} == expected
 
 
 def test_affinitynet_says_which_stage_is_stale(base):
     """Its labels came from pixels and not from cells: they are named first; class maps and masks of them are kept."""
     run, untouched = base / "affinitynet", ("classifier", "cam", "cam_masks")
     before, arguments = times(run, untouched), ("--method", "affinitynet", "--config", base / "affinitynet.yaml")
+    refused(train(*arguments, "--run", run),
+            "cam_masks was made with threshold version 1, now 2; add --redo cam_masks to make it again")
+    arguments = (*arguments, "--set", f"given.cam_masks={run / 'cam_masks'}")      # its masks stay what they were
     later = times(run, ("labels", "affinity", "walk", "pseudo", "segmenter", "relabel"))
     refused(train(*arguments, "--run", run),
             "labels was made from another 'marginals'; add --redo labels to make it again, or name another folder")
@@ -136,6 +145,7 @@ def test_affinitynet_says_which_stage_is_stale(base):
 def test_a_walk_of_before_is_stale_by_itself(base):
     """The constant beside class maps is another: its version is told."""
     run = base / "affinitynet"
-    given = ["--set", f"given.labels={run / 'labels'}", "--set", f"given.affinity={run / 'affinity'}"]
+    given = [word for stage in ("cam_masks", "labels", "affinity")
+             for word in ("--set", f"given.{stage}={run / stage}")]
     answer = train("--method", "affinitynet", "--config", base / "affinitynet.yaml", "--run", run, *given)
     refused(answer, "walk was made with walk version 1, now 2; add --redo walk to make it again")

@@ -23,6 +23,24 @@ def add_stage(parser: argparse.ArgumentParser) -> None:
                         "plain class maps'; by default the first of these that the run has")
 
 
+def add_least(parser: argparse.ArgumentParser) -> None:
+    """Lets a command say from which score on an image shows anything.
+
+    Args:
+        parser: of the command; gets `--least`.
+    """
+    parser.add_argument("--least", type=_share, metavar="SCORE", help="without tags, an image whose likeliest class "
+                        "has a lower score (0 to 1) gets a mask of background; by default what the run has chosen on "
+                        "its tags where it has one class and images without it, else 0")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to 1")
+    return value
+
+
 def finish(command: Callable[[], int], interrupted: str = "interrupted") -> int:
     """Runs a command, and shows a mistake of the user's as one line in place of a stack trace.
 

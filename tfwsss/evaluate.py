@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss import cli
+from tfwsss.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", type=Path, metavar="FILE", help="class names, one a line in the order of the mask "
                         "ids, background first, or a table of their colours; by default labelmap.txt beside --truth")
     parser.add_argument("--names", type=Path, metavar="FILE", help="list of the names to score; by default all")
+    parser.add_argument("--without-masks", action="store_true", help="measure a run where there are no true masks: by "
+                        "its tags, and how steady its masks are when images are mirrored and made smaller")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -41,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _evaluate(options: argparse.Namespace) -> int:
     from tfwsss.reports.evaluate import evaluate_folder
 
+    if options.without_masks:
+        return _without_masks(options)
     with _progress_bar() as progress:
         score = evaluate_folder(options.folder, stage=options.stage, truth=options.truth, classes=options.classes,
                                 names=options.names, progress=progress)
@@ -48,6 +53,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     for line in score["warnings"]:
         print(f"warning: {line}", file=sys.stderr)
     return cli.list_faults(score["faults"])
+
+
+def _without_masks(options: argparse.Namespace) -> int:
+    from tfwsss import logs
+
+    if options.truth or options.names or options.classes:
+        raise UserError("--without-masks measures a run by its own images; leave out --truth, --classes and --names")
+    with logs.quiet_loading():
+        from tfwsss.methods.opened import load_run  # loads TensorFlow: not for --help
+        from tfwsss.methods.steady import as_text, judge
+    found = judge(load_run(options.folder), options.stage)
+    print(json.dumps(found, ensure_ascii=False, allow_nan=False) if options.json else as_text(found))
+    return 0
 
 
 @contextlib.contextmanager

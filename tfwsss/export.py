@@ -18,6 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER",
                         help="folder of the model, such as export/models/NAME; the version becomes a folder in it")
     cli.add_stage(parser)
+    cli.add_least(parser)
     parser.add_argument("--crf", action=argparse.BooleanOptionalAction,
                         help="sharpen the masks by the dense CRF, or not; by default as the run")
     parser.add_argument("--scales", metavar="A,B", help="factors at which the network sees each image, such as "
@@ -50,7 +51,8 @@ def _export(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss.saved_model import export  # loads TensorFlow: not for --help
     result = export.export(options.run, options.to, stage=options.stage, crf=options.crf, scales=scales,
-                           mirror=options.mirror, version=options.version, max_pixels=options.max_pixels)
+                           mirror=options.mirror, version=options.version, max_pixels=options.max_pixels,
+                           least=options.least)
     print(json.dumps(result, ensure_ascii=False))
     return 0
 

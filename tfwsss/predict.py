@@ -22,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
                         "1, to probabilities/")
     parser.add_argument("--json", action="store_true", help="write predictions.json beside predictions.csv")
     cli.add_stage(parser)
+    cli.add_least(parser)
     return parser
 
 
@@ -45,7 +46,7 @@ def _predict(options: argparse.Namespace) -> int:
         from tfwsss.methods import predict  # loads TensorFlow: not for --help
     tags = None if options.tags is None else [tag.strip() for tag in options.tags.split(",") if tag.strip()]
     done, faults = predict.predict(options.images, options.run, options.out, tags, options.stage,
-                                   options.probability, options.json)
+                                   options.probability, options.json, options.least)
     code = cli.list_faults(faults)
     print(json.dumps({"out": str(options.out), "images": done, "faults": len(faults)}, ensure_ascii=False))
     return code

@@ -12,8 +12,10 @@ from tfwsss import cli
 _EXAMPLES = """examples:
   python -m tfwsss.train --method icd
       the built-in data set, a few minutes
-  python -m tfwsss.train --method icd --config configs/icd_animals.yaml --set data.root=photos
-      your own photographs: photos/labels.csv, photos/images/
+  python -m tfwsss.train --method icd --config auto --set data.root=photos
+      your own photographs, photos/labels.csv and photos/images/: settings by their number and size, and the machine
+  python -m tfwsss.train --method icd --config auto --set data.root=photos --dry-run
+      the same, to look at first: what is chosen, the stages, what they take
   python -m tfwsss.train --method icd --config configs/icd_voc12.yaml --set data.root=VOCdevkit/VOC2012
       PASCAL VOC 2012 with the published settings
 The same command again goes on where it stopped."""
@@ -25,7 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", metavar="NAME",
                         help="icd, affinitynet, cian or retrain; by default the config's, or else icd")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults; "
+                        "`auto`: settings are chosen by the images and the machine, told, and kept with the run")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder; by default runs/METHOD-DATA")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="sets",
                         help="one setting, such as icd.epochs=5; may be repeated")
@@ -35,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
     parser.add_argument("--settings", nargs="?", const="text", choices=("text", "markdown"),
                         help="print every key that --set and a config take, with its type, value and meaning, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print the stages with sizes and estimates, and stop: "
+                        "nothing is written")
     return parser
 
 
@@ -55,10 +60,13 @@ def _train(options: argparse.Namespace) -> int:
     from tfwsss import logs
 
     with logs.quiet_loading():
-        from tfwsss.methods import run  # loads TensorFlow: not for --help
+        from tfwsss.methods import dry_run, run  # loads TensorFlow: not for --help
         from tfwsss.reports.page import write_report
     if options.settings:
         print(run.settings_in_words(options.method, options.config, options.sets, options.settings))
+        return 0
+    if options.dry_run:
+        print(dry_run.plan(options.method, options.config, options.run, options.sets, options.until))
         return 0
     result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
                                options.until, report=write_report)

@@ -6,6 +6,7 @@ import pytest
 from tests.support.blobs import blobs, iou
 from tfwsss.annotations.coco import coco_categories, coco_image, coco_objects, read_coco
 from tfwsss.annotations.drawings import to_mask
+from tfwsss.annotations.runs import encode_runs, to_text
 from tfwsss.errors import UserError
 
 CLASSES = ("background", "cat", "дом", "traffic sign")
@@ -37,6 +38,16 @@ def test_round_trip(polygons, least):
         back = to_mask("a", drawing, CLASSES, mask.shape)
         assert 255 not in back
         assert all(iou(back == class_id, mask == class_id) >= least for class_id in range(1, 4))
+
+
+@pytest.mark.parametrize("places", [((0, 0),), ((2, 3),), ((0, 3),), ((2, 0),), ((1, 1), (2, 1)),
+                                    ((0, 0), (1, 1), (2, 2)), tuple(np.ndindex(3, 4))], ids=str)
+def test_runs_at_the_edges_of_an_image(places):
+    """Runs go on over the columns that a part does not touch."""
+    mask = np.zeros((3, 4), np.uint8)
+    mask[tuple(np.transpose(places))] = 2
+    found, = coco_objects(mask, 1, 1)
+    assert found["segmentation"] == {"size": [3, 4], "counts": to_text(encode_runs(mask == 2).counts)}
 
 
 @pytest.mark.parametrize(("polygons", "least"), [(False, 1.0), (True, 0.99)])

@@ -1,5 +1,6 @@
 """Masks on disk: indexed PNGs whose colours are the data set's."""
 
+import io
 import struct
 import zlib
 
@@ -9,8 +10,9 @@ from PIL import Image
 
 from tests.artefacts.test_files import NAMES
 from tfwsss.artefacts.files import path_of
-from tfwsss.artefacts.masks import read_mask, write_mask
+from tfwsss.artefacts.masks import mask_of, read_mask, write_mask
 from tfwsss.data.reading import read_ids
+from tfwsss.errors import ImageFault
 from tfwsss.palette import voc_palette
 
 
@@ -48,3 +50,20 @@ def test_greys_of_few_bits_hold_ids(tmp_path, bits):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     assert read_mask(tmp_path, "a").tolist() == mask.tolist()
     assert read_ids(tmp_path / "a.png").tolist() == mask.tolist()
+
+
+def test_masks_of_bytes():
+    """As of files: ids, also of few bits; what holds none is refused by the name that it is given."""
+    ids = np.array([[0, 1], [1, 0]], np.uint8)
+    narrow = Image.fromarray(ids).convert("P")
+    narrow.putpalette([0, 0, 0, 128, 0, 0])
+    for image, options in ((Image.fromarray(ids), {}), (narrow, {"bits": 1})):
+        image.save(buffer := io.BytesIO(), "PNG", **options)
+        assert (mask_of("it", buffer.getvalue()) == ids).all()
+    Image.new("RGB", (2, 2)).save(colours := io.BytesIO(), "PNG")
+    with pytest.raises(ImageFault, match="it: mode RGB; expected an indexed or grey PNG"):
+        mask_of("it", colours.getvalue())
+    Image.new("L", (2, 2)).save(other := io.BytesIO(), "GIF")
+    for contents in (b"", b"text", other.getvalue(), buffer.getvalue()[:45]):
+        with pytest.raises(ImageFault, match="it: cannot be read .*send the bytes of a PNG of class ids"):
+            mask_of("it", contents)

@@ -68,6 +68,14 @@ def test_splits(tmp_path, place):
         read_folder(tmp_path, "trian")
 
 
+def test_a_folder_of_images_is_a_list(tmp_path):
+    draw(tmp_path, "images/train/a.jpg", "images/val/b.jpg", "images/val/deep/c.jpg")
+    write(tmp_path, labels="name,classes\ntrain/a,cat\nval/b,dog\nval/deep/c,\n")
+    assert read_folder(tmp_path, "val").names == ("val/b", "val/deep/c")
+    write(tmp_path, splits__val="train/a\n")
+    assert read_folder(tmp_path, "val").names == ("train/a",)
+
+
 def test_class_names_with_spaces(tmp_path):
     draw(tmp_path, "images/a.jpg", "images/b.jpg")
     write(tmp_path, labels="name,classes\na,polar bear\nb,cat;polar bear\n", classes="polar bear\ncat\nзебра\n")
@@ -95,7 +103,8 @@ def test_names_that_fit_nothing_stop(tmp_path):
         read_folder(tmp_path)
 
 
-@pytest.mark.parametrize(("second", "words"), [("a,dog", "lines 2 and 4 label 'a' differently"), ("a.jpg,cat", None)])
+@pytest.mark.parametrize(("second", "words"), [("a,dog cat", "lines 2 and 4 label 'a' differently"),
+                                               ("a.jpg,cat", None)])
 def test_duplicate_rows(tmp_path, second, words):
     draw(tmp_path, "images/a.jpg", "images/b.jpg")
     write(tmp_path, labels=f"name,classes\na,cat\nb,dog\n{second}\n")

@@ -18,16 +18,17 @@ def test_counts():
     assert counts == {"supervision": {"mask": 1, "scribble": 1, "box": 1, "point": 1},
                       "classes": {"background": {"points": 2, "scribbles": 1}, "cat": {"images": 1, "boxes": 2},
                                   "dog": {"images": 3, "boxes": 1, "points": 1}}}
-    assert in_words(counts) == ("1 images by full masks, 1 by scribbles, 1 by boxes, 1 by points; "
-                                "images: cat 1, dog 3; boxes: cat 2, dog 1; points: background 2, dog 1; "
-                                "scribbles: background 1")
+    assert in_words(counts).split("\n") == [
+        "1 images by full masks, 1 by scribbles, 1 by boxes, 1 by points",
+        "  class       images  boxes  points  scribbles", "  background       0      0       2          1",
+        "  cat              1      2       0          0", "  dog              3      1       1          0"]
     assert set(WORDS) == set(SUPERVISION)
 
 
 def test_tags_only():
     images = ImageSet(("a",), Path("pets"), ("background", "cat"), voc_palette(), images={"a": Path("x")},
                       labels={"a": (0,)}, masks={"a": Path("m")})
-    assert in_words(count_labels(images)) == "1 images by tags only; images: cat 1"
+    assert in_words(count_labels(images)) == "1 images by tags only\n  class  images\n  cat         1"
 
 
 def test_tables_of_lists_that_differ():

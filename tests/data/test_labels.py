@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfwsss.data.labels import label_indices, nearest, read_classes, read_lines, read_table
+from tfwsss.data.labels import label_indices, read_classes, read_lines, read_table
 from tfwsss.errors import UserError
 
 CLASSES = ("background", "cat", "polar bear", "зебра")
@@ -124,9 +124,3 @@ def test_class_names_that_would_shift_the_ids(tmp_path, text, words):
     (tmp_path / "classes.txt").write_text(text, "utf-8")
     with pytest.raises(UserError, match=words):
         read_classes(tmp_path / "classes.txt")
-
-
-def test_nearest():
-    assert nearest("xyz", ["cow", "horse"]) == "there are cow, horse"
-    assert nearest("x", map(str, range(10))).endswith("7, ...")
-    assert nearest("x", []) == "there are none"

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.support.fake_run import image_set
 from tests.support.untrained import CLASSES, untrained_run
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.inference.masker import Found
+from tfwsss.inference.found import Found
 from tfwsss.methods.predict import predict
 from tfwsss.methods.predictions import COLUMNS, Predictions, described
 from tfwsss.predict import main

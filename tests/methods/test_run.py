@@ -1,6 +1,7 @@
 """What a run notes beside its stages: settings, scores of masks that still stand, faults."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.methods import run as module
 from tfwsss.methods.run import read_settings, train
+from tfwsss.methods.surveyed import given_masks
 from tfwsss.runs.stage import Stage
 
 
@@ -183,7 +185,7 @@ def test_given_masks_of_both_lists_are_looked_at(tmp_path, splits):
     stages, given = [_stage("seeds"), _stage("masks", split="val")], {}
     for name in ("seeds", "masks"):
         given[name] = tmp_path / "given"
-    found = module._given_masks(stages, given, splits, tmp_path / "run")
+    found = given_masks(stages, given, splits, tmp_path / "run")
     assert set(contents(found["seeds"])) == {f"{name}.png" for name in images.names}
     assert set(contents(found["masks"])) == {f"{images.names[4]}.png"}
 
@@ -202,7 +204,8 @@ def test_weak_labels_are_counted_and_part_of_what_a_run_is_made_from(tmp_path):
     record = json.loads((tmp_path / "run" / "config.json").read_text())["labels"]["pseudo"]
     assert record["supervision"] == {"point": 1, "image": 11} and record["classes"]["cat"]["points"] == 1
     log = (tmp_path / "run" / "log.txt").read_text("utf-8")
-    assert "labels to train on: 1 images by points, 11 by tags only; images: cat" in log
+    assert "labels to train on: 1 images by points, 11 by tags only" in log
+    assert re.search(r"class +images +points\n.*\bcat +\d+ +1\n", log)
     assert "1 points of a class that is none of their image's tags are left out" in log
     labels["2026_000000"][0]["x"] = 0.25
     (root / "points.json").write_text(json.dumps(labels))

@@ -18,9 +18,9 @@ def settings(tmp_path):
 
 
 def test_images_and_given_masks(settings, tmp_path):
-    splits, faults = look(settings, tmp_path / "run")
+    splits, corrections, faults = look(settings, tmp_path / "run")
     assert list(faults) == ["2026_000003"] and len(splits.training.names) == len(splits.pseudo.names) == 11
-    assert splits.val is None
+    assert splits.val is None and corrections is None
     stages = get("affinitynet").stages(settings, splits)
     assert given_masks(stages, {}, splits, tmp_path / "run") == {}
     masks = tmp_path / "data" / "masks"

@@ -139,3 +139,33 @@ def test_mistakes_are_named():
     for value in (1.5, -0.1, np.nan):
         with pytest.raises(UserError, match="must lie in 0–1"):
             strength_histogram(np.array([[0.5, value]]))
+
+
+def photograph(at: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Returns strengths that fall to the right and an image whose colours change where the strength is `at`."""
+    strength = np.tile(np.linspace(1, 0, 101), (40, 1))
+    noise = np.random.default_rng(seed).normal(0, 6, (*strength.shape, 3))
+    image = np.where((strength > at)[..., None], (200, 80, 60), (60, 110, 70)) + noise
+    return strength, np.clip(image, 0, 255).astype(np.uint8)
+
+
+def test_colours_choose_before_strengths():
+    """The median over images; strengths alone would be cut at a half."""
+    search, alone = ThresholdSearch(), ThresholdSearch()
+    for seed, at in enumerate([0.2, 0.22, 0.18, 0.2, 0.7]):
+        strength, image = photograph(at, seed)
+        search.add(strength, image)
+        alone.add(strength)
+    choice, summary = search.choice(), search.summary()
+    assert choice.threshold == choice.colours == pytest.approx(0.2, abs=0.03)
+    assert alone.choice().colours is None and alone.threshold() == choice.otsu == pytest.approx(0.5, abs=0.02)
+    assert summary["images"] == 5 and summary["colours"] == choice.threshold and alone.summary()["images"] == 0
+
+
+def test_plain_images_leave_the_choice_to_the_strengths():
+    search, alone = ThresholdSearch(), ThresholdSearch()
+    for seed in range(3):
+        strengths = two_groups(seed=seed)
+        search.add(strengths, np.full((*strengths.shape, 3), 77, np.uint8))
+        alone.add(strengths)
+    assert search.threshold() == alone.threshold() and search.choice().colours is None

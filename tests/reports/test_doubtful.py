@@ -25,3 +25,5 @@ def test_the_review_of_a_stage_or_else_of_the_network_that_learnt_from_it(tmp_pa
     (tmp_path / "relabel" / "review.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert review_of(tmp_path, "relabel", "pseudo") == review_of(tmp_path, "pseudo", "pseudo") == [record]
     assert review_of(tmp_path, "masks", "val") == []
+    write_mask(tmp_path / "given" / "corrections" / "masks", "a", np.zeros((2, 2), np.uint8), voc_palette())
+    assert review_of(tmp_path, "relabel", "pseudo") == []                      # a person has corrected it

@@ -90,3 +90,15 @@ def test_a_run_of_before_is_kept_and_a_new_one_sees_contents(folder, tmp_path, m
     (folder / "file").write_text("other")
     with pytest.raises(UserError, match="b was made from another 'a'; add --redo b"):
         old.run(given={"a": folder})
+
+
+def test_corrections_may_be_a_file(tmp_path):
+    """A masks artefact may not."""
+    path, stage = tmp_path / "x.json", Stage("corrections", "corrections", (), {}, dict)
+    path.write_text("[]")
+    first = fingerprint_of_given(stage, path, tmp_path / "run")
+    assert first == fingerprint_of_given(stage, path, tmp_path / "other")
+    replaced(path, "[1]")
+    assert fingerprint_of_given(stage, path, tmp_path / "run") != first
+    with pytest.raises(UserError, match="given.a: .* is no folder"):
+        fingerprint_of_given(STAGE, path, tmp_path / "run")

@@ -1,7 +1,5 @@
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -215,36 +213,3 @@ def test_a_record_that_is_torn(finished, contents):
     (finished.folder / "b" / "stage.json").write_text(contents)
     with pytest.raises(UserError, match="b/stage.json cannot be read .*; delete its folder to make the stage again"):
         finished.run()
-
-
-LOCK = """
-import sys, pathlib
-from tfwsss.runs import runner
-with runner.locked(pathlib.Path(sys.argv[1])): print('inside')
-"""
-
-
-def test_a_second_process_is_refused(tmp_path):
-    def call():
-        return subprocess.run([sys.executable, "-c", LOCK, str(tmp_path / "run")], capture_output=True, text=True)
-
-    with runner.locked(tmp_path / "run"):
-        refused = call()
-        with pytest.raises(UserError, match="in use by another process"), runner.locked(tmp_path / "run"):
-            pass
-    assert refused.returncode == 1 and "in use by another process; wait for it or name another" in refused.stderr
-    assert call().stdout == "inside\n"
-
-
-def test_a_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="run folder .*run cannot be written .*; name another folder with --run"):
-        with runner.locked(tmp_path / "file" / "run"):
-            pass
-
-
-def test_faults_of_the_work_pass_the_lock(tmp_path):
-    with pytest.raises(OSError, match="elsewhere"), runner.locked(tmp_path):
-        raise OSError(5, "broken", str(tmp_path / "a" / "elsewhere"))
-    with runner.locked(tmp_path):
-        pass

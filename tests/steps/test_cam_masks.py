@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.fake_run import image_set, write_maps
 from tests.support.oracles.seeds import decide_cam
@@ -72,21 +73,41 @@ def test_a_given_threshold_is_used(images, folders, threshold):
     assert any(mask.any() for mask in found.values()) == (threshold < 1)
 
 
-def search(folders, names) -> ThresholdSearch:
+def search(images, folders, names, looked_at=None) -> ThresholdSearch:
     found = ThresholdSearch()
     for name in names:
-        found.add(strongest(read_scores(folders["cam"], name))[1])
+        looks = looked_at is None or name in looked_at
+        found.add(strongest(read_scores(folders["cam"], name))[1], images.read_image(name) if looks else None)
     return found
 
 
 def test_a_chosen_threshold_is_kept(images, folders):
     assert work(images, folders) == {}
     kept = json.loads((folders["masks"] / "threshold.json").read_text())
-    assert kept == search(folders, images.names).summary() and 0 < kept["threshold"] < 1
+    assert kept == search(images, folders, images.names).summary() and 0 < kept["threshold"] < 1
     rule = KeptRule(functools.partial(decide_by_threshold, kept["threshold"]), ("cam",))
     for name, mask in masks(images, folders).items():
         np.testing.assert_array_equal(mask, rule({"cam": read_scores(folders["cam"], name)}))
         assert np.mean(mask == expected_mask(folders, name, kept["threshold"])) > 0.99
+
+
+def test_a_part_of_many_images_is_looked_at(images, folders, monkeypatch):
+    monkeypatch.setattr("tfwsss.steps.cam_masks.COLOURS", 2)
+    assert work(images, folders) == {}
+    kept = json.loads((folders["masks"] / "threshold.json").read_text())
+    assert kept == search(images, folders, images.names, ["image 0", "image 4"]).summary() and kept["images"] <= 2
+
+
+def test_an_image_that_its_maps_were_not_made_of_is_not_asked(images, folders):
+    Image.new("RGB", (9, 9)).save(images.images["image 2"])
+    assert work(images, folders) == {}
+    kept = json.loads((folders["masks"] / "threshold.json").read_text())
+    assert kept == search(images, folders, images.names, set(images.names) - {"image 2"}).summary()
+
+
+@pytest.mark.parametrize(("threshold", "versions"), [(None, {"threshold": 2}), (0.4, None)])
+def test_how_a_threshold_was_chosen_is_part_of_what_made_the_masks(images, threshold, versions):
+    assert stage_of(images, threshold).settings.get("versions") == versions
 
 
 def test_a_resumed_stage_chooses_the_same(images, folders):
@@ -109,7 +130,7 @@ def test_an_image_without_classes_takes_no_part_in_the_choice(images, folders):
     write_scores(folders["cam"], "image 1", empty)
     assert work(images, folders) == {} and not read_mask(folders["masks"], "image 1").any()
     kept = json.loads((folders["masks"] / "threshold.json").read_text())
-    assert kept == search(folders, ["image 0", "image 2", "image 3", "image 4"]).summary()
+    assert kept == search(images, folders, ["image 0", "image 2", "image 3", "image 4"]).summary()
 
 
 def test_maps_that_are_missing_or_torn_are_faults(images, folders):
@@ -120,7 +141,7 @@ def test_maps_that_are_missing_or_torn_are_faults(images, folders):
     assert set(faults) == {"image 0", "image 2"}
     assert "no such file" in faults["image 0"] and "cannot be read" in faults["image 2"]
     kept = json.loads((folders["masks"] / "threshold.json").read_text())
-    assert kept["threshold"] == search(folders, ["image 1", "image 3", "image 4"]).threshold()
+    assert kept["threshold"] == search(images, folders, ["image 1", "image 3", "image 4"]).threshold()
 
 
 def test_without_any_map_there_is_no_threshold(images, folders):

@@ -55,6 +55,21 @@ ROUND = "segmenter relabel masks"
 
 
 @pytest.mark.parametrize(("rounds", "names"), [
+    (0, "corrections corrected"), (1, f"corrections corrected {ROUND}"),
+    (2, f"corrections corrected {ROUND} corrected_2 segmenter_2 relabel_2 masks_2")])
+def test_corrections_come_before_each_network(images, rounds, names):
+    """Into the labels of the method first, then into those of the network before."""
+    stages = made(images, images, rounds=rounds, given={"corrections": "mine.json"})
+    assert list(stages) == names.split()
+    assert stages["corrected"].needs == ("pseudo", "corrections")
+    if rounds:
+        assert stages["segmenter"].needs == ("corrected",) and stages["relabel"].needs == ("segmenter", "corrected")
+    if rounds > 1:
+        assert stages["corrected_2"].needs == ("relabel", "corrections")
+        assert stages["segmenter_2"].needs[0] == "corrected_2"
+
+
+@pytest.mark.parametrize(("rounds", "names"), [
     (0, ""), (1, ROUND), (2, f"{ROUND} segmenter_2 relabel_2 masks_2"),
     (3, f"{ROUND} segmenter_2 relabel_2 masks_2 segmenter_3 relabel_3 masks_3")])
 def test_rounds(images, rounds, names):

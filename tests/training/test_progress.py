@@ -1,4 +1,5 @@
 import io
+import re
 import types
 
 import keras
@@ -92,3 +93,36 @@ def test_throughput_counts_steps_that_run_together():
     assert rate.images_per_second == 4 * 8 / 2.0
     rate.begin()
     assert rate.images_per_second is None
+
+
+def left_of(lines: list[str]) -> list[int | None]:
+    """Returns the seconds left that lines tell."""
+    found = [re.search(r"(\d+):(\d\d):(\d\d) left$", line) for line in lines]
+    return [match and int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) for match in found]
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(20, 10), (2, 40), (71, 1)])
+def test_time_left_does_not_count_tracing_in(monkeypatch, epochs, steps):
+    """The first step takes a minute, and so does the first epoch's end; then steps take 2 s, ends of epochs 1 s."""
+    clock = types.SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("tfwsss.training.progress.time", clock)
+    console = rich.console.Console(file=io.StringIO(), force_terminal=False, width=200)
+    callback = TrainingProgress("icd", 2, console=console)
+    callback.set_params({"epochs": epochs, "steps": steps})
+    callback.on_train_begin()
+    truths = []
+    for epoch in range(epochs):
+        callback.on_epoch_begin(epoch)
+        for step in range(steps):
+            clock.now += 60.0 if epoch == step == 0 else 2.0
+            before = len(console.file.getvalue().splitlines())
+            callback.on_train_batch_end(step, {"loss": 1.0})
+            later = (epochs - epoch - 1) * (2.0 * steps + 1.0) + (steps - step - 1) * 2.0
+            truths += [later] * (len(console.file.getvalue().splitlines()) - before)
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+        truths.append((epochs - epoch - 1) * (2.0 * steps + 1.0))
+        clock.now += 60.0 if epoch == 0 else 1.0
+    told = left_of(console.file.getvalue().splitlines())
+    late = [(truth, guess) for truth, guess in zip(truths, told, strict=True)
+            if truth <= 0.95 * truths[0] and 0 < truth]
+    assert late and all(guess is not None and truth / 2 <= guess <= 2 * truth for truth, guess in late)

@@ -71,7 +71,28 @@ def _polygon(part: Part) -> list[float]:
 
 
 def _run_lengths(part: Part, size: tuple[int, int]) -> dict[str, Any]:
-    return {"size": list(size), "counts": to_text(encode_runs(part.whole(size)).counts)}
+    """Encodes the columns of the part alone: those beside it only lengthen the runs outside it."""
+    columns = part.pixels.shape[1]
+    counts = list(encode_runs(part._replace(left=0).whole((size[0], columns))).counts)
+    after = (size[1] - part.left - columns) * size[0]
+    counts[0] += part.left * size[0]
+    if after and len(counts) % 2 == 0:                 # the last run lies inside
+        counts.append(0)
+    counts[-1] += after
+    return {"size": list(size), "counts": to_text(counts)}
+
+
+def coco_head(classes: Sequence[str]) -> dict[str, Any]:
+    """Returns what a file of COCO holds beside its "annotations" and "images".
+
+    Args:
+        classes: names in the order of the mask ids, background first.
+
+    Example:
+    >>> coco_head(("background", "cat"))["categories"]
+    [{'id': 1, 'name': 'cat', 'supercategory': ''}]
+    """
+    return {"info": {"description": "tfwsss"}, "licenses": [], "categories": coco_categories(classes)}
 
 
 def read_coco(where: str, document: Any) -> Drawings:

@@ -145,15 +145,47 @@ def to_mask(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[in
     check_size(where, *size)
     mask = np.zeros(size, np.uint8)
     for label in painted(drawing.labels):
-        if label.name not in classes:
-            raise ImageFault(f"{where}: {label.name!r} is no class; classes are {', '.join(classes)}")
-        if label.runs is not None and label.runs.size != size:
-            raise ImageFault(f"{where}: a mask of {label.runs.size[1]} x {label.runs.size[0]} pixels; its image has "
-                             f"{size[1]} x {size[0]}")
-        scale = np.array(size[::-1] if drawing.fractions else (1, 1))
-        inside = decode_runs(label.runs) if label.runs else fill(np.array(label.points) * scale, size)
-        mask[inside] = classes.index(label.name)
+        mask[pixels_of(where, drawing, label, size)] = class_id(where, label, classes)
     return mask
+
+
+def class_id(where: str, label: Drawn, classes: Sequence[str]) -> int:
+    """Returns the mask id of a label.
+
+    Args:
+        where: file and image, for the message.
+        label: of any kind.
+        classes: names in the order of the mask ids, background first.
+
+    Raises:
+        ImageFault: its class is none of them.
+    """
+    if label.name not in classes:
+        raise ImageFault(f"{where}: {label.name!r} is no class; classes are {', '.join(classes)}")
+    return classes.index(label.name)
+
+
+def pixels_of(where: str, drawing: Drawing, label: Drawn, size: tuple[int, int]) -> np.ndarray:
+    """Returns the pixels that a mask or polygon covers.
+
+    Args:
+        where: file and image, for the message.
+        drawing: of which the label is one.
+        label: mask or polygon.
+        size: rows and columns of the image.
+
+    Returns:
+        Boolean `(row, column)`.
+
+    Raises:
+        ImageFault: a mask of another size.
+    """
+    if label.runs is None:
+        return fill(np.array(label.points) * (size[::-1] if drawing.fractions else (1, 1)), size)
+    if label.runs.size != size:
+        raise ImageFault(f"{where}: a mask of {label.runs.size[1]} x {label.runs.size[0]} pixels; its image has "
+                         f"{size[1]} x {size[0]}")
+    return decode_runs(label.runs)
 
 
 def painted(labels: Iterable[Drawn]) -> list[Drawn]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -11,6 +12,23 @@ from tfwsss.palette import IGNORE
 
 IMAGE, LABEL = "image", "tag"
 """Names of the picture and of its labels in the labelling interface."""
+
+LOCAL_FILES = "/data/local-files/?d="
+"""Where Label Studio looks for photographs of its own disk."""
+
+
+def address_of(file: str, prefix: str = LOCAL_FILES) -> str:
+    """Returns where Label Studio finds a photograph.
+
+    Args:
+        file: its path below what the prefix means.
+        prefix: what stands before it; empty: the file is an address already.
+
+    Example:
+    >>> address_of("farm/cow 1.jpg"), address_of("https://example.org/cow.jpg", "")
+    ('/data/local-files/?d=farm/cow%201.jpg', 'https://example.org/cow.jpg')
+    """
+    return prefix + (quote(file) if prefix else file)
 
 
 def label_studio_task(mask: np.ndarray, classes: Sequence[str], address: str, score: float | None = None,

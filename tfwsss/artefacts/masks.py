@@ -1,12 +1,13 @@
 """Masks on disk: indexed PNGs, ids for programs and colours for people."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tfwsss.artefacts.files import path_of, png_bytes, reading, write_atomically
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, named
 
 
 def write_mask(folder: Path, name: str, mask: np.ndarray, palette: np.ndarray) -> None:
@@ -41,9 +42,32 @@ def read_mask(folder: Path, name: str) -> np.ndarray:
     path = path_of(folder, "masks", name)
     with reading(path), Image.open(path, formats=("PNG",)) as image:
         mode, ids = image.mode, ids_of(image)
-    if ids is not None:
-        return ids
-    raise ImageFault(f"{path}: mode {mode}; expected an indexed or grey PNG whose values are class ids")
+    return _checked(str(path), mode, ids)
+
+
+def mask_of(where: str, contents: bytes) -> np.ndarray:
+    """Reads a mask from the bytes of an indexed or a grey PNG; their header must be known to state a fit size.
+
+    Args:
+        where: what holds the bytes, for the message.
+        contents: of the file.
+
+    Returns:
+        uint8 `(row, column)`, class ids with background 0 and 255 = ignore.
+
+    Raises:
+        ImageFault: the bytes are no PNG or broken, or hold colours in place of ids.
+    """
+    with (named(f"{where}:", "send the bytes of a PNG of class ids", ImageFault),
+          Image.open(io.BytesIO(contents), formats=("PNG",)) as image):
+        mode, ids = image.mode, ids_of(image)
+    return _checked(where, mode, ids)
+
+
+def _checked(where: str, mode: str, ids: np.ndarray | None) -> np.ndarray:
+    if ids is None:
+        raise ImageFault(f"{where}: mode {mode}; expected an indexed or grey PNG whose values are class ids")
+    return ids
 
 
 def ids_of(image: Image.Image) -> np.ndarray | None:

@@ -1,18 +1,24 @@
-"""A folder of the user's own images with labels.csv as an ImageSet."""
+"""A folder of the user's own images and their tags as an ImageSet."""
 
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data import labels as tables
 from tfwsss.data.colour_table import declared_classes
 from tfwsss.data.finding import NOT_SEARCHED, Found, fault_of, find_images
-from tfwsss.data.image_set import BACKGROUND, ImageSet
+from tfwsss.data.image_set import ImageSet
 from tfwsss.data.naming import IMAGE_FOLDERS, MASK_FOLDERS, files_of, index_images, resolve, usable_names
+from tfwsss.data.tag_files.drawn_labels import drawn_sources
+from tfwsss.data.tag_files.tag_file import TagSource
+from tfwsss.data.tag_files.tagging import Tagging, read_tagging
 from tfwsss.data.weak.attach import WeakLabels, read_weak_labels
 from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
@@ -20,7 +26,8 @@ _NOT_SPLITS = ("classes", "labelmap", "README", "LICENSE", "requirements")
 _LOG = logging.getLogger("tfwsss")
 
 
-def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelFiles()) -> ImageSet:  # noqa: B008
+def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelFiles(),  # noqa: B008
+                tags: TagSource = TagSource()) -> ImageSet:  # noqa: B008
     """Reads a folder of images with image-level labels.
 
     labels.csv has the header name,classes. A name is the path of the image
@@ -33,14 +40,18 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     classes.txt the classes are the sorted tags; without a split the order is
     that of labels.csv.
 
+    In place of labels.csv the tags may stand in one of the forms that
+    `tag_files` reads; what is drawn there labels the images too.
+
     An image with boxes, points, scribbles or a full mask needs no row, or none
     with classes: its tags are then the classes of these. Where all images have
     some and there is a classes.txt, labels.csv may be missing.
 
     Args:
         root: the folder.
-        split: name of a list (`train` is train.txt), or None for all labelled images.
+        split: name of a list (`train` is train.txt), or else of a folder of images; None for all labelled images.
         files: weak labels beside the tags; a path below the folder, or as it is written.
+        tags: where the tags stand.
 
     Returns:
         ImageSet; listed names without an image or any label are in its `faults`, files that cannot be used, and names
@@ -55,17 +66,19 @@ def read_folder(root: Path, split: str | None = None, files: LabelFiles = LabelF
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; expected one with images and labels.csv")
     files = files.below(root)
-    found = _found(root, files.places.values())
+    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
+    found = _found(root, place, files.places.values())
     images, (declared, palette) = found.images, declared_classes(root)
-    classes, rows, labels = _labels(root, images, declared, bool(files.places) or files.untagged)
-    names = list(rows) if split is None else _split(root, split, images)
-    if split is None:
-        names += [name for name in images if name not in labels]
-    elif unlisted := images.keys() - set(names):
+    other = [*files.places.values()] if files.places or files.untagged else None
+    tagging = read_tagging(root, place, images, declared, tags, other)
+    classes = tagging.classes
+    files = files._replace(untagged=files.untagged or not (tagging.whole or tags.needed))
+    names = _every(root, images, tagging, bool(files.places)) if split is None else _split(root, split, images)
+    if split is not None and (unlisted := images.keys() - set(names)):
         _LOG.info("%s: %d of %d images are not in the list %r", root, len(unlisted), len(images), split)
     asked = {name: images[name] for name in names if name in images}
-    weak = read_weak_labels(files, asked, classes, labels, palette)
-    faults = _faults(root, names, found, weak)
+    weak = _weak(files, asked, tagging, palette, tags.cache)
+    faults = _faults(root, names, found, weak, tagging)
     usable = usable_names(root, names, faults)
     masks = index_images(next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root / MASK_FOLDERS[0]))
     told = {readable_name(name): fault for name, fault in faults.items()}
@@ -110,36 +123,35 @@ def check_classes(images: ImageSet) -> None:
                         "label some, or strike the class from classes.txt (mask ids count its lines)")
 
 
-def _labels(root: Path, images: Mapping[str, Path], classes: tuple[str, ...] | None,
-            weak: bool) -> tuple[tuple[str, ...], dict[str, tables.Row], dict]:
-    """Returns classes, rows by image name (or by the name as written where no image fits), labels by name."""
-    table = root / "labels.csv"
-    if weak and classes and not table.exists():
-        return classes, {}, {}
-    if not table.is_file():
-        also = "; or add a classes.txt, where the labels of all images tell their tags" if weak else ""
-        raise UserError(f"{table}: no such file; write a header name,classes and one line for each image, such as "
-                        f"{next(iter(images))},cat dog{also}")
-    found = tables.read_table(table, classes)
-    if classes is None:
-        classes = (BACKGROUND, *sorted({tag for row in found for tag in row.tags}))
-    rows: dict[str, tables.Row] = {}
-    by_file = files_of(images)
-    for row in found:
-        name = resolve(row.name, images, by_file) or row.name
-        if name in rows and set(rows[name].tags) != set(row.tags):
-            raise UserError(f"{table}: lines {rows[name].line} and {row.line} label {name!r} differently; write all "
-                            "classes of an image in one row, separated by a space or ;")
-        rows.setdefault(name, row)
-    return classes, rows, {name: tables.label_indices(table, row, classes) for name, row in rows.items()}
+def _every(root: Path, images: Mapping[str, Path], tagging: Tagging, weak: bool) -> list[str]:
+    """Returns the names that are asked for where no list is: those with tags, and others that ought to have some."""
+    rest = [name for name in images if name not in tagging.labels]
+    if tagging.whole or weak:
+        return [*tagging.names, *rest]
+    broken = [name for name in rest if name in tagging.faults]
+    if len(rest) > len(broken):
+        _LOG.warning("%s: %d of %d images have no labels in %s and are left out", root, len(rest) - len(broken),
+                     len(images), tagging.path)
+    return [*tagging.names, *broken]
+
+
+def _weak(files: LabelFiles, asked: Mapping[str, Path], tagging: Tagging, palette: np.ndarray,
+          cache: Path | None) -> WeakLabels:
+    """Reads the weak labels of the files that are named, and, of other kinds, those drawn where the tags stand."""
+    drawn, faults = drawn_sources(tagging.drawings, asked, tagging.classes, cache) if cache else ([], {})
+    beside = [(kind, tagging.path, source) for kind, source in drawn if kind not in files.places]
+    weak = read_weak_labels(files, asked, tagging.classes, tagging.labels, palette, beside)
+    return weak._replace(faults={**faults, **weak.faults})
 
 
 def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     path = next((root / place / f"{split}.txt" for place in _SPLITS if (root / place / f"{split}.txt").is_file()), None)
+    if path is None and (below := [name for name in images if name.startswith(f"{split}/")]):
+        return below
     if path is None:
         found = {file.stem for place in _SPLITS for file in (root / place).glob("*.txt")} - {*_NOT_SPLITS}
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
-                        f"{tables.nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
+                        f"{nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
     names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
     if not names:
@@ -147,15 +159,15 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
     return list(names)
 
 
-def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels) -> dict[str, str]:
+def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels, tagging: Tagging) -> dict[str, str]:
     faults, rest = {}, dict(found.faults)
     for name in names:
         if name not in found.images:
             file = fault_of(name, found.faults)
             faults[name] = _nowhere(root, name, found) if file is None else rest.pop(file, found.faults[file])
         elif name not in weak.labels:
-            faults[name] = weak.faults.get(name) or (f"{found.images[name]}: has no row in labels.csv and is left out; "
-                                                     "add one to use it")
+            faults[name] = weak.faults.get(name) or tagging.faults.get(name) or (
+                f"{found.images[name]}: has no row in {tagging.path.name} and is left out; add one to use it")
     return faults | rest
 
 
@@ -167,9 +179,8 @@ def _nowhere(root: Path, name: str, found: Found) -> str:
             "strike its line")
 
 
-def _found(root: Path, without: Collection[Path]) -> Found:
+def _found(root: Path, place: Path, without: Collection[Path]) -> Found:
     """Finds the photographs of a data set, and lists what of it is passed over."""
-    place = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), root)
     found = find_images(place, without)
     if not found.images:
         first = next(iter(found.faults.values()), "expected .jpg, .png, .tif, .webp and the like in images/, "

@@ -36,21 +36,26 @@ def count_labels(images: ImageSet) -> dict[str, Any]:
 
 
 def in_words(counts: dict[str, Any]) -> str:
-    """Returns counts as a line for people.
+    """Returns counts for people: a line of what images are supervised by, and a table of classes.
 
     Args:
         counts: what `count_labels` returns.
 
     Example:
-    >>> in_words({"supervision": {"box": 2, "image": 1}, "classes": {"cat": {"images": 3, "boxes": 4}}})
-    '2 images by boxes, 1 by tags only; images: cat 3; boxes: cat 4'
+    >>> print(in_words({"supervision": {"box": 2, "image": 1}, "classes": {"polar bear": {"images": 3, "boxes": 14}}}))
+    2 images by boxes, 1 by tags only
+      class       images  boxes
+      polar bear       3     14
     """
     first, *others = [f"{count}{{}} by {WORDS[kind]}" for kind, count in counts["supervision"].items()] or ["none"]
-    parts = [", ".join([first.format(" images"), *(other.format("") for other in others)])]
-    for key in ("images", *FIELDS):
-        found = [f"{name} {of[key]}" for name, of in counts["classes"].items() if key in of]
-        parts += [f"{key}: {', '.join(found)}"] if found else []
-    return "; ".join(parts)
+    kinds = [key for key in ("images", *FIELDS) if any(key in of for of in counts["classes"].values())]
+    rows = [["class", *kinds], *([name, *(str(of.get(key, 0)) for key in kinds)]
+                                 for name, of in counts["classes"].items())]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(kinds) + 1)]
+    table = ["  " + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
+                                                          zip(row[1:], widths[1:], strict=True))]) for row in rows]
+    return "\n".join([", ".join([first.format(" images"), *(other.format("") for other in others)]),
+                      *(table if kinds else [])])
 
 
 def in_tables(splits: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

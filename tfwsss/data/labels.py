@@ -1,29 +1,44 @@
 """Reads tables of image-level labels and lists of names as people write them."""
 
-import difflib
 import itertools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import delimiter_of, records
+from tfwsss.data.columns import YES_NO, choose_columns
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.tags import BACKGROUNDS, split_tags
+from tfwsss.data.words import nearest
 from tfwsss.errors import UserError, named
+from tfwsss.settings.sections import ColumnSettings
 
-_NAME = ("name", "filename", "file_name", "file", "image", "image_name", "path")
-_CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
-_YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+_IN_UTF8 = "save the file in UTF-8 (spreadsheets call it 'CSV UTF-8')"
+_SNIFFED = 1000         # bytes
+_NEAR = 20              # bytes, shown of each side of a wrong one
 
 
 class Row(NamedTuple):
-    """One row of labels.csv: where it stands, the image as written there, its class names."""
+    """What a table or document says of one image.
+
+    Args:
+        line: where it stands, from 1; 0 in a document, where lines mean nothing.
+        name: the image as written there.
+        tags: class names.
+        forms: what else the name may mean.
+    """
 
     line: int
     name: str
     tags: tuple[str, ...]
+    forms: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Line and name, for messages."""
+        return f"line {self.line}, {self.name!r}" if self.line else repr(self.name)
 
 
 def read_text(path: Path, names: bool = False) -> str:
@@ -43,10 +58,14 @@ def read_text(path: Path, names: bool = False) -> str:
     with named(f"{path}:", "restore it or name another folder"):
         data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if encoding != "utf-16" and b"\0" in data[:_SNIFFED]:
+        raise UserError(f"{path}: holds zero bytes, as UTF-16 without its mark does, or is no text; {_IN_UTF8}")
     try:
         text = data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not {encoding}; save the file in UTF-8") from error
+        start = max(data.rfind(b"\n", 0, error.start) + 1, error.start - _NEAR)
+        near = data[start:error.start + _NEAR].split(b"\n")[0].strip()
+        raise UserError(f"{path}: byte {error.start} is not {encoding}; {_IN_UTF8}{_as_windows(near)}") from error
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -82,16 +101,22 @@ def read_classes(path: Path) -> tuple[str, ...]:
     return (BACKGROUND, *lines[len(places):])
 
 
-def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
-    """Reads labels.csv: a header, then one row for each image.
+def read_table(path: Path, classes: Sequence[str] | None,
+               columns: ColumnSettings = ColumnSettings(),  # noqa: B008
+               is_image: Callable[[str], bool] | None = None) -> list[Row]:
+    """Reads labels.csv: a header, then one row for each image, or for each class of an image.
 
     The header has a column `name` (or filename, image, ...) and a column
     `classes` (or labels, tags, ...), of which `split_tags` tells how it is read;
-    or, in place of that, a column for each class that holds 1 or 0.
+    or, in place of that, a column for each class that holds 1 or 0. Other titles
+    do where the cells tell, see `choose_columns`. A first line that names an image
+    is no header.
 
     Args:
         path: labels.csv; columns separated by comma, semicolon or tab.
         classes: the known class names, or None.
+        columns: which columns to read, where nothing else tells.
+        is_image: whether a text names an image of the data set; None: nobody knows.
 
     Returns:
         Rows in the order of the file; background is left out of their tags.
@@ -101,27 +126,51 @@ def read_table(path: Path, classes: Sequence[str] | None) -> list[Row]:
             classes that can be read in two ways.
     """
     text = read_text(path, names=True)
-    header = text.split("\n", 1)[0]
-    (_, titles), *table = list(records(path, text, delimiter_of(header))) or [(1, [""])]
-    columns = [cell.casefold() for cell in titles]
-    name, tags = (next((columns.index(word) for word in words if word in columns), None) for words in (_NAME, _CLASSES))
-    if len(doubled := [title for title in titles if title.casefold() in _CLASSES]) > 1:
-        raise UserError(f"{path}: the columns {' and '.join(map(repr, doubled))} may all hold classes; write all of an "
-                        "image in one, separated by a space or ;, and rename the others")
-    cells = [] if name is None else list(_cells(path, table, titles, name))
-    if tags is not None and name is not None:
-        found = split_tags(path, [(line, row[tags]) for line, _, row in cells], classes)
-    else:
-        found = _marked(titles, name, [row for _, _, row in cells])
-    if found is None:
-        raise UserError(f"{path}: the first line is {header[:60]!r}; expected the header name,classes")
-    if not cells:
+    table = list(records(path, text, delimiter_of(text.split("\n", 1)[0]))) or [(1, [""])]
+    titles = table[0][1]
+    if is_image is not None and any(cell and is_image(cell) for cell in titles):
+        return read_rows(path, [f"column {place}" for place in range(1, len(titles) + 1)], table, classes, columns,
+                         is_image)
+    return read_rows(path, titles, table[1:], classes, columns, is_image)
+
+
+def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list[str]]], classes: Sequence[str] | None,
+              columns: ColumnSettings = ColumnSettings(),  # noqa: B008
+              is_image: Callable[[str], bool] | None = None) -> list[Row]:
+    """Reads the cells of a table of tags.
+
+    Args:
+        path: of the table, for messages.
+        titles: of the columns.
+        table: line and cells of each row.
+        classes: as in `read_table`.
+        columns: as there.
+        is_image: as there.
+
+    Returns:
+        As there.
+
+    Raises:
+        UserError: as there.
+    """
+    rows = list(_cells(path, table, titles))
+    chosen = choose_columns(path, titles, [row for _, row in rows], columns, is_image)
+    if not rows:
         raise UserError(f"{path}: has no row below its header; write one line for each image, such as photo1,cat dog")
-    for line, tag in ((line, tag) for (line, _, _), tags in zip(cells, found, strict=True) for tag in tags):
-        if readable_name(tag) != tag:
-            raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs that "
-                            "steer; save the file in UTF-8")
-    return [Row(line, written, tags) for (line, written, _), tags in zip(cells, found, strict=True)]
+    for line, row in rows:
+        if not row[chosen.name]:
+            raise UserError(f"{path}: line {line} names no image; write the file name in the column "
+                            f"{titles[chosen.name]!r}")
+    if chosen.classes is not None:
+        found = split_tags(path, [(line, row[chosen.classes]) for line, row in rows], classes)
+    else:
+        found = [_marked(path, line, row, titles, chosen.marked) for line, row in rows]
+    for (line, _), tags in zip(rows, found, strict=True):
+        for tag in tags:
+            if readable_name(tag) != tag:
+                raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs "
+                                f"that steer; {_IN_UTF8}{_as_windows(tag.encode('utf-8', 'surrogateescape'))}")
+    return [Row(line, row[chosen.name].replace("\\", "/"), tags) for (line, row), tags in zip(rows, found, strict=True)]
 
 
 def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ...]:
@@ -137,47 +186,31 @@ def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ..
     """
     for tag in row.tags:
         if tag not in classes[1:]:
-            raise UserError(f"{path}: line {row.line}, {row.name!r}: {tag!r} is no class; {nearest(tag, classes[1:])}")
+            raise UserError(f"{path}: {row.place}: {tag!r} is no class; {nearest(tag, classes[1:])}")
     return tuple(sorted({classes.index(tag) - 1 for tag in row.tags}))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Returns a hint: the known word that is written most like this one, or the first few of them.
-
-    Args:
-        word: what was written.
-        known: what could have been meant.
-
-    Example:
-    >>> nearest("hors", ["cow", "horse"])
-    "did you mean 'horse'?"
-    """
-    known = list(known)
-    folded = {item.casefold(): item for item in known}
-    match = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    if match:
-        return f"did you mean {folded[match[0]]!r}?"
-    return f"there are {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else "there are none"
-
-
-def _cells(path: Path, table: list[tuple[int, list[str]]], titles: list[str],
-           name: int) -> Iterable[tuple[int, str, list[str]]]:
-    """Yields line, image and cells of each row; the first column needs no title, it may number the rows."""
+def _cells(path: Path, table: Iterable[tuple[int, list[str]]],
+           titles: Sequence[str]) -> Iterable[tuple[int, list[str]]]:
+    """Yields line and cells of each row; the first column needs no title, it may number the rows."""
     for line, row in table:
         if any(cell and not title for cell, title in itertools.zip_longest(row[1:], titles[1:])):
             raise UserError(f"{path}: line {line} has {len(row)} cells, the header {sum(map(bool, titles))} titles; "
                             "separate the classes of one image by a space, or by ; where their names contain spaces")
-        row = (row + [""] * len(titles))[:len(titles)]
-        if not row[name]:
-            raise UserError(f"{path}: line {line} names no image; write the file name in the column 'name'")
-        yield line, row[name].replace("\\", "/"), row
+        yield line, (row + [""] * len(titles))[:len(titles)]
 
 
-def _marked(titles: list[str], name: int | None, rows: list[list[str]]) -> list[tuple[str, ...]] | None:
-    """Returns the columns that are marked in each row; None where there are none, or other things than 1 and 0."""
-    named = [(place, title) for place, title in enumerate(titles) if place != name and title]
-    cells = {row[place].casefold() for row in rows for place, _ in named}
-    if name is None or not named or not rows or not cells <= _YES_NO.keys():
-        return None
-    return [tuple(title for place, title in named
-                  if _YES_NO[row[place].casefold()] and title.casefold() not in BACKGROUNDS) for row in rows]
+def _marked(path: Path, line: int, row: Sequence[str], titles: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
+    """Returns the titles of the columns that are marked in a row."""
+    wrong = next((place for place in places if row[place].casefold() not in YES_NO), None)
+    if wrong is not None:
+        raise UserError(f"{path}: line {line}: {row[wrong][:40]!r} in the column {titles[wrong]!r}; a column of one "
+                        "class holds 1 or 0")
+    return tuple(titles[place] for place in places
+                 if YES_NO[row[place].casefold()] and titles[place].casefold() not in BACKGROUNDS)
+
+
+def _as_windows(data: bytes) -> str:
+    """Returns what bytes that are not UTF-8 say in the encoding in which most such tables are saved."""
+    text = data.decode("cp1252", "replace")
+    return f" (in Windows-1252, cp1252, it says {text!r})" if text.isprintable() and not data.isascii() else ""

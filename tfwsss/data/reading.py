@@ -146,7 +146,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """
     heic.readable()
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with Image.open(path, formats=formats_read()) as image:
             rows, columns = image.height, image.width
             if rows * columns > max_pixels:
                 raise ImageFault(f"{path}: {columns}x{rows} pixels, more than {max_pixels:,}; make it smaller")
@@ -162,13 +162,18 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageFault(f"{path}: cannot be opened ({error.strerror}); give yourself the right to read it") from error
     except UnidentifiedImageError as error:
-        raise ImageFault(f"{path}: {_what_it_is(Path(path))}") from error
+        with Path(path).open("rb") as file:
+            raise ImageFault(f"{path}: {what_it_is(file.read(256))}") from error
     except Exception as error:                  # Pillow's plug-ins do not agree on one kind
         raise ImageFault(f"{path}: broken or cut off ({brief(error)}); fetch or save it again") from error
 
 
-def _formats() -> tuple[str, ...]:
-    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package."""
+def formats_read() -> tuple[str, ...]:
+    """Returns those of `FORMATS` that this Pillow reads: some are left out of its builds, some need another package.
+
+    Returns:
+        Names, as `Image.open` takes them.
+    """
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -204,11 +209,17 @@ def is_plain(image: Image.Image) -> bool:
             and (image.format == "MPO" or getattr(image, "n_frames", 1) == 1))
 
 
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
-        raw = file.read(256)
+def what_it_is(raw: bytes) -> str:
+    """Returns what a file is that is no image, and what to do.
+
+    Args:
+        raw: its first bytes, some 256 of them.
+
+    Returns:
+        A few words for a message.
+    """
     start = raw.lstrip().lower()
-    if not path.stat().st_size:
+    if not raw:
         return "empty file (0 bytes); replace it by an image"
     if heic.is_heic(raw):
         return heic.CURE

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from tfwsss.data.demo import demo_images
 from tfwsss.data.folder import check_classes, read_folder, with_saliency
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.tag_files.tag_file import TagSource
 from tfwsss.data.voc import read_voc
 from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.errors import UserError
-from tfwsss.settings.sections import MAKE, DataSettings
+from tfwsss.settings.sections import MAKE, ColumnSettings, DataSettings
 
 
 def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
@@ -31,7 +32,11 @@ def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
     return _open(data, cache, split, _files(data))
 
 
-def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles) -> ImageSet:
+def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles, labelled: bool = True) -> ImageSet:
+    """Reads a list of images; `labelled`: they need tags, and what is drawn where these stand is read too."""
+    if data.kind != "folder" and (data.tags or data.columns != ColumnSettings()):
+        raise UserError(f"data.{'tags' if data.tags else 'columns'}: is for --set data.kind=folder, but data.kind is "
+                        f"'{data.kind}'; change one of them")
     if data.kind == "demo":
         images = demo_images(cache, split, files=files)
     elif data.root is None:
@@ -41,7 +46,8 @@ def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles)
     elif data.kind == "voc":
         images = read_voc(data.root, split or "train", files=files)
     else:
-        images = read_folder(data.root, split, files)
+        tags = TagSource(data.tags, data.columns, cache if labelled else None, labelled)
+        images = read_folder(data.root, split, files, tags)
     return with_saliency(images, data.saliency) if data.saliency not in (None, MAKE) else images
 
 
@@ -87,7 +93,8 @@ def open_splits(data: DataSettings, cache: Path) -> Splits:
     plain = data.model_copy(update={"saliency": None})               # a segmentation network sees images only
     untagged = LabelFiles(difficult=files.difficult, untagged=bool(files.places))
     with _of_key("val_split", data.val_split):
-        return Splits(training, pseudo, _open(plain, cache, data.val_split, untagged) if data.val_split else None)
+        val = _open(plain, cache, data.val_split, untagged, labelled=False) if data.val_split else None
+    return Splits(training, pseudo, val)
 
 
 @contextlib.contextmanager

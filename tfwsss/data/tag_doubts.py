@@ -13,7 +13,8 @@ CURE = ("separate classes by ; (traffic sign;car), or put names with spaces in q
 
 _NO_START, _NO_END = "[({\"'])}:.-_*#=<>~!?", "])}\"[({:.-_*#=<>~!?"
 _PARTS = re.compile(r"\s*[/+&:=>#*~\\]\s*|\s+and\s+", re.IGNORECASE)
-_NOTHING = {"none", "nan", "null", "nil", "n/a", "na", "nothing", "empty", "no", "false", "unknown", "0"}
+NOTHING = {"none", "nan", "null", "nil", "n/a", "na", "nothing", "empty", "no", "false", "unknown", "0"}
+"""Words, in small letters, that say that there is no class."""
 
 
 class Tag(NamedTuple):
@@ -78,7 +79,7 @@ def check_plain(path: Path, cells: Sequence[Sequence[Tag]]) -> None:
     every = {tag.text for tags in cells for tag in tags}
     for tag in (tag for tags in cells for tag in tags if not tag.quoted):
         where = f"{path}: line {tag.line}: "
-        if tag.text.casefold() in _NOTHING:
+        if tag.text.casefold() in NOTHING:
             raise UserError(f"{where}is {tag.text!r} a class? Leave the cell empty where an image shows none, or list "
                             "the classes in classes.txt")
         if not any(sign.isalnum() for sign in tag.text) or tag.text[0] in _NO_START or tag.text[-1] in _NO_END:

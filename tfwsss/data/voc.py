@@ -17,6 +17,7 @@ from tfwsss.data.image_set import BACKGROUND, ImageSet
 from tfwsss.data.naming import usable_names
 from tfwsss.data.weak.attach import read_weak_labels
 from tfwsss.data.weak.label_files import LabelFiles
+from tfwsss.data.words import nearest
 from tfwsss.errors import ImageFault, UserError
 
 VOC_CLASSES = (
@@ -110,7 +111,7 @@ def _labels(path: Path, objects: Collection[str], classes: Sequence[str]) -> tup
     """Returns the sorted labels of the objects, counted without background."""
     strange = sorted(set(objects) - set(classes[1:]))
     if strange:
-        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {tables.nearest(strange[0], classes[1:])}; "
+        raise ImageFault(f"{path}: object {strange[0]!r} is no class; {nearest(strange[0], classes[1:])}; "
                          "classes of your own stand in classes.txt beside JPEGImages/")
     return tuple(sorted(classes.index(tag) - 1 for tag in objects))
 
@@ -162,7 +163,7 @@ def _list(root: Path, split: str) -> Path:
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         known = sorted({file.stem for place in _LISTS for file in (root / place).glob("*.txt")})
-        raise UserError(f"{root}: no list {split!r} in {' or '.join(_LISTS)}; {tables.nearest(split, known)} (all: "
+        raise UserError(f"{root}: no list {split!r} in {' or '.join(_LISTS)}; {nearest(split, known)} (all: "
                         f"{', '.join(known[:12])}{', ...' if len(known) > 12 else ''})")
     return path
 

@@ -13,46 +13,12 @@ import tensorflow as tf
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.decide.decision import Decision, scores_of_all
+from tfwsss.inference.found import Answer, Found
 from tfwsss.inference.see import Seer, check_covers, covered, images_at_a_time, stride_of
 from tfwsss.inference.sharpen import CRF, sharpen, sharpen_arrays
 from tfwsss.inference.stream import batches_by_size, in_threads
 from tfwsss.inference.views import Picture, View
 from tfwsss.ops.mask_ids import mask_ids
-
-
-class Answer(NamedTuple):
-    """What is said of one image; in a graph, what nobody reads is not computed.
-
-    Args:
-        mask: uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
-        scores: float32 `(row, column, id)`, 0 to 1, background first: what the mask was decided by, before the CRF; 0
-            for classes that do not count.
-        likely: float32 `(class,)`: how likely the image shows each class, 0 to 1.
-    """
-
-    mask: Any
-    scores: Any
-    likely: Any
-
-
-class Found(NamedTuple):
-    """The mask of one image as arrays.
-
-    Args:
-        mask: uint8 `(row, column)`: 0 background, label + 1, 255 undecided.
-        image: uint8 `(row, column, 3)`.
-        seconds: time that it took, that of the network shared among the images of its batch.
-        certainty: float32 `(row, column)`, the largest score of each pixel before the CRF; None unless asked for.
-        likely: float32 `(class,)`, how likely the image shows each class, 0 to 1; beside the certainty.
-        scores: float32 `(row, column, id)`, 0 to 1, before the CRF; None unless asked for.
-    """
-
-    mask: np.ndarray
-    image: np.ndarray
-    seconds: float
-    certainty: np.ndarray | None = None
-    likely: np.ndarray | None = None
-    scores: np.ndarray | None = None
 
 
 class Look(NamedTuple):
@@ -82,6 +48,8 @@ class Masker:
         crf: what sharpens.
         others: networks that `decide` calls.
         further: looks whose maps are added to the network's; images of which they cover another part are faults.
+        least: where no tags are given, an image whose likeliest class is less likely than this shows nothing: its mask
+            is background. 0: every image shows what is likeliest in it.
         carried: what goes along beside the networks' weights, in numbers by name, for people to read.
     """
 
@@ -93,6 +61,7 @@ class Masker:
     crf: CRF
     others: tuple[keras.Model, ...] = ()
     further: tuple[Look, ...] = ()
+    least: float = 0.0
     carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -176,7 +145,10 @@ class Masker:
         """Returns how likely each class is, which count, the rule's Decision and its ids as those of a mask."""
         picture = self.picture(image)
         likely, kept = self.presence(maps, picture)
-        kept = kept if tags is None else tags
+        if tags is not None:
+            kept = tags
+        elif self.least > 0:
+            kept = kept & (tf.reduce_max(likely) >= self.least)
         classes = tf.cast(tf.reshape(tf.where(kept), [-1]), tf.int32)
         decision = self.decide(maps, picture, classes)
         return likely, kept, decision, mask_ids(decision.ids, classes)
@@ -220,6 +192,18 @@ class Masker:
             return name, found._replace(seconds=seconds + time.perf_counter() - start)
 
         return in_threads(one, seen())
+
+    def of_pixels(self, image: np.ndarray, tags: np.ndarray | None = None) -> Found:
+        """Makes the mask of one image that is no file, as `masks` does.
+
+        Args:
+            image: uint8 `(row, column, 3)`.
+            tags: boolean `(class,)`, classes that the image shows; None lets the network decide.
+
+        Returns:
+            Found, with certainty and how likely each class is.
+        """
+        return self._found({key: each[0] for key, each in self.see(image[None]).items()}, image, tags, True, False)
 
     def _found(self, maps, image: np.ndarray, tags: np.ndarray | None, certainty: bool, scored: bool) -> Found:
         wanted = tags is not None, scored or (self.crf.on and self.crf.certainty is None), certainty

@@ -104,7 +104,7 @@ def main() -> int:
     folder = Path(first["folder"])
     settings = reading.build(methods.get(first["settings"]["method"]).config, first["settings"], "the run's settings")
     with logs.told_before():
-        splits, _ = look(settings, folder)
+        splits, _, _ = look(settings, folder)
         stages = {stage.name: stage for stage in methods.get(settings.method).stages(settings, splits)}
     for line in sys.stdin:
         question = json.loads(line)

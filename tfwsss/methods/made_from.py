@@ -24,7 +24,8 @@ _OF_NETWORKS = ("model.keras", "threshold.json", "references.npy")
 _CHANGES_NO_MASK = {"data", "devices", "given", "seed", "tensorboard", "workers"}
 
 
-def note_call(out: Path, source: Path, run: Run, stage: str, tags: Sequence[str] | None) -> dict[str, Any]:
+def note_call(out: Path, source: Path, run: Run, stage: str, tags: Sequence[str] | None,
+              least: float = 0.0) -> dict[str, Any]:
     """Finds what makes the masks of a call, and writes it to `made_by.json`.
 
     Args:
@@ -33,6 +34,7 @@ def note_call(out: Path, source: Path, run: Run, stage: str, tags: Sequence[str]
         run: which makes them.
         stage: of the run.
         tags: that the photographs show; None lets the network decide.
+        least: how likely a class must be that the network decides on.
 
     Returns:
         Stage, tags, version of the package, and hashes of the run's networks and settings.
@@ -44,7 +46,8 @@ def note_call(out: Path, source: Path, run: Run, stage: str, tags: Sequence[str]
     seen = {str(path.resolve()): identity(path, known.get(str(path.resolve()))) for path in files.values()}
     networks = {name: seen[str(path.resolve())]["sha256"] for name, path in files.items()}
     settings = run.config.model_dump(mode="json", exclude=_CHANGES_NO_MASK)
-    maker = {"network": fingerprint(networks), "settings": fingerprint([settings, run.record["classes"]]),
+    facts = [settings, run.record["classes"], *([least] if least and tags is None else [])]     # 0: as ever
+    maker = {"network": fingerprint(networks), "settings": fingerprint(facts),
              "stage": stage, "tags": None if tags is None else sorted(tags), "version": tfwsss.__version__}
     call = {"source": str(source.resolve()), "run": str(run.folder.resolve()), **maker, "files": seen}
     write_atomically(out / CALL, json.dumps(call, ensure_ascii=False, indent=1).encode())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tfwsss import methods
 from tfwsss.artefacts.files import read_json
+from tfwsss.data.corrections import open_corrected
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.sources import open_splits
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
@@ -16,6 +16,9 @@ from tfwsss.runs import data_parallel
 from tfwsss.settings import reading
 from tfwsss.steps.cam_masks import cam_masker, threshold_of
 from tfwsss.steps.rounds import SegmenterRounds, last_masker, network_of
+
+PRESENCE = "presence.json"
+"""File of a run: how likely a class must be, chosen on the training tags."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,17 +47,20 @@ class Run:
         Raises:
             UserError: the data are no longer where they were, or the run has no such images.
         """
-        images = getattr(open_splits(self.config.data, demo_folder(self.folder)), split)
+        splits, _ = open_corrected(self.config.data, demo_folder(self.folder), self.config.given)
+        images = getattr(splits, split)
         if images is None:
             raise UserError(f"{self.folder}: has no images for '{split}'; set data.{split}_split and train again")
         return survey(images, self.folder, self.config.data.max_pixels)[0]
 
-    def masker(self, stage: str | None = None) -> tuple[str, Masker]:
+    def masker(self, stage: str | None = None, least: float | None = None) -> tuple[str, Masker]:
         """Returns how the run makes masks of any image.
 
         Args:
             stage: which of its stages to repeat: `masks`, by its segmentation network; `pseudo`, by the method's own
                 rule; `cam_masks`, from plain class maps. None takes the first of these that the run has.
+            least: an image whose likeliest class is less likely than this shows nothing, 0 to 1; None: what the run
+                has chosen on its training tags, see `methods.presence`, else 0.
 
         Returns:
             The stage, and its Masker.
@@ -64,16 +70,33 @@ class Run:
         """
         if data_parallel.under_jax():
             raise UserError("masks are made by TensorFlow, whatever trained the networks; unset KERAS_BACKEND")
-        makers = self._makers()
+        makers = self.makers()
         if stage is not None and stage not in makers:
             raise UserError(f"--stage {stage}: {self.folder} makes no such masks; it has "
                             f"{' and '.join(makers) or 'none yet'}")
         if not makers:
             return "masks", last_masker(self.config, self.folder)      # says which file is missing
         stage = stage or next(iter(makers))
-        return stage, makers[stage]()
+        least = self.least(stage) if least is None else least
+        return stage, dataclasses.replace(makers[stage](), least=least)
 
-    def _makers(self) -> dict[str, Callable[[], Masker]]:
+    def least(self, stage: str) -> float:
+        """Returns how likely the likeliest class of an image must be at least, else the image shows nothing.
+
+        Args:
+            stage: of the run, whose masks are made.
+
+        Raises:
+            UserError: the run's file of them is broken.
+        """
+        path = self.folder / PRESENCE
+        try:
+            return float(read_json(path)["least"].get(stage, 0.0)) if path.is_file() else 0.0
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UserError(f"{path}: no record of how likely a class must be; delete it and train again") from None
+
+    def makers(self) -> dict[str, Callable[[], Masker]]:
+        """Returns what makes the masks of each stage that the run has, the first that `masker` takes first."""
         own, config, folder = methods.get(self.config.method), self.config, self.folder
         found: dict[str, Callable[[], Masker]] = {}
         if network_of(config, folder):

@@ -13,8 +13,8 @@ from tfwsss.artefacts.files import path_of, readable_name, unfit_name, write_ato
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.data.finding import find_images
 from tfwsss.data.image_set import ImageSet
-from tfwsss.data.labels import nearest
 from tfwsss.data.survey import survey
+from tfwsss.data.words import nearest
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
 from tfwsss.methods.made_from import MadeFrom, note_call
@@ -27,7 +27,8 @@ _WRITTEN = ("masks", "overlays", "images", "probabilities")
 
 
 def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
-            stage: str | None = None, probability: bool = False, document: bool = False) -> tuple[int, dict[str, str]]:
+            stage: str | None = None, probability: bool = False, document: bool = False,
+            least: float | None = None) -> tuple[int, dict[str, str]]:
     """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph, and `out/predictions.csv`.
 
     An interrupted call goes on where it stopped. Masks that lie there are kept where the
@@ -42,6 +43,8 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         stage: of the run, which says how: `masks`, `pseudo` or `cam_masks`; None takes the first that it has.
         probability: whether to write `out/probabilities/<name>/<id> <class>.png`, grey, 255 = 1: scores before the CRF.
         document: whether to write `out/predictions.json` too.
+        least: without tags, an image whose likeliest class is less likely than this gets a mask of background, 0 to 1;
+            None: what the run has chosen, mostly 0.
 
     Returns:
         Number of images with a mask, and a message for each that could not be used.
@@ -52,11 +55,11 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     """
     logs.open_log()
     opened = load_run(run)
-    chosen, masker = opened.masker(stage)
+    chosen, masker = opened.masker(stage, least)
     classes = tuple(opened.record["classes"])
     _check_apart(source, out)
     images = _images(source, out, classes, _labels(tags, classes, run))
-    made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags), images.images)
+    made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags, masker.least), images.images)
     usable, faults = survey(images, out, opened.config.data.max_pixels)
     told, faults = Predictions(out, classes, probability), dict(faults)
     lacking = set(made_from.missing(usable.names))

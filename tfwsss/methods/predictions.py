@@ -15,7 +15,7 @@ from PIL import Image
 
 from tfwsss.annotations.parts import parts_of
 from tfwsss.artefacts.files import finished, path_of, png_bytes, write_atomically
-from tfwsss.inference.masker import Found
+from tfwsss.inference.found import Found
 from tfwsss.logs import LOG
 from tfwsss.palette import IGNORE
 from tfwsss.runs import journal

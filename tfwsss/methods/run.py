@@ -1,6 +1,5 @@
 """What `python -m tfwsss.train` does: settings, images, stages, scores, report."""
 
-import contextlib
 import importlib.metadata
 import json
 import platform
@@ -11,21 +10,27 @@ from typing import Any
 from tfwsss import logs, methods
 from tfwsss.artefacts.files import read_json, write_atomically
 from tfwsss.backbones.initial import fetch_imagenet
+from tfwsss.data.corrections import KEY
 from tfwsss.data.label_counts import count_labels
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
-from tfwsss.methods.in_tensorflow import InTensorFlow
-from tfwsss.methods.surveyed import given_masks, look
-from tfwsss.runs import data_parallel, devices, doubts, preflight, resources, runner, scoring
+from tfwsss.methods import automatic
+from tfwsss.methods.opened import load_run
+from tfwsss.methods.presence import choose_presence
+from tfwsss.methods.surveyed import corrected_masks, given_masks, look
+from tfwsss.methods.together import follow, lead
+from tfwsss.runs import data_parallel, devices, doubts, preflight, resources, runner, scoring, without_truth
+from tfwsss.runs.lock import locked
 from tfwsss.runs.membership import member
 from tfwsss.runs.origins import CHANGED, Origins
-from tfwsss.runs.stage import Context, Stage
+from tfwsss.runs.stage import Stage
+from tfwsss.runs.team import Team
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
-_HINT = ("no config: training on the built-in data set. For your own photographs add --config configs/icd_animals.yaml "
-         "--set data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
+_HINT = ("no config: training on the built-in data set. For your own photographs add --config auto --set "
+         "data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
          "--set data.root=VOCdevkit/VOC2012")
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
 
@@ -37,7 +42,7 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML of settings, or None.
+        file: YAML of settings, `auto`, or None.
         folder: of the run, or None.
         sets: single settings, `section.key=value`.
         redo: stages to make again; `changed`: whatever was made of files that differ now.
@@ -54,35 +59,43 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
     logs.open_log()
     settings = read_settings(method, file, sets)
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
-    with member(folder) as team, contextlib.closing(InTensorFlow(settings, folder)) as elsewhere:
+    with member(folder) as team:
         devices.strategy(settings.devices)   # first: TensorFlow splits no processor that it has begun to use
-        context = Context.of(settings)._replace(team=team, elsewhere=elsewhere if data_parallel.under_jax() else None)
         if not team.first:
-            return _follow(settings, folder, context, until)
-        with runner.locked(folder):
+            return follow(settings, folder, team, until)
+        with locked(folder):
             logs.open_log(folder)
             if file is None and settings.data.kind == "demo":
                 LOG.info(_HINT)
-            return _lead(settings, folder, context, redo, until, report)
+            return _lead(settings, sets if file == automatic.NAME else None, folder, team, redo, until, report)
 
 
-def _lead(settings: RunSettings, folder: Path, context: Context, redo: Sequence[str], until: str | None,
-          report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
+def _lead(settings: RunSettings, auto: Sequence[str] | None, folder: Path, team: Team, redo: Sequence[str],
+          until: str | None, report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
     """Does what the first process does: looks at everything, deletes, writes, scores and reports."""
-    splits, faults = look(settings, folder)
+    splits, corrections, faults = look(settings, folder)
+    chosen = None
+    if auto is not None:
+        chosen = automatic.settle(settings.method, reading.parse_sets(auto), splits.training, folder)
+        settings = chosen.settings
+        logs.show(automatic.in_a_table(chosen))
     stages = methods.get(settings.method).stages(settings, splits)
     named = [name for name in redo if name != CHANGED]
     preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
     as_ids = given_masks(stages, settings.given, splits, folder)
+    corrected = corrected_masks(corrections, splits, folder / "given" / KEY)
+    as_ids |= {KEY: folder / "given" / KEY} if corrections else {}
     again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
     origins = Origins(folder, splits)
     stale = origins.stale(stages, settings.given, again)
     doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
     _settle(folder, origins, stages, settings.given, again)
-    _write_config(folder, settings, splits, doubtful)
-    context.team.agree(lambda: {name: str(path) for name, path in as_ids.items()})
-    faults = faults | runner.run(stages, folder, context=context, given=settings.given, read_as=as_ids, until=until,
-                                 finished=lambda stage, output: _score(folder, stage, output, splits))
+    noted = {"corrected": dict(corrected), "doubts": list(doubtful), **({"auto": chosen.record()} if chosen else {})}
+    _write_config(folder, settings, splits, noted)
+    faults = faults | lead(stages, settings, folder, team, as_ids, until,
+                           lambda stage, output: _score(folder, stage, output, splits))
+    if not data_parallel.under_jax():                  # it asks the networks, as `predict` does
+        choose_presence(load_run(folder), splits.training)
     write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
     page = report(folder)
     metrics = _metrics(folder)
@@ -91,33 +104,22 @@ def _lead(settings: RunSettings, folder: Path, context: Context, redo: Sequence[
     return {"run": str(folder), "report": str(page), "miou": miou}, faults
 
 
-def _follow(settings: RunSettings, folder: Path, context: Context,
-            until: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Does what the other processes do: works on their parts, once the first has looked at everything."""
-    as_ids = context.team.agree(dict)
-    with logs.told_before():
-        splits, _ = look(settings, folder)
-        stages = methods.get(settings.method).stages(settings, splits)
-    runner.run(stages, folder, context=context, given=settings.given, until=until,
-               read_as={name: Path(path) for name, path in as_ids.items()})
-    return {}, {}
-
-
 def read_settings(method: str | None, file: Path | None, sets: Sequence[str]) -> RunSettings:
     """Returns a method's settings: defaults, or those of the built-in data set, then the file, then single ones.
 
     Args:
         method: its name; None: the file's, or else ICD.
-        file: YAML, or None.
+        file: YAML, or None; `auto`: what does not rest on the images.
         sets: texts `section.key=value`.
 
     Raises:
         UserError: unknown method or key, or a value of a wrong type.
     """
-    values = reading.read_yaml(file) if file else {}
+    values = reading.read_yaml(file) if file and file != automatic.NAME else {}
     method = method or str(values.get("method") or methods.METHODS[0])
     own = methods.get(method)
     single = reading.parse_sets(sets)
+    single = automatic.before_choosing(single) if file == automatic.NAME else single
     if values.get("method", method) != method:
         raise UserError(f"{file} is for method '{values['method']}', but --method is '{method}'; drop one of them")
     chosen = reading.merge(values, single)
@@ -139,6 +141,8 @@ def settings_in_words(method: str | None, file: Path | None, sets: Sequence[str]
     Raises:
         UserError: as `read_settings`.
     """
+    if file == automatic.NAME:
+        raise UserError("--settings with --config auto: the choice rests on the images; --dry-run prints it")
     keys = list(reference.keys_of(read_settings(method, file, sets)))
     return reference.as_markdown(keys) if form == "markdown" else reference.as_text(keys)
 
@@ -156,7 +160,7 @@ def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits:
     return doubtful
 
 
-def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful: Sequence[str]) -> None:
+def _write_config(folder: Path, settings: RunSettings, splits: Splits, noted: Mapping[str, Any]) -> None:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -168,7 +172,7 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, doubtful:
               "classes": list(splits.training.classes),
               "images": {name: len(images.names) for name, images in used.items()},
               "labels": {name: count_labels(images) for name, images in used.items() if name != "val"},
-              "doubts": list(doubtful)}
+              **noted}
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
@@ -204,6 +208,8 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     if stage.kind not in scoring.KINDS or not images.masks:
         for line in doubts.of_stage(stage.kind, output, images):
             LOG.warning("%s: %s", stage.name, line)
+        if stage.kind == "masks":
+            _describe(folder, stage, output, splits)
         return
     score = dict(scoring.evaluate(stage.kind, output, images))
     metrics[stage.name] = score
@@ -212,3 +218,18 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         LOG.warning("%s: %s", stage.name, warning)
     if score["miou"] is not None:
         LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
+
+
+def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Keeps what can be said of a finished stage's masks without truth, beside masks of stages before it."""
+    path, images = folder / without_truth.FILE, getattr(splits, stage.split)
+    known, made = read_json(path) if path.is_file() else {}, read_json(output / "stage.json")["fingerprint"]
+    if known.get(stage.name, {}).get("fingerprint") == made:
+        return
+    others = {name: folder / name for name in ("cam_masks", "labels", "seeds", "pseudo")
+              if name != stage.name and known.get(name, {}).get("split") == stage.split}
+    found = without_truth.describe_masks(output, images, others)
+    if found:
+        known[stage.name] = {"split": stage.split, "fingerprint": made, **found}
+        write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False).encode())
+        LOG.info("%s: %s", stage.name, without_truth.in_words(found))

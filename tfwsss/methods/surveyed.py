@@ -3,18 +3,21 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tfwsss.data.corrections import Corrections, open_corrected
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.label_counts import count_labels, in_words
-from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.sources import Splits
 from tfwsss.data.survey import survey
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import demo_folder
 from tfwsss.runs.given_masks import usable_masks
+from tfwsss.runs.runner import remove_folder
 from tfwsss.runs.stage import Stage
 from tfwsss.settings.sections import RunSettings
+from tfwsss.steps.corrections import keep_corrections
 
 
-def look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
+def look(settings: RunSettings, folder: Path) -> tuple[Splits, Corrections | None, dict[str, str]]:
     """Opens every image once.
 
     Args:
@@ -22,12 +25,12 @@ def look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
         folder: of the run, in which what was found is kept.
 
     Returns:
-        The usable images, and a message for each that cannot be used.
+        The usable images, what was corrected, and a message for each image that cannot be used.
 
     Raises:
         UserError: no image can be used.
     """
-    splits = open_splits(settings.data, demo_folder(folder))
+    splits, corrections = open_corrected(settings.data, demo_folder(folder), settings.given)
     images, pseudo, val = splits
     LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
              len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
@@ -42,7 +45,7 @@ def look(settings: RunSettings, folder: Path) -> tuple[Splits, dict[str, str]]:
     training = usable(images)
     LOG.info("labels to train on: %s", in_words(count_labels(training)))
     further = training if pseudo is images else usable(pseudo)
-    return Splits(training, further, usable(val) if val else None), faults
+    return Splits(training, further, usable(val) if val else None), corrections, faults
 
 
 def given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Splits, folder: Path) -> dict[str, Path]:
@@ -64,3 +67,18 @@ def given_masks(stages: Sequence[Stage], given: Mapping[str, Path], splits: Spli
     return {stage.name: usable_masks(stage.name, given[stage.name], splits.val if stage.split == "val" else both,
                                      folder / "given" / stage.name)
             for stage in stages if stage.kind == "masks" and stage.name in given}
+
+
+def corrected_masks(corrections: Corrections | None, splits: Splits, folder: Path) -> dict[str, int]:
+    """Keeps what was corrected as ids.
+
+    Args:
+        corrections: masks and scribbles; None: nothing was corrected.
+        splits: the usable images.
+        folder: for the masks; what lies there is deleted.
+
+    Returns:
+        Kind of correction to the number of images.
+    """
+    remove_folder(folder)
+    return keep_corrections(corrections, splits.training.joined(splits.pseudo), folder) if corrections else {}

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from tfwsss.errors import UserError
+from tfwsss.refine.colour_threshold import parted_colours
+
+VERSION = 2
+"""Counts changes of what is chosen from the same maps and images. The second asks the images' colours first."""
 
 BINS = 256
 SMOOTHING = 0.02  # deviation of the curve's Gaussian, in units of strength
@@ -19,7 +23,8 @@ class Choice:
     """A threshold and why it was chosen.
 
     Args:
-        threshold: the choice, 0–1: `stable` where there is a valley, else `otsu`.
+        threshold: the choice, 0–1: `colours` where there are any, else `stable` where there is a valley, else `otsu`.
+        colours: what parts the colours of the images best, the median over images; None: no image is known.
         otsu: the threshold that best parts the strengths into two compact groups.
         stable: the threshold deepest in a valley of the curve, where labels change least.
         valley: whether the curve really has a valley there.
@@ -29,6 +34,7 @@ class Choice:
     """
 
     threshold: float
+    colours: float | None
     otsu: float
     stable: float
     valley: bool
@@ -40,7 +46,11 @@ class Choice:
 class ThresholdSearch:
     """Collects the maps of many images, one at a time, and chooses one threshold for all of them.
 
-    Memory: one histogram.
+    The threshold is the median of those that part the colours of single images
+    best: see `refine.colour_threshold`. Without images, or where all are plain,
+    it is that of `choose_threshold`, which knows the strengths alone.
+
+    Memory: one histogram, and one number an image.
 
     Args:
         bins: of the histogram.
@@ -56,18 +66,27 @@ class ThresholdSearch:
 
     def __init__(self, bins: int = BINS):
         self._total = np.zeros(bins)
+        self._best: list[float] = []                # of each image
 
-    def add(self, strength: np.ndarray) -> None:
+    def add(self, strength: np.ndarray, image: np.ndarray | None = None) -> None:
         """Adds one image; leave out those without classes, which say nothing of the threshold.
 
         Args:
             strength: float array `(row, column)` in 0–1, as `inference.kept.strongest` gives it.
+            image: uint8 array `(row, column, 3)`; None: its strengths count, and its colours are not asked.
         """
         self._total += strength_histogram(strength, self._total.size)
+        if image is not None and (parted := parted_colours(strength, image)).any():
+            best = _middle(np.flatnonzero(parted >= parted.max() * (1 - 1e-9)))
+            self._best.append((1 + best) / (parted.size + 1))
 
     def choice(self) -> Choice:
-        """Returns the choice for the images added so far, as `choose_threshold` makes it."""
-        return choose_threshold([self._total])
+        """Returns the choice for the images added so far."""
+        choice = choose_threshold([self._total])
+        if not self._best:
+            return choice
+        colours = float(np.median(self._best))
+        return dataclasses.replace(choice, threshold=colours, colours=colours)
 
     def threshold(self) -> float:
         """Returns the chosen threshold, 0–1."""
@@ -79,6 +98,8 @@ class ThresholdSearch:
         curve = np.stack((choice.thresholds, choice.change, choice.foreground), axis=1)
         return {
             "threshold": choice.threshold,
+            "colours": choice.colours,
+            "images": len(self._best),
             "otsu": choice.otsu,
             "stable": choice.stable,
             "valley": choice.valley,
@@ -114,7 +135,7 @@ def strength_histogram(strength: np.ndarray, bins: int = BINS) -> np.ndarray:
 
 
 def choose_threshold(histograms: Iterable[np.ndarray]) -> Choice:
-    """Chooses a background threshold from the histograms of many images' strengths; no mask is looked at.
+    """Chooses a background threshold from the histograms of many images' strengths; no mask, no image is looked at.
 
     Otsu's threshold maximises the variance between background and foreground.
     It always exists, but follows the shares of the two groups. Where the
@@ -169,7 +190,8 @@ def choose_threshold(histograms: Iterable[np.ndarray]) -> Choice:
     thresholds = np.arange(1, bins) / bins
     chosen = stable if valley else cut
     return Choice(
-        *(float(thresholds[border]) for border in (chosen, cut, stable)), valley, thresholds, change, 1 - below
+        float(thresholds[chosen]), None, float(thresholds[cut]), float(thresholds[stable]), valley, thresholds, change,
+        1 - below
     )
 
 

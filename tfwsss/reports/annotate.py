@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfwsss.annotations.label_studio import LOCAL_FILES
 from tfwsss.annotations.parts import without_small
 from tfwsss.artefacts.files import reading, write_atomically, writing
 from tfwsss.artefacts.masks import read_mask
@@ -17,7 +18,7 @@ from tfwsss.data.labels import read_lines
 from tfwsss.data.reading import read_size
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.palette import IGNORE
-from tfwsss.reports.annotation_files import HAVE_VOID, LOCAL_FILES, WRITERS, Item, Task
+from tfwsss.reports.annotation_files import HAVE_VOID, WRITERS, Item, Task
 from tfwsss.reports.mask_folders import MaskFolder, find_masks
 
 DOUBTFUL = "doubtful.csv"

@@ -7,22 +7,18 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
 
-from tfwsss.annotations.coco import coco_categories, coco_image, coco_objects
+from tfwsss.annotations.coco import coco_head, coco_image, coco_objects
 from tfwsss.annotations.cvat import labelmap, object_colours
-from tfwsss.annotations.label_studio import label_studio_task, labelling_interface
+from tfwsss.annotations.label_studio import LOCAL_FILES, address_of, label_studio_task, labelling_interface
 from tfwsss.annotations.parts import parts_of
 from tfwsss.annotations.yolo import yolo_lines, yolo_table
 from tfwsss.artefacts.files import path_of, png_bytes, write_atomically
 from tfwsss.artefacts.masks import write_mask
 from tfwsss.palette import IGNORE
-
-LOCAL_FILES = "/data/local-files/?d="
-"""Where Label Studio looks for photographs of its own disk."""
 
 _LIST = "ImageSets/Segmentation/default.txt"
 
@@ -84,8 +80,7 @@ def write_coco(task: Task, items: Iterator[Item], polygons: bool = False) -> int
     """
     images, count = [], 0
     with _text(task.out / "annotations" / "instances_default.json") as file:
-        file.write('{"info": {"description": "tfwsss"}, "licenses": [], "categories": '
-                   f'{_json(coco_categories(task.classes))},\n"annotations": [')
+        file.write(_json(coco_head(task.classes)).removesuffix("}") + ',\n"annotations": [')
         for item in items:
             images.append(coco_image(len(images) + 1, item.file, item.mask.shape))
             for found in coco_objects(item.mask, len(images), count + 1, polygons):
@@ -109,7 +104,7 @@ def write_label_studio(task: Task, items: Iterator[Item]) -> int:
     write_atomically(task.out / "interface.xml", labelling_interface(task.classes, task.palette).encode())
     with _text(task.out / "tasks.json") as file:
         for item in items:
-            address = task.prefix + (quote(item.file) if task.prefix else item.file)
+            address = address_of(item.file, task.prefix)
             found = label_studio_task(item.mask, task.classes, address, item.score, item.figures)
             count += len(found["predictions"][0]["result"])
             file.write(f"{lead}\n{_json(found)}")

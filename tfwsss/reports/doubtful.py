@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfwsss.artefacts.files import EXTENSIONS, read_json
+from tfwsss.artefacts.files import EXTENSIONS, finished, read_json
+from tfwsss.data.corrections import KEY
 from tfwsss.runs import journal
+from tfwsss.steps.corrections import MASKS
 
 
 def worst_first(records: Iterable[Mapping[str, Any]], key: str = "agreement") -> list[Mapping[str, Any]]:
@@ -34,12 +36,14 @@ def review_of(run: Path, stage: str, split: str) -> list[dict[str, Any]]:
 
     Returns:
         For each image `name`, `agreement`, `confidence` and `coverage`; empty where no network has learnt from labels.
+        Images of which a person has corrected the mask are left out.
     """
     own = run / stage / journal.REVIEW
     others = [path for path in run.glob(f"*/{journal.REVIEW}") if _split(path.parent) == split]
     found = [own] if own.is_file() else sorted(others, key=lambda path: (path.parent / "stage.json").stat().st_mtime)
     shown = {path.relative_to(run / stage).with_suffix("").as_posix()
              for path in (run / stage).rglob(f"*{EXTENSIONS['masks']}")}
+    shown -= finished(run / "given" / KEY / MASKS, "masks", shown)
     return [record for record in journal.read(found[-1]).values() if record["name"] in shown] if found else []
 
 

@@ -16,7 +16,7 @@ from tfwsss.logs import told_before
 from tfwsss.palette import IGNORE
 from tfwsss.reports.doubtful import worst_first
 from tfwsss.reports.evaluate import images_of_run
-from tfwsss.runs import doubts, journal
+from tfwsss.runs import doubts, journal, without_truth
 from tfwsss.runs.scoring import KINDS
 from tfwsss.runs.shown import part_folders, shown_names, spread
 from tfwsss.settings.sections import MAKE
@@ -61,6 +61,7 @@ def gather(run: Path) -> dict[str, Any]:
             "stages": stages, "scored": scored, "splits": splits, "uses": USES,
             "baselines": {name: "cam" if "cam" in group else group[0] for group in comparable for name in group},
             "classes": list(dict.fromkeys(name for score in scored.values() for name in score["iou"])),
+            "without_truth": _without_truth(run, scored),
             "best": _best(scored, comparable), "images": images, "trouble": trouble,
             "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})),
             "faults": _faults(run, stages, metrics),
@@ -174,6 +175,13 @@ def _warnings(scored: Mapping[str, Any], shown: _Shown, images: Mapping[str, Ima
             if kind == "masks" and stage not in scored:
                 found += [f"{stage}: {line}" for line in doubts.of_masks(folder, those)]
     return found
+
+
+def _without_truth(run: Path, scored: Mapping[str, Any]) -> dict[str, str]:
+    """Returns one line on the masks of each stage that no truth has scored."""
+    found = _read(run / without_truth.FILE, {})
+    return {stage: without_truth.in_words(record) for stage, record in found.items()
+            if stage not in scored and (run / stage / "stage.json").is_file()}
 
 
 def _faults(run: Path, stages: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:

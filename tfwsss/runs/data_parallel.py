@@ -41,8 +41,10 @@ def join(place: Place) -> None:
         place: of this process; others must call it too.
     """
     if place.count > 1:
+        import jax
         import keras
 
+        jax.config.update("jax_enable_preemption_service", False)          # it would take SIGTERM, and go on
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")    # TensorFlow beside needs memory too
         keras.distribution.initialize(place.address, place.count, place.rank)
 

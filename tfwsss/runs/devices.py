@@ -57,9 +57,14 @@ def _strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(names, tf.distribute.ReductionToOneDevice() if on_cpu else None)
 
 
+def count_gpus() -> int:
+    """Returns how many graphics cards TensorFlow can use; asking starts none of them."""
+    return len(tf.config.list_physical_devices("GPU"))
+
+
 def _names(count: int) -> tuple[str, ...]:
     """Chooses GPUs where there are any, else makes logical CPU devices."""
-    gpus = len(tf.config.list_physical_devices("GPU"))
+    gpus = count_gpus()
     if gpus:
         if count > gpus:
             raise UserError(f"devices: {count} replicas asked for, this machine has {gpus} GPUs; lower devices")

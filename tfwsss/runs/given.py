@@ -1,4 +1,4 @@
-"""Folders that a user gives in a stage's place: what tells whether their contents are still the same."""
+"""Folders, and files, that a user gives in a stage's place: what tells whether their contents are still the same."""
 
 import json
 from collections.abc import Collection
@@ -14,13 +14,13 @@ FILE = "given.json"
 
 
 def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collection[str] = ()) -> str:
-    """Returns a hash of a given folder's place and of the contents of its files.
+    """Returns a hash of a given folder's place and of the contents of its files; a file is one of these.
 
     Files are read once; later calls look at size and time of change, and read what differs.
 
     Args:
         stage: the one it stands for.
-        given: the folder.
+        given: the folder or file.
         run: the run's folder; `given.json` in it remembers the files.
         recorded: fingerprints that finished stages were made from. Version 0.1.0 noted sizes in place of contents:
             where its fingerprint is among them and still holds, it is returned.
@@ -31,9 +31,10 @@ def fingerprint_of_given(stage: Stage, given: Path, run: Path, recorded: Collect
     Raises:
         UserError: no such folder, or a file in it cannot be read.
     """
-    if not given.is_dir():
+    if not given.is_dir() and not (stage.kind == "corrections" and given.is_file()):
         raise UserError(f"given.{stage.name}: {given} is no folder; give the folder with its {stage.kind} files")
-    files = sorted((_writable(str(path.relative_to(given))), path) for path in given.rglob("*") if path.is_file())
+    paths = [given] if given.is_file() else given.rglob("*")
+    files = sorted((_writable(str(path.relative_to(given))), path) for path in paths if path.is_file())
     by_sizes = _of(given, [(name, path.stat().st_size) for name, path in files])
     if by_sizes in recorded:
         return by_sizes

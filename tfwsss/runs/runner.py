@@ -1,13 +1,11 @@
 """Runs stages in order; what is finished is kept, what was killed goes on, what differs is asked about."""
 
-import contextlib
-import fcntl
 import functools
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,35 +102,6 @@ def _check_same(stage: Stage, prints: Sequence[str]) -> None:
         if found != prints[0]:
             raise UserError(f"{stage.name}: process {rank} has other settings or images than process 0; start all with "
                             "the same command, code and data")
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps a second process out of a run folder.
-
-    Args:
-        folder: the run's folder; it is made where it is missing.
-
-    Yields:
-        Nothing, while no other process can enter the block with this folder.
-
-    Raises:
-        UserError: another process works in it, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"run folder {folder} is in use by another process; wait for it or name another "
-                                "folder with --run") from None
-            yield
-    except OSError as error:
-        if error.filename and Path(error.filename).parent == folder or not folder.is_dir():
-            raise UserError(f"run folder {folder} cannot be written ({error.strerror}); "
-                            "name another folder with --run") from None
-        raise
 
 
 def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:

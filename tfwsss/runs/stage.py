@@ -20,6 +20,7 @@ from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.runs.context import Context
+from tfwsss.runs.pixels import pixels_of
 from tfwsss.runs.workers import work_on_each
 from tfwsss.settings.sections import Settings
 
@@ -127,7 +128,7 @@ def _check_alike(name: str, epochs: Sequence[int]) -> None:
 
 def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: Sequence[str],
           predict: Callable[[Inputs, Sequence[str]], Iterator[tuple[str, Any]]],
-          versions: Mapping[str, int] | None = None) -> Stage:
+          versions: Mapping[str, int] | None = None, together: int | None = None) -> Stage:
     """Makes a stage that writes one file an image, computed in this process on its devices.
 
     Args:
@@ -139,22 +140,24 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
         predict: inputs (with this stage's own folder under its name) and the names still missing to pairs of
             name and what to write, or an `ImageFault`.
         versions: numerical layer to its version, of all that the result depends on.
+        together: images that are computed at once, on canvases of one size; None: one by one, as large as they are.
 
     Returns:
         Stage of that kind.
     """
-    work = functools.partial(_infer, name, images, kind, predict)
+    work = functools.partial(_infer, name, images, kind, predict, together)
     return Stage(name, kind, tuple(needs), _facts(settings, images, versions), work)
 
 
-def _infer(name, images: ImageSet, kind: str, predict, context: Context, inputs: Inputs,
+def _infer(name, images: ImageSet, kind: str, predict, together: int | None, context: Context, inputs: Inputs,
            output: Path) -> dict[str, str]:
     missing = context.team.own(lambda: _missing(images, kind, output))
     if missing and context.elsewhere is not None:
         return context.elsewhere(name, inputs, output, missing)
     faults = {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
-    for image, value in logs.track(pairs, name, len(missing)):
+    costs = None if together else pixels_of(images, missing)
+    for image, value in logs.track(pairs, name, len(missing), costs, together or 1):
         if isinstance(value, ImageFault):
             faults[image] = str(value)
         else:
@@ -191,7 +194,7 @@ def _refine(name, images: ImageSet, kind: str, function, arguments, context: Con
     if not missing:
         return {}
     task = functools.partial(_refine_one, images.subset(missing), kind, function, arguments, dict(inputs), output)
-    return work_on_each(task, missing, context.workers, name)
+    return work_on_each(task, missing, context.workers, name, pixels_of(images, missing))
 
 
 def _refine_one(images, kind, function, arguments, inputs, output, name: str) -> str | None:

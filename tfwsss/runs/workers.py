@@ -7,16 +7,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from tfwsss import logs
 from tfwsss.errors import UserError
 
-Task = Callable[[str], str | None]
+Name = TypeVar("Name", bound=Hashable)
+Task = Callable[[Name], str | None]
 """Works on the image of a name; returns a message where it could not be used."""
 
 
-def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> dict[str, str]:
+def work_on_each(task: Task, names: Sequence[Name], workers: int, title: str,
+                 costs: Mapping[Name, float] | None = None, option: str = "--set workers=1") -> dict[Name, str]:
     """Calls a task for every name in processes of its own, and shows how far they are.
 
     Processes are spawned, not forked: they hold nothing of this one but the task.
@@ -24,9 +27,11 @@ def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> 
 
     Args:
         task: what can be pickled.
-        names: at least one.
+        names: at least one; or whatever tells an image and can be pickled.
         workers: processes at most; 0 means one a core.
         title: shown before the bar, and in messages.
+        costs: what each name costs, for the time left; None: all the same.
+        option: of the command, for fewer processes.
 
     Returns:
         Message for each name that could not be used.
@@ -38,11 +43,11 @@ def work_on_each(task: Task, names: Sequence[str], workers: int, title: str) -> 
     pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare, (task,))
     with _one_thread_each(), pool:
         try:
-            results = pool.map(_call, names, chunksize=max(1, min(16, len(names) // (4 * workers))))
-            return {name: fault for name, fault in logs.track(results, title, len(names)) if fault}
+            results = logs.track(pool.map(_call, names), title, len(names), costs, together=workers)
+            return {name: fault for name, fault in results if fault}
         except concurrent.futures.process.BrokenProcessPool:
             raise UserError(f"{title}: a worker process was killed, most likely for want of memory; "
-                            "add --set workers=1 and start again: finished files are kept") from None
+                            f"add {option} and start again: finished files are kept") from None
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -82,5 +87,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _call(name: str) -> tuple[str, str | None]:
+def _call(name: Name) -> tuple[Name, str | None]:
     return name, _TASK(name)

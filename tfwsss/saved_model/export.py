@@ -33,7 +33,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy")
 
 def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None = None,
            scales: Sequence[float] | None = None, mirror: bool | None = None, version: int | None = None,
-           max_pixels: int | None = None) -> dict[str, Any]:
+           max_pixels: int | None = None, least: float | None = None) -> dict[str, Any]:
     """Writes `model/<version>/`: the SavedModel of a finished run, from JPEG or PNG to mask.
 
     Its masks are those of `tfwsss.predict` where no option says otherwise. The
@@ -48,6 +48,8 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
         mirror: whether it also sees each mirrored.
         version: number; by default the next.
         max_pixels: larger images are refused.
+        least: without tags, an image whose likeliest class is less likely than this gets a mask of background, 0 to 1;
+            None: what the run has chosen, mostly 0.
 
     Returns:
         model, version, signatures, warm_up_requests, milliseconds and memory_mib.
@@ -58,7 +60,7 @@ def export(run: Path, model: Path, *, stage: str | None = None, crf: bool | None
     logs.open_log()
     _check(scales, version, max_pixels)
     opened = load_run(run)
-    chosen, masker = opened.masker(stage)
+    chosen, masker = opened.masker(stage, least)
     masker = _changed(masker, crf, scales, mirror)
     limit = max_pixels or min(opened.config.data.max_pixels, MAX_PIXELS)
     record = opened.record
@@ -121,7 +123,7 @@ def _card(run: Run, stage: str, masker: Masker, max_pixels: int) -> dict[str, An
         "miou_note": "of the run's own stages, against the masks of its own images, with their tags where a stage "
                      "uses tags; empty where there are no masks",
         "view": {"kind": type(masker.view).__name__.lower(), **masker.view._asdict()},
-        "crf": masker.crf.parameters if masker.crf.on else None, "max_pixels": max_pixels,
+        "crf": masker.crf.parameters if masker.crf.on else None, "max_pixels": max_pixels, "least": masker.least,
         **({"carried": masker.carried} if masker.carried else {}),
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "versions": {"tfwsss": tfwsss.__version__, **packages}, "trained_with": record["versions"],

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.inference.canvas import canvas_side, on_canvas, see_on_canvases
-from tfwsss.inference.masker import Answer, Masker
+from tfwsss.inference.found import Answer
+from tfwsss.inference.masker import Masker
 from tfwsss.inference.see import see
 from tfwsss.inference.views import Canvas
 from tfwsss.palette import IGNORE

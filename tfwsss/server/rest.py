@@ -10,7 +10,7 @@ from google.protobuf import json_format
 
 from tfwsss.logs import LOG
 from tfwsss.server import replies
-from tfwsss.server.content_coding import unpacked
+from tfwsss.server.body import body_of
 from tfwsss.server.json_answer import write_answer
 from tfwsss.server.json_form import read_request
 from tfwsss.server.library import Lease, Wanted
@@ -108,7 +108,7 @@ class REST:
             if verb in ("classify", "regress"):
                 raise Refusal(Code.UNIMPLEMENTED, f"this server does not know ':{verb}'; use ':predict'")
             raise _malformed(request)
-        body = await self._body(request)
+        body = await body_of(request, self._predictor.limits)
 
         def work(lease: Lease) -> bytes:
             signature, arrays, rows = read_request(body, lease.servable.signature)
@@ -116,34 +116,6 @@ class REST:
 
         answer = await self._predictor.answer(wanted, "REST", work)
         return web.Response(body=answer, content_type="application/json")
-
-    async def _body(self, request: web.Request) -> bytes:
-        body = await self._received(request)
-        if coding := request.headers.get("Content-Encoding"):
-            body = await asyncio.to_thread(unpacked, body, coding, self._predictor.limits.body)
-            if body is None:
-                raise _too_large(self._predictor.limits.body)
-        return body
-
-    async def _received(self, request: web.Request) -> bytes:
-        limits = self._predictor.limits
-        if (request.content_length or 0) > limits.body:
-            raise _too_large(limits.body)
-        try:
-            async with asyncio.timeout(limits.seconds):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            pass                                 # raised below, so that what has been read is not kept by the error
-        except web.RequestPayloadError as error:
-            raise invalid(f"the body cannot be read: {error}") from error
-        except TimeoutError as error:
-            raise web.HTTPRequestTimeout(reason=f"the body did not arrive within {limits.seconds:.3g} s") from error
-        raise _too_large(limits.body)
-
-
-def _too_large(limit: int) -> web.HTTPException:
-    reason = f"the body is larger than {limit:,} bytes; send a smaller image, or raise --max-body"
-    return web.HTTPRequestEntityTooLarge(limit, 0, reason=reason)
 
 
 def _malformed(request: web.Request) -> Refusal:

@@ -1,19 +1,34 @@
 """What the server gives beside TensorFlow Serving's interfaces: web page, list of models, health, figures."""
 
+import base64
+import hashlib
 import importlib.resources
 from collections.abc import Sequence
 
 from aiohttp import web
 
 from tfwsss.server import metrics
+from tfwsss.server.annotating import Annotating
 from tfwsss.server.cross_origin import cross_origin
 from tfwsss.server.library import AVAILABLE, Library, Wanted
 from tfwsss.server.refusal import Refusal
 from tfwsss.server.requests import Predictor
 from tfwsss.server.rest import REST, errors_as_json
 
-_POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob: data:; "
-           "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+_PARTS = {"style": ("page.css",), "script": ("zip.js", "mask.js", "save.js", "page.js")}
+
+
+def _page() -> tuple[str, str]:
+    """Returns the page, and the policy that lets it run its own script alone."""
+    folder = importlib.resources.files("tfwsss.server").joinpath("templates")
+    page, hashes = folder.joinpath("page.html").read_text("utf-8"), {}
+    for tag, files in _PARTS.items():
+        part = "\n" + "".join(folder.joinpath(file).read_text("utf-8") for file in files)
+        hashes[tag] = base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+        page = page.replace(f"<{tag}></{tag}>", f"<{tag}>{part}</{tag}>")
+    return page, (f"default-src 'none'; script-src 'sha256-{hashes['script']}'; style-src 'sha256-{hashes['style']}'; "
+                  "img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                  "frame-ancestors 'none'")
 
 
 class Site:
@@ -25,12 +40,12 @@ class Site:
 
     def __init__(self, predictor: Predictor):
         self._predictor = predictor
-        self._page = importlib.resources.files("tfwsss.server").joinpath("templates", "serve.html").read_text("utf-8")
+        self._page, self._policy = _page()
         self.stopping = False
 
     async def page(self, request: web.Request) -> web.Response:
         """The page for trying a model; it asks nobody but this server."""
-        headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+        headers = {"Content-Security-Policy": self._policy, "X-Content-Type-Options": "nosniff"}
         return web.Response(text=self._page, content_type="text/html", headers=headers)
 
     async def models(self, request: web.Request) -> web.Response:
@@ -83,5 +98,8 @@ def application(predictor: Predictor, origins: Sequence[str] = ()) -> tuple[web.
     app.router.add_get("/models", site.models)
     app.router.add_get("/healthz", site.health)
     app.router.add_get(metrics.PATH, site.figures)
+    annotating = Annotating(predictor)
+    app.router.add_post("/annotations/{form}", annotating.document)
+    app.router.add_get("/annotations/label-studio", annotating.interface)
     app.router.add_route("*", "/v1{rest:/.*|}", REST(predictor).handle)
     return app, site

@@ -40,8 +40,24 @@ class Settings(pydantic.BaseModel):
         return found
 
 
+FOLDERS = "folders"
+"""Value of `data.tags`: each image lies in a folder that is named by its class."""
+
 MAKE = "make"
 """Value of `data.saliency`: the run makes the maps itself."""
+
+
+class ColumnSettings(Settings):
+    """Columns of a table of tags, where their titles do not tell what they hold.
+
+    Args:
+        name: title of the column of file names; null: found by its title or its cells.
+        classes: title of the column of classes, or a list of titles, each of a column of 1 and 0 for one class; null:
+            found.
+    """
+
+    name: str | None = None
+    classes: str | Annotated[tuple[str, ...], pydantic.Field(min_length=1)] | None = None
 
 
 class DataSettings(Settings):
@@ -49,8 +65,13 @@ class DataSettings(Settings):
 
     Args:
         kind: `demo` (the built-in set), `voc` (VOC 2012's folders; classes of one's own by `classes.txt` beside
-            `JPEGImages/`) or `folder` (images and `labels.csv`).
+            `JPEGImages/`) or `folder` (images, and their tags as `tags` tells).
         root: folder of the data; None for `demo`.
+        tags: of a `folder`: a table (CSV, TSV, JSON Lines), COCO's JSON, Label Studio's JSON, CVAT's XML of images, or
+            YOLO's folder of labels, path below `root` or else as written; `folders`: each image lies in a folder named
+            by its class. None: `labels.csv`, or else the only thing of these that is there. What a tool's file draws
+            labels its images too, unless the settings below name another file of the kind.
+        columns: of a table of tags.
         split: list of names to train on; `None` means every image.
         pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
         val_split: list of names that the segmentation network sees without tags; `None` for none.
@@ -70,6 +91,8 @@ class DataSettings(Settings):
 
     kind: Literal["demo", "voc", "folder"] = "demo"
     root: Path | None = None
+    tags: Literal["folders"] | Path | None = None
+    columns: ColumnSettings = ColumnSettings()
     split: str | None = None
     pseudo_split: str | None = None
     val_split: str | None = None
@@ -175,7 +198,8 @@ class RunSettings(Settings):
         mixed_precision: compute in float16 where that is safe; losses and CRF stay in float32.
         seed: start of every random choice.
         workers: processes for work on single images; 0 means one a core.
-        given: stage name to a folder that stands for that stage's artefact.
+        given: stage name to a folder that stands for that stage's artefact; `corrections` to a file or folder of masks,
+            scribbles and tags that a person has corrected.
         tensorboard: what is written for TensorBoard.
     """
 

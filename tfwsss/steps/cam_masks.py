@@ -19,12 +19,16 @@ from tfwsss.inference.decide.threshold import decide_by_threshold
 from tfwsss.inference.kept import KeptRule, strongest
 from tfwsss.inference.masker import Masker
 from tfwsss.inference.sharpen import CRF
-from tfwsss.refine.thresholds import ThresholdSearch
+from tfwsss.refine.thresholds import VERSION, ThresholdSearch
+from tfwsss.runs.shown import spread
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
 from tfwsss.steps.class_maps import ClassMapNetwork, MapSettings
 from tfwsss.steps.crf import WITHOUT
 from tfwsss.steps.kept_masks import kept_masks
+
+COLOURS = 500
+"""Images whose colours are asked for the threshold, spread over all; of more, the median hardly moves."""
 
 
 class ThresholdSettings(Settings):
@@ -83,12 +87,22 @@ def cam_mask_stage(name: str, images: ImageSet, settings: ThresholdSettings, sou
         rule = KeptRule(functools.partial(decide_by_threshold, threshold), ("cam",))
         return kept_masks(rule, images, inputs, {"cam": source}, names)
 
-    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict,
+                  versions=chosen_by(settings))
     return dataclasses.replace(stage, alone=settings.threshold is not None)
 
 
+def chosen_by(settings: Settings) -> dict[str, int]:
+    """Returns the version of the choice of a threshold for a stage's record, none where the threshold is set.
+
+    Args:
+        settings: have a `threshold`, perhaps None.
+    """
+    return {"threshold": VERSION} if settings.threshold is None else {}
+
+
 def choose_threshold(images: ImageSet, scores: Path, output: Path) -> float:
-    """Chooses a threshold from all kept maps without any mask, and keeps how in `threshold.json`.
+    """Chooses a threshold from kept maps and their images without any mask, and keeps how in `threshold.json`.
 
     Args:
         images: the data set.
@@ -98,14 +112,21 @@ def choose_threshold(images: ImageSet, scores: Path, output: Path) -> float:
     Returns:
         Share of each map's maximum, 0 to 1.
     """
-    search = ThresholdSearch()
-    for name in sorted(finished(scores, "scores", images.names)):
+    names = sorted(finished(scores, "scores", images.names))
+    search, looked_at = ThresholdSearch(), set(spread([name for name in names if images.labels.get(name)], COLOURS))
+    for name in names:
         with contextlib.suppress(ImageFault):            # told where its mask is made
             found = read_scores(scores, name)
             if len(found.classes):                       # an image without classes says nothing of the threshold
-                search.add(strongest(found)[1])
+                search.add(strongest(found)[1], _image(images, name, found.size) if name in looked_at else None)
     write_atomically(output / "threshold.json", json.dumps(search.summary()).encode())
     return search.threshold()
+
+
+def _image(images: ImageSet, name: str, size: tuple[int, int]) -> np.ndarray | None:
+    """Returns an image, or None where it is not the one that the maps were made of."""
+    image = images.read_image(name)
+    return image if image.shape[:2] == size else None
 
 
 def cam_masker(network: ClassMapNetwork, maps: MapSettings, threshold: float) -> Masker:

@@ -110,7 +110,8 @@ def class_map_stage(name: str, images: ImageSet, settings: Settings, source: str
         for image, found in Seer(network, loaded.seen(settings)).scores(images, names):
             yield image, found if isinstance(found, ImageFault) else found[key]
 
-    return infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict)
+    together = getattr(settings, "batch_size", 1) if getattr(settings, "canvas", None) else None
+    return infer(name, images, kind="scores", settings=settings, needs=(source,), predict=predict, together=together)
 
 
 def strongest_panel(cam: Scores) -> Panel:

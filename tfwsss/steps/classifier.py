@@ -13,6 +13,7 @@ from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.facts import facts_of
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
+from tfwsss.errors import UserError
 from tfwsss.inference.see import Seer
 from tfwsss.inference.views import OwnSize
 from tfwsss.models.classifier import Classifier, class_maps
@@ -67,8 +68,12 @@ def class_maps_of(config: RunSettings, run: Path) -> ClassMapNetwork:
         Network of class maps.
 
     Raises:
-        UserError: as `load_class_maps`.
+        UserError: as `load_class_maps`; or the run went on from maps that no network makes alone.
     """
+    maps = getattr(getattr(config, "cam", None), "maps", "class")
+    if maps != "class":
+        raise UserError(f"{run}: was made of maps by tf-keras-vis (cam.maps={maps}), which are made of images of a run "
+                        "alone; ask for --stage masks, its segmentation network")
     return load_class_maps(config.given.get("classifier", run / "classifier"))
 
 

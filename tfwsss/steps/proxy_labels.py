@@ -17,7 +17,7 @@ from tfwsss.inference.sharpen import CRF
 from tfwsss.ops.proxy_labels import MCIS_LIMITS, OAA_LIMITS, Limits
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import CRFSettings, Settings
-from tfwsss.steps.cam_masks import choose_threshold, threshold_of
+from tfwsss.steps.cam_masks import choose_threshold, chosen_by, threshold_of
 from tfwsss.steps.crf import WITHOUT, crf_from_masks, crf_stage
 from tfwsss.steps.kept_masks import kept_masks
 from tfwsss.steps.saliency import SaliencyMaps
@@ -105,7 +105,8 @@ def _stage(name: str, images: ImageSet, settings: ProxyLabelSettings, source: st
         decide = KeptRule(_rule(settings, threshold), ("cam",), saliency=saliency is not None)
         return kept_masks(decide, images, inputs, {"cam": source}, names, saliency)
 
-    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict)
+    stage = infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict,
+                  versions=chosen_by(settings))
     stage = dataclasses.replace(stage, alone=settings.threshold is not None)
     return saliency.read_by(stage) if saliency else stage
 

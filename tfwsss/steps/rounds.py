@@ -11,6 +11,7 @@ import pydantic
 
 from tfwsss.artefacts.files import finished, path_of
 from tfwsss.artefacts.masks import read_mask
+from tfwsss.data.corrections import KEY
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.sources import Splits
 from tfwsss.errors import ImageFault
@@ -20,6 +21,7 @@ from tfwsss.refine.masks import review
 from tfwsss.runs import journal
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import RunSettings
+from tfwsss.steps.corrections import corrected_stage, corrections_stage
 from tfwsss.steps.segment import SegmentSettings, load_segmentation_network, segment_stage, segmentation_masker
 from tfwsss.steps.segmenter import SegmenterSettings, segmenter_stage
 
@@ -74,12 +76,18 @@ def segmenter_rounds(settings: SegmenterRounds, splits: Splits, labels: str = "p
 
     Returns:
         For each round: `segmenter`, what it calls the training images and, where there are images to segment,
-        `masks`; from the second on with its number.
+        `masks`; from the second on with its number. Where corrections are given, the masks that a network learns from,
+        or without one the last, are `corrected` first.
     """
     images = getattr(splits, split)
-    listed: list[Stage] = []
+    listed: list[Stage] = [corrections_stage()] if KEY in settings.given else []
     before = None
-    for number in range(1, settings.rounds + 1):
+    for number in range(1, max(settings.rounds, len(listed)) + 1):
+        if KEY in settings.given:
+            listed.append(corrected_stage(_in_round("corrected", number), images, labels, split))
+            labels = listed[-1].name
+        if not settings.rounds:
+            break
         network, own, masks = (_in_round(name, number) for name in ("segmenter", relabelled, "masks"))
         trained = train(network, images, settings.segmenter, labels, before)
         listed += [dataclasses.replace(trained, section="segmenter"),

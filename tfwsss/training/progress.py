@@ -7,6 +7,8 @@ import keras
 import rich.console
 import rich.progress
 
+from tfwsss.logs import TimeLeft, clock_time
+
 
 class Throughput:
     """Measures images a second over an epoch, without its first step, which waits for input or for tracing.
@@ -66,12 +68,10 @@ class TrainingProgress(keras.callbacks.Callback):
         """Shows the bar."""
         columns = (rich.progress.TextColumn("{task.description}", markup=False), rich.progress.BarColumn(),
                    rich.progress.MofNCompleteColumn(), rich.progress.TimeElapsedColumn(),
-                   rich.progress.TextColumn("passed,"), rich.progress.TimeRemainingColumn(),
-                   rich.progress.TextColumn("left  {task.fields[state]}"))
-        self._bar = rich.progress.Progress(*columns, console=self._console, disable=not self._console.is_terminal,
-                                           speed_estimate_period=120)
+                   rich.progress.TextColumn("passed{task.fields[left]}  {task.fields[state]}"))
+        self._bar = rich.progress.Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._bar.start()
-        self._task, self._begun, self._written = None, time.monotonic(), time.monotonic()
+        self._task, self._left, self._written = None, None, time.monotonic()
         self._steps = self.params.get("steps")     # None where the input does not know its length
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -79,27 +79,32 @@ class TrainingProgress(keras.callbacks.Callback):
         self._epoch, self._epochs, self._batch = epoch, self.params["epochs"], 0
         self._rate.begin()
         if self._task is None:
-            self._first_epoch = epoch
-            self._task = self._bar.add_task("", total=None, state="")
+            self._task = self._bar.add_task("", total=None, state="", left="")
         total = self._steps and self._steps * self._epochs
+        if self._left is not None and not self._second:
+            self._left.begin_again()                # the first epoch's end traces what panels show
+            self._second = True
+        if self._left is None and total:
+            self._left, self._second = TimeLeft(total - epoch * self._steps, clock=time.monotonic), False
         self._bar.update(self._task, description=self._where(), total=total, completed=epoch * (self._steps or 0))
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self._rate.step(batch)
-        self._batch = batch
-        done = self._epoch * (self._steps or 0) + batch + 1
-        self._bar.update(self._task, completed=done, state=self._state(logs))
+        if self._left is not None:
+            self._left.add(batch - self._batch if batch else 1)
+        self._batch, left = batch, self._time_left()
+        self._bar.update(self._task, completed=self._epoch * (self._steps or 0) + batch + 1, left=left,
+                         state=self._state(logs))
         if not self._console.is_terminal and time.monotonic() - self._written > 30:
             of = f"/{self._steps}" if self._steps else ""
-            self._print(f"{self._where()} step {batch + 1}{of} {self._state(logs)}")
+            self._print(f"{self._where()} step {batch + 1}{of} {self._state(logs)}{left}")
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the line of an epoch where there is no bar; learns the number of steps."""
         self._steps = self._steps or self._batch + 1
         if not self._console.is_terminal:
-            left = (time.monotonic() - self._begun) / (epoch + 1 - self._first_epoch) * (self._epochs - epoch - 1)
-            self._print(f"{self._where()} {self._state(logs)}, {_clock(left)} left")
+            self._print(f"{self._where()} {self._state(logs)}{self._time_left()}")
 
     def on_train_end(self, logs=None):
         """Leaves the finished bar."""
@@ -112,6 +117,10 @@ class TrainingProgress(keras.callbacks.Callback):
     def _where(self) -> str:
         return f"{self._title}: epoch {self._epoch + 1}/{self._epochs}"
 
+    def _time_left(self) -> str:
+        seconds = None if self._left is None else self._left.seconds
+        return "" if seconds is None else f", {clock_time(seconds)} left"
+
     def _state(self, logs: Mapping[str, float] | None) -> str:
         loss = f"loss {float(logs['loss']):.4g}" if logs and "loss" in logs else ""
         rate = self._rate.images_per_second
@@ -120,8 +129,3 @@ class TrainingProgress(keras.callbacks.Callback):
     def _print(self, line: str) -> None:
         self._written = time.monotonic()
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

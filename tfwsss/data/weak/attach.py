@@ -49,7 +49,8 @@ class WeakLabels(NamedTuple):
 
 
 def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Sequence[str],
-                     labels: Mapping[str, tuple[int, ...]], palette: np.ndarray | None = None) -> WeakLabels:
+                     labels: Mapping[str, tuple[int, ...]], palette: np.ndarray | None = None,
+                     beside: Sequence[tuple[str, Path, Source]] = ()) -> WeakLabels:
     """Reads weak labels and holds them against the tags.
 
     The tags of an image that has none are the classes of its weak labels. Where
@@ -70,6 +71,7 @@ def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Seq
         classes: class names, background first.
         labels: image-level labels of those that have some, as given.
         palette: uint8 `(256, 3)`, colours of the mask ids; None: the usual ones.
+        beside: kind, file and labels of further ones, by names of images.
 
     Returns:
         The weak labels.
@@ -80,18 +82,18 @@ def read_weak_labels(files: LabelFiles, images: Mapping[str, Path], classes: Seq
     """
     faults: dict[str, list[str]] = {}
     found: dict[str, dict[str, Any]] = {}
-    for kind, path in files.places.items():
+    named = [(kind, path, Source(index_images(path), None) if kind == "full_masks" else
+              open_source(kind, path, classes, files.difficult), files.needed) for kind, path in files.places.items()]
+    for kind, path, source, needed in [*named, *((*each, False) for each in beside)]:
         told = Told(f"data.{kind}", path, FORMS[kind])
-        masks = kind == "full_masks"
-        source = Source(index_images(path), None) if masks else open_source(kind, path, classes, files.difficult)
-        entries = _fitting(kind, path, source.entries, images, told, files.needed)
+        entries = _fitting(kind, path, source.entries, images, told, needed)
         if source.read is None:
-            key, found_here = kind if masks else "scribble_masks", entries
+            key, found_here = kind if kind == "full_masks" else "scribble_masks", entries
         else:
             placed = _placed(kind, path, source, entries, images, classes, told)
             key, found_here = kind, _agreeing(kind, placed, labels, classes, told)
         found[key] = found_here
-        told.close(len(found_here), len(images), files.needed)
+        told.close(len(found_here), len(images), needed)
         for name, message in told.faults.items():
             faults.setdefault(name, []).append(message)
     tags = dict(labels)

@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tfwsss.data.labels import nearest
 from tfwsss.data.weak.written import Shape, Written
 from tfwsss.data.weak_labels import Box, Point, Scribble
+from tfwsss.data.words import nearest
 from tfwsss.errors import ImageFault
 
 Label = Box | Point | Scribble

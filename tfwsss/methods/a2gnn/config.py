@@ -7,8 +7,8 @@ import pydantic
 from tfwsss.settings.sections import ResNet38Settings
 from tfwsss.steps.affinity import AffinityFitSettings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
+from tfwsss.steps.explained_maps import ExplainedMapSettings
 from tfwsss.steps.graph_stages import GraphCRFSettings, GraphLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.weak_seeds import WeakSeedSettings
@@ -21,7 +21,7 @@ class ResNet38ClassifierSettings(ClassifierSettings):
     longer_side: tuple[pydantic.PositiveInt, pydantic.PositiveInt] | None = (448, 768)
 
 
-class OwnSizeMapSettings(MapSettings):
+class OwnSizeMapSettings(ExplainedMapSettings):
     """How class maps are made: of images at their own sizes, at four scales."""
 
     canvas: pydantic.PositiveInt | None = None

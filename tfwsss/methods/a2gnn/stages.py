@@ -10,8 +10,8 @@ from tfwsss.methods.a2gnn import training
 from tfwsss.methods.a2gnn.config import Config
 from tfwsss.runs.stage import Stage, train
 from tfwsss.steps.cam_masks import cam_mask_stage
-from tfwsss.steps.class_maps import class_map_stage
-from tfwsss.steps.classifier import classifier_stage, load_class_maps
+from tfwsss.steps.classifier import classifier_stage
+from tfwsss.steps.explained_maps import classifier_map_stages
 from tfwsss.steps.graph_stages import graph_mask_stage, graph_stage
 from tfwsss.steps.rounds import segmenter_rounds
 from tfwsss.steps.weak_seeds import SeedMaker, weak_seed_stage
@@ -65,6 +65,7 @@ def _class_map_stages(config: Config, images: ImageSet, everything: ImageSet) ->
     """Returns the stages of the plain class maps; the classifier's only where it is needed, or is given itself."""
     classifier = classifier_stage("classifier", images, config.classifier)
     needed = "cam" not in config.given or "classifier" in config.given
+    maps = classifier_map_stages("cam", everything, config.cam, "classifier")
     return [*([classifier] if needed else []),
-            class_map_stage("cam", everything, config.cam, "classifier", load_class_maps),
+            *(maps if needed else maps[:1]),
             cam_mask_stage("cam_masks", everything, config.cam_masks, "cam")]

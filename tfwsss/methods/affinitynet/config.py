@@ -5,9 +5,9 @@ from typing import Any, Literal
 from tfwsss.settings.sections import CRFSettings
 from tfwsss.steps.affinity import AffinitySettings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.confident_labels import KeptMaps, LabelSettings
+from tfwsss.steps.explained_maps import ExplainedMapSettings
 from tfwsss.steps.random_walk import WalkSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 
@@ -28,7 +28,7 @@ class Config(SegmenterRounds):
 
     method: Literal["affinitynet"] = "affinitynet"
     classifier: ClassifierSettings = ClassifierSettings()
-    cam: MapSettings = MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
+    cam: ExplainedMapSettings = ExplainedMapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
     cam_masks: ThresholdSettings = ThresholdSettings()
     cam_crf: bool = False
     labels: LabelSettings = LabelSettings()

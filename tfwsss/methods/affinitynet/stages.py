@@ -5,9 +5,9 @@ from tfwsss.methods.affinitynet.config import Config
 from tfwsss.runs.stage import Stage
 from tfwsss.steps.affinity_walk import affinity_walk_stages
 from tfwsss.steps.cam_masks import cam_mask_stage
-from tfwsss.steps.class_maps import class_map_stage
-from tfwsss.steps.classifier import classifier_stage, load_class_maps
+from tfwsss.steps.classifier import classifier_stage
 from tfwsss.steps.crf import crf_stage
+from tfwsss.steps.explained_maps import classifier_map_stages
 from tfwsss.steps.rounds import segmenter_rounds
 
 
@@ -27,7 +27,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     compared = crf_stage("cam_crf", pseudo, source="cam_masks", settings=config.pseudo)
     return [
         classifier_stage("classifier", images, config.classifier),
-        class_map_stage("cam", everything, config.cam, "classifier", load_class_maps),
+        *classifier_map_stages("cam", everything, config.cam, "classifier"),
         cam_mask_stage("cam_masks", everything, config.cam_masks, "cam"),
         *([compared] if config.cam_crf else []),
         *affinity_walk_stages(splits, config.kept_maps, config.labels, config.affinity, config.walk, config.given),

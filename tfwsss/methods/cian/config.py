@@ -6,9 +6,9 @@ import pydantic
 
 from tfwsss.settings.sections import BackboneSettings, CRFSettings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.confident_labels import LabelSettings
+from tfwsss.steps.explained_maps import ExplainedMapSettings
 from tfwsss.steps.rounds import RelabelSettings, SegmenterRounds
 from tfwsss.steps.saliency import SaliencySettings
 from tfwsss.steps.salient_seeds import SalientSeedSettings
@@ -90,7 +90,7 @@ class Config(SegmenterRounds):
 
     method: Literal["cian"] = "cian"
     classifier: ClassifierSettings = ClassifierSettings()
-    cam: MapSettings = MapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
+    cam: ExplainedMapSettings = ExplainedMapSettings(scales=(1.0, 0.5, 1.5, 2.0), mirror=True)
     cam_masks: ThresholdSettings = ThresholdSettings()
     saliency: SaliencySettings = SaliencySettings()
     seeds: SeedSettings = SeedSettings()

@@ -8,9 +8,9 @@ from tfwsss.methods.cian.config import Config
 from tfwsss.methods.cian.training import cian_stage
 from tfwsss.runs.stage import Stage
 from tfwsss.steps.cam_masks import cam_mask_stage
-from tfwsss.steps.class_maps import class_map_stage
-from tfwsss.steps.classifier import classifier_stage, load_class_maps
+from tfwsss.steps.classifier import classifier_stage
 from tfwsss.steps.confident_labels import KeptMaps, label_stage
+from tfwsss.steps.explained_maps import classifier_map_stages
 from tfwsss.steps.rounds import segmenter_rounds
 from tfwsss.steps.saliency import saliency_maps, saliency_stages
 from tfwsss.steps.salient_seeds import SalientSeedSettings, salient_seed_stage
@@ -31,7 +31,7 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
     first = [
         *saliency_stages(config.data, config.saliency, images),
         classifier_stage("classifier", images, config.classifier),
-        class_map_stage("cam", images, config.cam, "classifier", load_class_maps),
+        *classifier_map_stages("cam", images, config.cam, "classifier"),
         cam_mask_stage("cam_masks", images, config.cam_masks, "cam"),
         _seed_stage(config, images),
     ]

@@ -31,6 +31,10 @@ from tfwsss.training.tensorboard import Panel
 HEADS = ("fc8", "conv_ft")
 """Layers that learn faster than the backbone."""
 
+LOSS_IN_WORDS = ("its loss is classification + bottom_up + weight x top_down; bottom_up is minus what the classes' "
+                 "directions tell apart, so a loss that is negative and falls is right. The parts are in history.json")
+"""Said before the first number is printed, which else would look wrong."""
+
 
 def build(settings: ICDSettings, context: Context, inputs: Inputs, images: ImageSet) -> ICD:
     """Builds and compiles the network.
@@ -98,6 +102,7 @@ def callbacks(config: Config, context: Context, run: Path, model: ICD,
     Returns:
         Keras callbacks.
     """
+    LOG.info("icd: %s", LOSS_IN_WORDS)
     seer, decide = Seer(scorer(model), OwnSize()), KeptRule(rule(config.seeds), KEYS)
 
     def panel(fixed: ImageSet, name: str) -> Panel:

@@ -1,0 +1,81 @@
+"""`--dry-run`: the stages, their sizes, times of earlier runs; nothing is left behind."""
+
+import json
+
+import pytest
+
+from tests.support.tiny_run import draw_tiny_folder, refused, train, write_config
+from tfwsss.methods import dry_run
+from tfwsss.methods.dry_run import in_words
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    base = tmp_path_factory.mktemp("dry")
+    draw_tiny_folder(base / "photos")
+    write_config(base / "config.yaml", base / "photos", data={"split": "train", "val_split": "val"}, rounds=1,
+                 segmenter={"backbone": {"name": "small", "initial": None}, "epochs": 5, "batch_size": 4})
+    return base
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Returns the cells of the table by stage."""
+    return {line.split()[0]: line.split() for line in text.splitlines() if line.strip() and not line.startswith(" ")}
+
+
+def test_stages_with_images_sizes_and_steps(base):
+    before = {path: path.stat().st_mtime_ns for path in base.rglob("*")}
+    answer = train("--config", base / "config.yaml", "--run", base / "run", "--dry-run")
+    assert answer.code == 0 and {path: path.stat().st_mtime_ns for path in base.rglob("*")} == before
+    found = rows(answer.out)
+    assert list(found)[:-2] == ["stage", "regions", "icd", "cam", "cam_masks", "scores", "seeds", "pseudo", "segmenter",
+                                "relabel", "masks"]
+    assert found["icd"][:5] == ["icd", "model", "8", "49", "4"]                  # 8 images, batches of 4, 2 epochs
+    assert found["segmenter"][:5] == ["segmenter", "model", "8", "321", "10"]
+    assert found["cam"][:4] == ["cam", "scores", "8", "65"] and found["masks"][:4] == ["masks", "masks", "4", "513"]
+    assert found["pseudo"][2:6] == ["8", "as", "it", "is"]
+    assert found["to"][:3] == ["to", "do", "14"] and "no earlier run" in answer.out
+    assert answer.out.endswith("nothing was started, and nothing written.\n")
+
+
+def test_times_are_those_of_an_earlier_run_in_proportion(base, tmp_path):
+    plan = ("--config", base / "config.yaml", "--run", tmp_path / "new", "--until", "seeds", "--dry-run")
+    from tfwsss.data.sources import open_splits
+    from tfwsss.methods import get
+    from tfwsss.methods.run import read_settings
+
+    settings = read_settings(None, base / "config.yaml", ())
+    listed = {stage.name: stage for stage in get("icd").stages(settings, open_splits(settings.data, tmp_path))}
+    for name, seconds in (("icd", 1000.0), ("cam", 30.0)):
+        folder = tmp_path / "old" / name
+        folder.mkdir(parents=True)
+        record = {"kind": listed[name].kind, "split": "pseudo", "seconds": seconds,
+                  "settings": {**listed[name].settings, "seed": 5, "mixed": False, "images": "others"}}
+        (folder / "stage.json").write_text(json.dumps(record))
+    (tmp_path / "old" / "config.json").write_text(json.dumps({"images": {"training": 16, "pseudo": 4}}))
+    found = rows(train(*plan).out)
+    assert found["icd"][-2:] == ["8", "min"] and found["cam"][-2:] == ["1", "min"]        # 1000 / 2, 30 * 2 seconds
+    assert found["scores"][-1] == "?" and found["to"][-4:] == ["9", "min", "and", "more"]
+    assert "masks" not in found or found["masks"][-1] == "finished"                         # not asked for
+    other = rows(train(*plan, "--set", "icd.crop=33").out)
+    assert other["icd"][-1] == "?"
+
+
+def test_of_the_built_in_set_nothing_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = train("--config", "auto", "--dry-run")
+    assert answer.code == 0 and not list(tmp_path.iterdir())
+    assert answer.out.startswith("auto: 320 images of 120 pixels (longest 128), 4 classes")
+    assert rows(answer.out)["icd"][:5] == ["icd", "model", "320", "97", "280"]
+
+
+def test_what_would_stop_the_run_is_told(base):
+    refused(train("--config", base / "config.yaml", "--dry-run", "--until", "seed"), "did you mean 'seeds'?")
+    answer = train("--config", base / "config.yaml", "--dry-run", "--set", "icd.backbone.initial=none.h5")
+    assert answer.code == 0 and "none.h5:nosuchfile" in "".join(answer.err.split())
+
+
+def test_times_in_words():
+    assert [in_words(seconds) for seconds in (0.2, 59.4, 60, 3599, 3600)] == ["0 s", "59 s", "1 min", "1 h 0 min",
+                                                                              "1 h 0 min"]
+    assert dry_run._bytes(2**30) == "1.0 GiB" and dry_run._bytes(3 * 2**19) == "1.5 MiB"

@@ -1,0 +1,115 @@
+"""Which columns of a table hold file names and classes: as told, by their titles, or by what stands in them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tfwsss.data.words import nearest
+from tfwsss.errors import UserError
+from tfwsss.settings.sections import ColumnSettings
+
+NAMES = ("name", "filename", "file_name", "file", "image", "image_name", "path")
+"""Titles of a column of file names."""
+
+CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
+"""Titles of a column of classes."""
+
+YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+"""Cells of a column that is one class, in small letters."""
+
+
+class Columns(NamedTuple):
+    """Places of columns.
+
+    Args:
+        name: of file names.
+        classes: of classes; None: of each class its own.
+        marked: of those, each of one class.
+    """
+
+    name: int
+    classes: int | None = None
+    marked: tuple[int, ...] = ()
+
+
+def choose_columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]],
+                   settings: ColumnSettings = ColumnSettings(),  # noqa: B008
+                   is_image: Callable[[str], bool] | None = None) -> Columns:
+    """Finds the columns of file names and classes.
+
+    A title that is told decides; then one of the words above, where its cells name images as often as those of other
+    columns do; then the cells: names are in the one column of which half the cells name an image, classes in the
+    columns of 1 and 0, or in the only other one.
+
+    Args:
+        path: the table, for messages.
+        titles: of its columns.
+        rows: its cells below.
+        settings: what is told.
+        is_image: whether a text names an image of the data set; None: nobody knows.
+
+    Returns:
+        The columns.
+
+    Raises:
+        UserError: a title that is told is not there, or nothing tells which columns are meant.
+
+    Example:
+    >>> choose_columns(Path("x.csv"), ["", "picture", "what"], [["1", "a.jpg", "cat"]], is_image="a.jpg".__eq__)
+    Columns(name=1, classes=2, marked=())
+    """
+    name = _place(path, titles, settings.name, "name") if settings.name is not None else \
+        _name(titles, rows, is_image)
+    told = settings.classes
+    if isinstance(told, tuple):
+        found = tuple(_place(path, titles, title, "classes") for title in told)
+        return Columns(_sure(path, titles, name), None, found)
+    if told is not None:
+        return Columns(_sure(path, titles, name), _place(path, titles, told, "classes"))
+    name = _sure(path, titles, name)
+    known = [place for place, title in enumerate(titles) if title.casefold() in CLASSES and place != name]
+    if len(known) > 1:
+        raise UserError(f"{path}: the columns {' and '.join(repr(titles[place]) for place in known)} may all hold "
+                        f"classes; say which does, --set data.columns.classes={titles[known[0]]}, or write all of an "
+                        "image in one, separated by a space or ;, and rename the others")
+    if known:
+        return Columns(name, known[0])
+    others = [place for place, title in enumerate(titles) if title and place != name]
+    if rows and others and all(row[place].casefold() in YES_NO for row in rows for place in others):
+        return Columns(name, None, tuple(others))
+    if is_image is not None and len(others) == 1:
+        return Columns(name, others[0])
+    raise UserError(_unclear(path, titles))
+
+
+def _place(path: Path, titles: Sequence[str], wanted: str, key: str) -> int:
+    folded = [title.casefold() for title in titles]
+    if wanted in titles or folded.count(wanted.casefold()) == 1:
+        return titles.index(wanted) if wanted in titles else folded.index(wanted.casefold())
+    raise UserError(f"data.columns.{key}: {path} has no column {wanted!r}; {nearest(wanted, filter(None, titles))}")
+
+
+def _name(titles: Sequence[str], rows: Sequence[Sequence[str]], is_image: Callable[[str], bool] | None) -> int | None:
+    """Returns the column of file names, or None where nothing tells."""
+    folded = [title.casefold() for title in titles]
+    known = next((folded.index(word) for word in NAMES if word in folded), None)
+    if is_image is None or not rows:
+        return known
+    hits = [sum(bool(row[place]) and is_image(row[place]) for row in rows) for place in range(len(titles))]
+    best = [place for place, count in enumerate(hits) if count == max(hits)]
+    if 2 * max(hits, default=0) < len(rows) or known in best:
+        return known
+    return best[0] if len(best) == 1 else known
+
+
+def _sure(path: Path, titles: Sequence[str], name: int | None) -> int:
+    if name is None:
+        raise UserError(_unclear(path, titles))
+    return name
+
+
+def _unclear(path: Path, titles: Sequence[str]) -> str:
+    shown = ", ".join(repr(title) for title in titles if title)
+    return (f"{path}: the first line is {','.join(titles)[:60]!r}; expected the header name,classes, or say which of "
+            f"its columns {shown[:200]} hold file names and classes: --set data.columns.name=... "
+            "--set data.columns.classes=...")

@@ -1,0 +1,163 @@
+"""What a person has corrected: masks, scribbles and tags of some images, in the form of the tool that was used."""
+
+import collections
+import dataclasses
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tfwsss.annotations.drawings import Drawing, painted
+from tfwsss.data.image_set import ImageSet
+from tfwsss.data.labels import Row, label_indices
+from tfwsss.data.naming import files_of, index_images, resolve
+from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.tag_files.candidates import read_tag_file
+from tfwsss.data.tag_files.tag_file import TagFile, TagSource
+from tfwsss.errors import UserError
+from tfwsss.settings.sections import DataSettings
+
+KEY = "corrections"
+"""Key of `given` that names them."""
+
+FORMS = ("Label Studio's JSON, COCO's JSON, CVAT's XML of images, a table of tags, or a folder of PNGs of ids (255 = "
+         "undecided), whose sub-folder scribbles/ holds what was drawn (255 = not touched)")
+"""What is read, for messages."""
+
+_LOG = logging.getLogger("tfwsss")
+
+
+class Corrections(NamedTuple):
+    """Corrections by names of images.
+
+    Args:
+        path: file or folder.
+        masks: file of ids that takes the place of a mask.
+        scribbles: file of ids that overwrites what it touches, 255 = not touched.
+        drawings: what is drawn: masks and polygons take the place of a mask, lines and points overwrite what they
+            touch; so do masks and polygons where background is painted too.
+        empty: images on which somebody has left nothing.
+        tags: classes that take the place of an image's.
+    """
+
+    path: Path
+    masks: Mapping[str, Path] = {}
+    scribbles: Mapping[str, Path] = {}
+    drawings: Mapping[str, Drawing] = {}
+    empty: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[int, ...]] = {}
+
+
+def open_corrected(data: DataSettings, cache: Path, given: Mapping[str, Path]) -> tuple[Splits, Corrections | None]:
+    """Reads the images of a run with the tags that were corrected.
+
+    Args:
+        data: which data set and lists.
+        cache: folder for what is made of the data.
+        given: the run's setting of this name.
+
+    Returns:
+        The images, and what was corrected; None: nothing is given.
+
+    Raises:
+        UserError: as `open_splits` and `read_corrections`.
+    """
+    splits = open_splits(data, cache)
+    if KEY not in given:
+        return splits, None
+    found = read_corrections(given[KEY], splits.training.joined(splits.pseudo))
+    training = with_tags(splits.training, found)
+    pseudo = training if splits.pseudo is splits.training else with_tags(splits.pseudo, found)
+    return splits._replace(training=training, pseudo=pseudo), found
+
+
+def with_tags(images: ImageSet, corrections: Corrections) -> ImageSet:
+    """Returns a data set with the tags that were corrected.
+
+    Args:
+        images: any.
+        corrections: of some of its images.
+    """
+    found = {name: tags for name, tags in corrections.tags.items() if name in images.labels}
+    return dataclasses.replace(images, labels={**images.labels, **found}) if found else images
+
+
+def read_corrections(path: Path, images: ImageSet) -> Corrections:
+    """Reads corrections; masks that files draw are not painted yet.
+
+    Args:
+        path: file or folder, see `FORMS`.
+        images: all that can be corrected.
+
+    Returns:
+        Corrections of those images; others that the file names are counted in the log.
+
+    Raises:
+        UserError: no such file, another form, none of the images, or a correction that cannot be used.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"given.{KEY}: there is no {path}; name {FORMS}")
+    found = _of_folder(path, images) if path.is_dir() else _of_file(path, images)
+    count = len({*found.masks, *found.scribbles, *found.drawings, *found.empty, *found.tags})
+    if not count:
+        raise UserError(f"given.{KEY}: {path} corrects none of {len(images.names)} images, named like "
+                        f"{images.names[0]!r}; expected {FORMS}")
+    return found
+
+
+def _of_folder(path: Path, images: ImageSet) -> Corrections:
+    scribbled = path / "scribbles"
+    masks = next((path / name for name in ("masks", "SegmentationClass") if (path / name).is_dir()), path)
+    found = [index_images(masks, [scribbled]), index_images(scribbled)]
+    return Corrections(path, *({name: file for name, file in each.items() if name in images.images} for each in found))
+
+
+def _of_file(path: Path, images: ImageSet) -> Corrections:
+    file = read_tag_file(path, images.images, TagSource(), images.classes)
+    if file.faults:
+        raise UserError(f"given.{KEY}: {len(file.faults)} corrections cannot be used. The first: "
+                        f"{next(iter(file.faults.values()))}")
+    by_file, rows = files_of(images.images), {}
+    for row in file.rows:
+        name = next((name for form in (row.name, *row.forms) if (name := resolve(form, images.images, by_file))), None)
+        if name in rows:
+            raise UserError(f"given.{KEY}: {path} corrects the image {name!r} twice; keep one of them")
+        rows |= {name: row} if name else {}
+    _tell(file, len(rows), images)
+    return _sorted(file, rows, images)
+
+
+def _sorted(file: TagFile, rows: Mapping[str, Row], images: ImageSet) -> Corrections:
+    """Tells corrected tags from masks; an image on which nothing is left is what the others of the file are."""
+    drawings: dict[str, Drawing] = {}
+    empty: list[str] = []
+    tags: dict[str, tuple[int, ...]] = {}
+    for name, row in rows.items():
+        drawing = file.drawings.get(row.name)
+        if drawing is not None and (painted(drawing.labels) or _touching(drawing)):
+            drawings[name] = drawing
+        named = row.tags if drawing is None else tuple(label.name for label in drawing.labels if label.kind == "tag")
+        if named:
+            tags[name] = label_indices(file.path, row._replace(tags=named), images.classes)
+        elif drawing is None and file.drawings:
+            empty.append(name)
+        elif drawing is None:
+            tags[name] = ()
+    return Corrections(file.path, drawings=drawings, empty=tuple(empty), tags=tags)
+
+
+def _touching(drawing: Drawing) -> bool:
+    return any(label.kind in ("line", "point") for label in drawing.labels)
+
+
+def _tell(file: TagFile, count: int, images: ImageSet) -> None:
+    """Says what of a file is not used."""
+    boxes = collections.Counter(label.kind for drawing in file.drawings.values() for label in drawing.labels
+                                if not painted(drawing.labels))["box"]
+    if boxes:
+        _LOG.warning("given.%s: %d boxes of %s correct nothing: draw masks, polygons, lines or points", KEY, boxes,
+                     file.path)
+    if count < len(file.rows):
+        _LOG.warning("given.%s: %d of %d images of %s are none of the %d of this run", KEY, len(file.rows) - count,
+                     len(file.rows), file.path, len(images.names))

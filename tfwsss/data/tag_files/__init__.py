@@ -1,0 +1,1 @@
+"""Tags in the forms in which people and annotation tools keep them."""

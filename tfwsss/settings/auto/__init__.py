@@ -1,0 +1,1 @@
+"""`--config auto`: settings chosen from the images and the machine."""
