@@ -122,7 +122,7 @@ def test_masks_are_made_by_tensorflow_alone(base, finished):
 
 
 def test_oaa_is_not_trained_so(base):
-    write_config(base / "oaa.yaml", base / "data", "oaa")
+    write_config(base / "oaa.yaml", base / "data", "oaa", tensorboard={"panels": 0})
     (answer,) = all_ended(start_all(1, "tfwsss.train", "--config", base / "oaa.yaml", "--run", base / "oaa", "--method",
                                     "oaa"))
     assert answer.code == 2 and "oaa gathers its maps inside TensorFlow's graph" in answer.errors[0]

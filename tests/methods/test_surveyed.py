@@ -14,7 +14,7 @@ def settings(tmp_path):
     """Settings of a folder in which one photograph is broken."""
     data = draw_tiny_folder(tmp_path / "data")
     (data / "images" / "2026_000003.jpg").write_bytes(b"torn")
-    return read_settings(None, write_config(tmp_path / "c.yaml", data, "affinitynet", method="affinitynet"), ())
+    return read_settings("affinitynet", write_config(tmp_path / "c.yaml", data, "affinitynet"), ())
 
 
 def test_images_and_given_masks(settings, tmp_path):

@@ -19,8 +19,8 @@ from tfwsss.runs.several import Several
 @pytest.mark.parametrize("sets", [(), ("seed=7",)])
 def test_both_do_their_part_of_a_stage(tmp_path, sets):
     data = draw_tiny_folder(tmp_path / "data")
-    config = write_config(tmp_path / "c.yaml", data, "retrain", method="retrain")
-    settings, folder, port = read_settings(None, config, ()), tmp_path / "run", free_port()
+    config = write_config(tmp_path / "c.yaml", data, "retrain")
+    settings, folder, port = read_settings("retrain", config, ()), tmp_path / "run", free_port()
     folder.mkdir()
     splits, _, _ = look(settings, folder)
     stages, heard = get("retrain").stages(settings, splits), []
@@ -30,7 +30,7 @@ def test_both_do_their_part_of_a_stage(tmp_path, sets):
 
     found = together([
         lambda: lead(stages, settings, folder, team(0), {}, "labels", lambda stage, output: heard.append(stage.name)),
-        lambda: follow(read_settings(None, config, sets), folder, team(1), "labels")])
+        lambda: follow(read_settings("retrain", config, sets), folder, team(1), "labels")])
     assert found == [{}, ({}, {})] and heard == ["labels"]
     assert len(list((folder / "labels").rglob("*.png"))) == 12
     assert json.loads((folder / "labels" / "stage.json").read_text())["settings"]["seed"] == 0
