@@ -62,14 +62,14 @@ def test_scores_are_noted_once(tmp_path, splits):
     """Of masks and of class maps, by the images of their split; not of other kinds, nor where nothing is known."""
     write_pseudo(tmp_path / "pseudo", splits.pseudo)
     for kind in ("masks", "model"):
-        module._score(tmp_path, _stage("pseudo", kind), tmp_path / "pseudo", splits)
+        module.score(tmp_path, _stage("pseudo", kind), tmp_path / "pseudo", splits)
         found = json.loads((tmp_path / "metrics.json").read_text())
         assert list(found) == ["pseudo"] and 0 < found["pseudo"]["miou"] < 1
     (tmp_path / "metrics.json").write_text('{"pseudo": {"miou": 0.5}}')
-    module._score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
+    module.score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"pseudo": {"miou": 0.5}}
     bare = Splits(*[image_set(tmp_path / "bare", with_masks=False)] * 2, None)
-    module._score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
+    module.score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == ["pseudo"]
 
 

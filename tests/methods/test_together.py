@@ -29,8 +29,9 @@ def test_both_do_their_part_of_a_stage(tmp_path, sets):
         return Several(Place(rank, 2, "127.0.0.1", port), patience=PATIENCE)
 
     found = together([
-        lambda: lead(stages, settings, folder, team(0), {}, "labels", lambda stage, output: heard.append(stage.name)),
+        lambda: lead(stages, settings, folder, team(0), {}, "labels", lambda stage, output: heard.append(stage.name),
+                     lambda: heard.append("end")),
         lambda: follow(read_settings("retrain", config, sets), folder, team(1), "labels")])
-    assert found == [{}, ({}, {})] and heard == ["labels"]
+    assert found == [{}, ({}, {})] and heard == ["labels", "end"]
     assert len(list((folder / "labels").rglob("*.png"))) == 12
     assert json.loads((folder / "labels" / "stage.json").read_text())["settings"]["seed"] == 0

@@ -93,9 +93,8 @@ def _lead(settings: RunSettings, auto: Sequence[str] | None, folder: Path, team:
     noted = {"corrected": dict(corrected), "doubts": list(doubtful), **({"auto": chosen.record()} if chosen else {})}
     _write_config(folder, settings, splits, noted)
     faults = faults | lead(stages, settings, folder, team, as_ids, until,
-                           lambda stage, output: _score(folder, stage, output, splits))
-    if not data_parallel.under_jax():                  # it asks the networks, as `predict` does
-        choose_presence(load_run(folder), splits.training)
+                           lambda stage, output: score(folder, stage, output, splits),
+                           lambda: choose_presence(load_run(folder), splits.training))
     write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
     page = report(folder)
     metrics = _metrics(folder)
@@ -200,8 +199,15 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
     write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
 
 
-def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
-    """Scores a finished stage where there are masks to score by; else says what is doubtful about it."""
+def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Scores a finished stage where there are masks to score by; else says what is doubtful about it.
+
+    Args:
+        folder: of the run; `metrics.json` in it keeps the scores.
+        stage: of the run.
+        output: its folder.
+        splits: the usable images.
+    """
     metrics, images = _metrics(folder), getattr(splits, stage.split)
     if stage.name in metrics:
         return
@@ -211,13 +217,13 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         if stage.kind == "masks":
             _describe(folder, stage, output, splits)
         return
-    score = dict(scoring.evaluate(stage.kind, output, images))
-    metrics[stage.name] = score
+    found = dict(scoring.evaluate(stage.kind, output, images))
+    metrics[stage.name] = found
     write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
-    for warning in score["warnings"]:
+    for warning in found["warnings"]:
         LOG.warning("%s: %s", stage.name, warning)
-    if score["miou"] is not None:
-        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
+    if found["miou"] is not None:
+        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * found["miou"])
 
 
 def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:

@@ -16,7 +16,7 @@ from tfwsss.settings.sections import RunSettings
 
 
 def lead(stages: Sequence[Stage], settings: RunSettings, folder: Path, team: Team, as_ids: Mapping[str, Path],
-         until: str | None, finished: Callable[[Stage, Path], None]) -> dict[str, str]:
+         until: str | None, finished: Callable[[Stage, Path], None], ended: Callable[[], None]) -> dict[str, str]:
     """Runs the stages as the first process, once all is looked at that they read.
 
     Args:
@@ -26,15 +26,22 @@ def lead(stages: Sequence[Stage], settings: RunSettings, folder: Path, team: Tea
         team: the processes.
         as_ids: stage to the folder to read in place of the given one.
         until: last stage to run.
-        finished: called with each stage and its folder once it is whole.
+        finished: called with each stage and its folder once it is whole; under JAX the process of TensorFlow scores it.
+        ended: called after the last stage, likewise.
 
     Returns:
         Message for each image that a stage could not use.
     """
     team.agree(lambda: [settings.model_dump(mode="json"), {name: str(path) for name, path in as_ids.items()}])
     with _context(settings, folder, team) as context:
-        return runner.run(stages, folder, context=context, given=settings.given, read_as=as_ids, until=until,
-                          finished=finished)
+        other = context.elsewhere
+        if other is not None:
+            def finished(stage: Stage, output: Path) -> None:
+                other.score(stage.name, output)
+        faults = runner.run(stages, folder, context=context, given=settings.given, read_as=as_ids, until=until,
+                            finished=finished)
+        ended() if other is None else other.choose_presence()
+        return faults
 
 
 def follow(settings: RunSettings, folder: Path, team: Team,
