@@ -86,7 +86,8 @@ class InTensorFlow:
             line = ""
         if not line:
             raise UserError(f"{question.get('stage', 'scores')}: the process that makes it by TensorFlow ended with "
-                            f"code {self._process.wait()}; its own lines above may say why; most likely for want of memory")
+                            f"code {self._process.wait()}; its own lines above may say why; most likely for want of "
+                            "memory")
         answer = json.loads(line)
         if "error" in answer:
             raise UserError(answer["error"])
