@@ -3,7 +3,8 @@
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfwsss.errors import UserError
@@ -46,7 +47,21 @@ def join(place: Place) -> None:
 
         jax.config.update("jax_enable_preemption_service", False)          # it would take SIGTERM, and go on
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")    # TensorFlow beside needs memory too
-        keras.distribution.initialize(place.address, place.count, place.rank)
+        with _said_aside():
+            keras.distribution.initialize(place.address, place.count, place.rank)
+
+
+@contextlib.contextmanager
+def _said_aside() -> Iterator[None]:
+    """Sends to standard error what is printed: Gloo tells of its connections, and standard output is for results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 class DataParallel:
