@@ -59,7 +59,7 @@ def refused(*arguments, words: str) -> str:
     (["--set", "icd.crop=[1, 2]"], r"'icd.crop' is \[1, 2\]: .* integer"),
     (["--set", "icd=5"], "'icd' is 5: .* dictionary"),
     (["--set", "mixed_precision=maybe"], "'mixed_precision' is 'maybe': .* boolean"),
-    (["--set", "icd.backbone.name=vgg19"], "'icd.backbone.name' is 'vgg19': .*'resnet38', 'mobilenet_v2' or 'small'"),
+    (["--set", "icd.backbone.name=vgg19"], "'icd.backbone.name' is 'vgg19': .*'mobilenet_v2', 'small', .* or 'dinov2_"),
     (["--set", "data.kind=coco"], "'data.kind' is 'coco': .*'demo', 'voc' or 'folder'"),
     (["--set", "icd.epochs"], "--set 'icd.epochs' is not of the form section.key=value"),
     (["--set", "icd.epochs=[1"], "--set .* is not valid YAML; put it in quotes"),

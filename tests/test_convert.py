@@ -65,9 +65,9 @@ def test_inspect_loads_no_framework_and_steers_no_terminal(tmp_path):
 @pytest.mark.parametrize(("file", "more", "words"), [
     ("no such.pth", [], "no such.pth cannot be read (No such file or directory); check the path"),
     ("torch_module.pth", [], "it asks to call torch.nn.modules.linear.Linear (byte 2), which is code, not data"),
-    ("torch_zip.pth", [], "its 24 names are those of no known network; name one by --network (resnet101_im"),
-    ("torch_zip.pth", ["--network", "vgg16_clss"], "network 'vgg16_clss'; did you mean 'vgg16_cls'? known: res"),
-    ("torch_zip.pth", ["--network", "lenet"], "no name rules for network 'lenet'; known: resnet101_imagenet, "),
+    ("torch_zip.pth", [], "its 24 names are those of no known network; name one by --network (clip, din"),
+    ("torch_zip.pth", ["--network", "vgg16_clss"], "network 'vgg16_clss'; did you mean 'vgg16_cls'? known: clip"),
+    ("torch_zip.pth", ["--network", "lenet"], "no name rules for network 'lenet'; known: clip, dinov2, resnet101_"),
     ("torch_zip.pth", ["--network", "vgg16_imagenet"], "does not fit vgg16_imagenet (30 missing, 22 unused)"),
     ("caffe_v1.caffemodel", [], "does not fit vgg16_imagenet (26 missing, 1 misshaped), nothing was loaded"),
 ])

@@ -134,21 +134,24 @@ def test_wrong_commands_are_seen():
 
 
 @functools.cache
-def known_keys() -> tuple[set[str], set[str]]:
-    """Returns every key and every section of all methods' settings."""
+def known_keys() -> tuple[set[str], set[str], set[str]]:
+    """Returns every key and every section of all methods' settings, and those keys below which any name may stand."""
     from tfwsss.settings.reference import keys_of
 
-    keys = {key.path for name in methods.METHODS for key in keys_of(methods.get(name).config(method=name))}
-    return keys, {".".join(key.split(".")[:end]) for key in keys for end in range(1, key.count(".") + 1)}
+    found = [key for name in methods.METHODS for key in keys_of(methods.get(name).config(method=name))]
+    keys = {key.path for key in found}
+    sections = {".".join(key.split(".")[:end]) for key in keys for end in range(1, key.count(".") + 1)}
+    return keys, sections, {key.path for key in found if key.kind == "keys and values"}
 
 
 @EACH
 def test_settings_that_the_text_names_exist(path):
-    keys, sections = known_keys()
+    keys, sections, named_freely = known_keys()
     text = path.read_text("utf-8")
     named = [name for name in SETTING.findall(text) if name.split(".")[0] in sections and not name.endswith(FILES)]
     named += [name for name in SET.findall(text) if name not in ("a.b", "toy")]
-    wrong = [name for name in named if name not in keys | sections and not name.startswith("given.")]
+    wrong = [name for name in named
+             if name not in keys | sections and name.rpartition(".")[0] not in named_freely]
     assert not wrong, f"{relative(path)}: no such settings: {wrong}"
 
 

@@ -36,7 +36,7 @@ ROOMS = {
     "reports":         "numpy PIL jinja2 matplotlib",
     "saved_model":     "numpy keras tensorflow tensorflow_serving",
     "server":          "numpy tensorflow tensorflow_serving grpc aiohttp google orjson",
-    "weights":         "numpy keras safetensors",
+    "weights":         "numpy keras",
     "scale":           "numpy",
 }
 TO_COME: set[str] = set()
@@ -68,6 +68,7 @@ FILES = {
     "training/fused_momentum": "keras tensorflow",
     "training/graph_group": "numpy tensorflow", "training/graph_losses": "tensorflow",
     "training/graph_solver": "numpy tensorflow",
+    "training/stored_features": "numpy keras tensorflow",
     "training/tensorboard": "numpy keras tensorflow", "training/progress": "keras rich",
     "methods/predict": "numpy PIL", "methods/predictions": "numpy PIL",
     "scale/labeller": "numpy tensorflow", "scale/pipeline": "apache_beam", "scale/places": "apache_beam",

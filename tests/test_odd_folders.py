@@ -15,6 +15,7 @@ from tfwsss import predict, train
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.finding import NOT_SEARCHED, find_images
 from tfwsss.methods import run as module
+from tfwsss.methods import surveyed
 from tfwsss.reports import page
 
 
@@ -22,14 +23,14 @@ from tfwsss.reports import page
 def looked(monkeypatch) -> list:
     """What each call of `train` reads, as pairs of image set and the faults of the survey; no stage is run."""
     found: list = []
-    survey = module.survey
+    survey = surveyed.survey
 
     def noted(images, *arguments):
         usable, faults = survey(images, *arguments)
         found.append((images, usable, faults))
         return usable, faults
 
-    monkeypatch.setattr(module, "survey", noted)
+    monkeypatch.setattr(surveyed, "survey", noted)
     monkeypatch.setattr(module.runner, "run", lambda *arguments, **named: {})
     monkeypatch.setattr(page, "write_report", lambda folder: folder / "report.html")
     return found

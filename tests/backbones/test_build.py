@@ -13,8 +13,10 @@ from tfwsss.backbones.vgg16 import vgg16
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import BackboneSettings
 
-NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1, "resnet50": 0.02, "resnet101_keras": 0.02}
-STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4, "resnet50": 16, "resnet101_keras": 16}
+NARROW = {"vgg16": 0.02, "mobilenet_v2": 0.1, "small": 0.1, "resnet50": 0.02, "resnet101_keras": 0.02,
+          "clip_b16": 1 / 64, "dinov2_small": 1 / 64}
+STRIDES = {"vgg16": 8, "mobilenet_v2": 16, "small": 4, "resnet50": 16, "resnet101_keras": 16,
+           "clip_b16": 16, "dinov2_small": 14}
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +32,12 @@ def test_every_name_gives_its_network(name):
     maps = backbone(np.zeros((1, 33, 65, 3), "float32"))
     side = STRIDES[name]
     assert {tuple(value.shape[1:3]) for value in maps.values()} == {(-(-33 // side), -(-65 // side))}
+
+
+@pytest.mark.parametrize(("name", "frozen", "learns"), [
+    ("small", None, True), ("small", True, False), ("dinov2_small", None, False), ("dinov2_small", False, True)])
+def test_transformers_are_frozen_unless_told_otherwise(name, frozen, learns):
+    assert bool(build_backbone(name, width=NARROW[name], frozen=frozen).trainable_weights) == learns
 
 
 def test_settings_are_the_arguments():

@@ -7,12 +7,15 @@ from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
+from tfwsss.backbones.vit import vit
 
 BUILDERS = {"vgg16": lambda: vgg16(width=1 / 16, head_channels=4), "mobilenet_v2": lambda: mobilenet_v2(width=0.35),
             "vgg16 of affinitynet": lambda: vgg16(width=1 / 16, head_channels=4, form="affinitynet", fc6_dilation=4),
             "resnet38": lambda: resnet38(width=1 / 64), "small": lambda: small(width=0.1),
             "resnet50": lambda: resnet_v2(50, width=1 / 64),
-            "resnet50_keras": lambda: resnet_v2(50, form="keras", width=1 / 64)}
+            "resnet50_keras": lambda: resnet_v2(50, form="keras", width=1 / 64),
+            "clip_b16": lambda: vit("clip_b16", width=1 / 64),
+            "dinov2_small": lambda: vit("dinov2_small", width=1 / 64)}
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -17,7 +17,7 @@ from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
 
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
-FACTS = {"images", "versions", "saliency", "training", "supervision"}
+FACTS = {"images", "versions", "saliency", "training", "supervision", "classes", "rule"}
 """What else than its section's settings a stage depends on."""
 
 
@@ -81,6 +81,7 @@ def test_stages_come_after_those_they_need(images, method, values, names):
     ("seam, labels", {"affinity": "labels"}),
     ("a2gnn", {"classifier": "", "seeds": "cam", "affinity": "seeds", "graph": "seeds affinity cam", "pseudo": "graph",
                "segmenter": "pseudo"}),
+    ("clip_es", {"clip": "", "maps": "clip", "labels": "maps", "pseudo": "maps", "segmenter": "pseudo"}),
     ("affinitynet, rounds", {"segmenter_2": "relabel", "relabel_2": "segmenter_2 relabel"}),
     ("cian, saliency", {"seeds": "cam_masks"}), ("cian, saliency made", {"seeds": "cam_masks saliency"}),
     ("cian", {"seeds": "cam cam_masks", "segmenter": "seeds", "pseudo": "segmenter seeds",
@@ -159,6 +160,9 @@ def test_a_seed_makes_everything_stale(images, shape):
     ("a2gnn", {"graph": {"network": {"epochs": [9, 9]}}}, "graph"), ("a2gnn", {"pseudo": {"iterations": 3}}, "pseudo"),
     ("a2gnn", {"graph": {"network": {"memory": 9}, "box_network": {"memory": 9}}}, ""),
     ("a2gnn", {"mixed_precision": True}, "classifier affinity segmenter"),
+    ("clip_es", {"clip": {"words": {"cat": "kitten"}}}, "clip"), ("clip_es", {"maps": {"share": 0.7}}, "maps"),
+    ("clip_es", {"labels": {"power": 2.0}}, "labels pseudo"), ("clip_es", {"pseudo": {"certain": 0.5}}, "pseudo"),
+    ("clip_es", {"mixed_precision": True}, "segmenter"),
     ("icd", {"superpixels": {"scale": 9}}, "superpixels"),
     ("icd, unmerged", {"superpixels": {"scale": 9}}, "regions"),
     ("icd", {"regions": {"canvas": 65}}, "regions"), ("icd, unmerged", {"regions": {"canvas": 65}}, ""),
@@ -217,7 +221,8 @@ def test_every_method_has_its_parts(images, name):
     assert method.config(method=name).method == name
     assert (callable(method.masker), callable(method.class_maps)) == \
         {"icd": (True, True), "affinitynet": (True, True), "cian": (False, True), "mcis": (True, True),
-         "oaa": (True, True), "seam": (True, True), "a2gnn": (True, True), "retrain": (False, False)}[name]
+         "oaa": (True, True), "seam": (True, True), "a2gnn": (True, True), "clip_es": (True, False),
+         "retrain": (False, False)}[name]
     demo = built(name, method.demo)
     found = method.stages(demo, Splits(images, images, images))
     assert demo.data.kind == "demo" and demo.data.val_split == "val" and found[-1].name.startswith("masks")
@@ -233,4 +238,5 @@ def test_every_method_has_its_parts(images, name):
 def test_a_stage_whose_arithmetic_was_mended_says_so(images, method, mended):
     """Stages that older runs have finished otherwise are stale; all others are not."""
     found = methods.get(method).stages(built(method, {}), Splits(images, images, images))
-    assert {stage.name: stage.settings["versions"] for stage in found if "versions" in stage.settings} == mended
+    assert {stage.name: stage.settings["versions"] for stage in found if "versions" in stage.settings} == \
+        {"cam_masks": {"threshold": 2}, **mended}

@@ -69,6 +69,7 @@ def test_scores_are_noted_once(tmp_path, splits):
     module.score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"pseudo": {"miou": 0.5}}
     bare = Splits(*[image_set(tmp_path / "bare", with_masks=False)] * 2, None)
+    (tmp_path / "pseudo" / "stage.json").write_text('{"fingerprint": "0"}')
     module.score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == ["pseudo"]
 

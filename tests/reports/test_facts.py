@@ -126,6 +126,15 @@ def test_reviews(run):
     assert [record["name"] for record in found["relabel"]["disagreeing"]] == ["a", "b", "d"]
 
 
+def test_what_words_find_by_themselves(run):
+    """The share of a class' images; classes that are rarely found are warned of."""
+    for name, tags, likely in (("a", [0], [0]), ("b", [0, 2], [2, 1]), ("c", [0], [1]), ("d", [0], [2])):
+        journal.append(run / "cam" / journal.SHOWN, {"name": name, "tags": tags, "likely": likely})
+    found = gather(run)
+    assert found["recognised"] == {"cam": {"cat": {"images": 4, "share": 0.25}, "жук": {"images": 1, "share": 1.0}}}
+    assert [line for line in found["warnings"] if "CLIP does not find cat (25 % of 4)" in line]
+
+
 def test_a_network_that_had_no_labels(run):
     review(run, "relabel", ("a", 0.5, 0.0, None))
     found = gather(run)["reviews"]["relabel"]

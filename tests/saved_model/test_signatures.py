@@ -27,6 +27,7 @@ RUNS: dict[str, tuple] = {
     "oaa": ("oaa", {"labels": {"threshold": 0.3}, "pseudo": CRF}),
     "oaa, images of their own shapes": ("oaa", {"oaa": {"square": False, "side": 40}, "plus": False,
                                                 "labels": {"threshold": 0.3, "background": "threshold"}}),
+    "clip_es": ("clip_es", {"pseudo": {"crf": CRF, "certain": 0.4}}),
     "retrain": ("retrain", {}),
     "own sizes": ("affinitynet", {"walk": {"alpha": 4.0}, "pseudo": CRF,
                                   "cam": {"canvas": None, "scales": [1.0, 0.5], "mirror": True}}),
@@ -38,7 +39,7 @@ RUNS: dict[str, tuple] = {
 TAGS = {"cat,sheep": (1, 0, 1), "": (0, 0, 0)}
 BROKEN = (b"", b"no image at all", b"\xff\xd8\xff\xe0" + bytes(40), b"\x89PNG\r\n\x1a\n" + bytes(40))
 WORDS = ("tags are one row of 0 and 1", "more than the limit of", "image, height and width differ in number")
-SIDES = {"own sizes": 513, "oaa": 513, "oaa, images of their own shapes": 513}
+SIDES = {"own sizes": 513, "clip_es": 513, "oaa": 513, "oaa, images of their own shapes": 513}
 """In pixels, of what `batch` takes; 65 where nothing is said."""
 
 

@@ -1,5 +1,6 @@
 """The stage of class maps, and what panels show of them."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -8,11 +9,21 @@ from tests.support.oracles.seeds import strongest_class
 from tests.support.oracles.upsample import upsample
 from tests.support.whole_images import network
 from tfwsss.artefacts.files import finished
+from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, read_scores
+from tfwsss.backbones.build import build_backbone
 from tfwsss.inference.see import Seer
 from tfwsss.inference.views import Canvas, OwnSize, squares
 from tfwsss.runs.stage import Context
-from tfwsss.steps.class_maps import ClassMapNetwork, MapSettings, class_map_stage, strongest_panel
+from tfwsss.steps.attention_spread import BEFORE, spread_network
+from tfwsss.steps.cam_masks import ThresholdSettings, cam_mask_stage, cam_masker
+from tfwsss.steps.class_maps import (
+    ClassMapNetwork,
+    MapSettings,
+    SpreadMapSettings,
+    class_map_stage,
+    strongest_panel,
+)
 from tfwsss.training.fitting import PANEL_THRESHOLD
 
 COLOUR = (1.0, 2.0, 3.0)
@@ -79,3 +90,40 @@ def test_a_panel_shows_strength_and_the_mask_of_a_fixed_threshold():
 def test_settings_that_make_no_sense(values, words):
     with pytest.raises(ValueError, match=words):
         MapSettings(**values)
+
+
+@pytest.fixture
+def spread_settings(tmp_path):
+    keras.utils.set_random_seed(0)
+    build_backbone("dinov2_small", width=1 / 64).save_weights(tmp_path / "vit.weights.h5")
+    return SpreadMapSettings(canvas=33, scales=(1.0, 0.5), mirror=True, affinity="vit", transformer={
+        "initial": tmp_path / "vit.weights.h5", "width": 1 / 64})
+
+
+def test_a_stage_of_spread_maps_and_its_masker_agree(images, tmp_path, spread_settings):
+    """A photograph's mask is that of the stages, to the rounding of kept maps; and spreading changes it."""
+    loaded = ClassMapNetwork(network(), COLOUR, logits="cam")
+    plain = spread_settings.model_copy(update={"affinity": None})
+    for name, settings in (("spread", spread_settings), ("plain", plain)):
+        stage = class_map_stage("cam", images, settings, "net", lambda folder: loaded)
+        assert stage.work(Context(), {"net": tmp_path}, tmp_path / name / "cam") == {}
+        masks = cam_mask_stage("cam_masks", images, ThresholdSettings(threshold=0.5), "cam")
+        assert masks.work(Context(), {"cam": tmp_path / name / "cam"}, tmp_path / name / "masks") == {}
+    seer = Seer(spread_network(network(), "cam", spread_settings.transformer), spread_settings.view(COLOUR))
+    changed = 0
+    for name, found in cam_masker(loaded, spread_settings, 0.5).masks(images, images.names, tagged=True):
+        kept, mask = read_scores(tmp_path / "spread" / "cam", name), read_mask(tmp_path / "spread" / "masks", name)
+        maps = seer(images.read_image(name)[None])["cam"].numpy()[0][..., kept.classes]
+        np.testing.assert_allclose(kept.scores, np.moveaxis(maps, -1, 0), rtol=2.0**-10, atol=1e-5)
+        assert np.mean(found.mask == mask) > 0.99
+        changed += np.count_nonzero(mask != read_mask(tmp_path / "plain" / "masks", name))
+    assert changed > 100
+    spread = loaded.spread(spread_settings)
+    assert spread.logits == BEFORE and loaded.spread(MapSettings()) is loaded
+
+
+def test_spreading_is_asked_for_with_weights(spread_settings):
+    with pytest.raises(ValueError, match=r"random weights says nothing; set transformer.initial"):
+        SpreadMapSettings(affinity="vit")
+    assert SpreadMapSettings().facts() == MapSettings().facts()              # runs that are there stay as they are
+    assert spread_settings.facts()["transformer"]["blocks"] == 8

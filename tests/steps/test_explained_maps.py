@@ -41,6 +41,13 @@ def test_without_the_library_nothing_starts(images, monkeypatch):
         classifier_map_stages("cam", images, ExplainedMapSettings(maps="scorecam"), "classifier")
 
 
+def test_other_maps_are_not_spread():
+    transformer = {"initial": "dinov2.weights.h5"}
+    assert ExplainedMapSettings(affinity="vit", transformer=transformer).facts()["affinity"] == "vit"
+    with pytest.raises(ValueError, match="affinity=vit spreads the classifier's own maps, not those of maps=layercam"):
+        ExplainedMapSettings(affinity="vit", transformer=transformer, maps="layercam")
+
+
 def test_such_maps_are_of_images_of_the_run_alone(tmp_path):
     config = types.SimpleNamespace(cam=ExplainedMapSettings(maps="layercam"), given={})
     with pytest.raises(UserError, match=r"tf-keras-vis \(cam.maps=layercam\).*ask for --stage masks"):

@@ -13,16 +13,21 @@ import keras
 import numpy as np
 
 from tfwsss.backbones.small import small
+from tfwsss.backbones.vit import FORMS
+from tfwsss.layers.attention import Attention, LayerScale
+from tfwsss.layers.attention_spread import AttentionSpread
 from tfwsss.layers.batch_normalization import BatchNormalization
 from tfwsss.layers.co_attention import CoAttention
 from tfwsss.layers.cross_image_affinity import CrossImageAffinity
 from tfwsss.layers.dense_crf import DenseCRF
 from tfwsss.layers.intra_class import ClassDirections, SignCorrection
 from tfwsss.layers.pairwise_affinity import PairwiseAffinity
+from tfwsss.layers.patches import PatchTokens, TokenMap, WholePatches
 from tfwsss.layers.path_affinity import PathAffinity
 from tfwsss.layers.pixel_correlation import PixelCorrelation
 from tfwsss.layers.random_walk import RandomWalk
 from tfwsss.layers.resize_like import ResizeLike
+from tfwsss.layers.scaled_unit import ScaledUnit
 from tfwsss.layers.superpixel_pool import SuperpixelRefinement
 from tfwsss.layers.tap_conv import Conv2D
 from tfwsss.losses.affinity import AffinityLoss
@@ -36,6 +41,7 @@ from tfwsss.losses.window_affinity import WindowAffinityLoss
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.cian import CIAN
 from tfwsss.models.classifier import Classifier
+from tfwsss.models.clip_maps import ClipMaps
 from tfwsss.models.icd import ICD
 from tfwsss.models.mcis import MCIS
 from tfwsss.models.oaa import OAA
@@ -68,6 +74,8 @@ MASKS = RANDOM.choice([0, 1, 2, 255], (4, 5, 6)).astype("int32")
 PROBABILITIES = np.exp(SIGNED) / np.exp(SIGNED).sum(-1, keepdims=True)
 PAIRS = RANDOM.normal(size=(4, 2, 5, 6, 3)).astype("float32")
 PAIRS_OF_IMAGES = RANDOM.uniform(0, 255, (4, 2, 9, 11, 3)).astype("float32")
+TOKENS = RANDOM.normal(size=(4, 7, 6)).astype("float32")
+ATTENTION = RANDOM.uniform(0.1, 1, (4, 6, 6)).astype("float32")
 
 
 def cross_image_affinity() -> CrossImageAffinity:
@@ -102,6 +110,13 @@ def cian() -> CIAN:
 
 GOLDENS = {
     "BatchNormalization": Golden(BatchNormalization, (SIGNED,)),
+    "Attention": Golden(lambda: Attention(2, causal=True), (TOKENS, TOKENS[:, ::-1], -TOKENS)),
+    "AttentionSpread": Golden(lambda: AttentionSpread(8, 14), (SIGNED, ATTENTION, SIGNED[:, :2, :3])),
+    "ScaledUnit": Golden(ScaledUnit, (SIGNED,)),
+    "LayerScale": Golden(lambda: LayerScale(0.5), (SIGNED,)),
+    "WholePatches": Golden(lambda: WholePatches(4, corners=True), (IMAGES,)),
+    "PatchTokens": Golden(lambda: PatchTokens(3, cubic=True), (SIGNED,)),
+    "TokenMap": Golden(TokenMap, (TOKENS, SIGNED[:, :2, :3])),
     "Conv2D": Golden(lambda: Conv2D(2, 3, dilation_rate=2), (SIGNED,)),
     "ClassDirections": Golden(lambda: ClassDirections(2), (SIGNED,)),
     "SignCorrection": Golden(lambda: SignCorrection(3, momentum=0.8, updates_per_step=2), (SIGNED, OTHER, LABELS)),
@@ -130,6 +145,8 @@ GOLDENS = {
     "OAA": Golden(lambda: OAA(small(width=0.1), num_classes=3), ({"image": IMAGES},)),
     "SEAM": Golden(lambda: SEAM(small(width=0.1), num_classes=3, widths=(4, 8, 12), dropout=0.0), ({"image": IMAGES},)),
     "Classifier": Golden(classifier, ({"image": IMAGES},)),
+    "ClipMaps": Golden(lambda: ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), ["a", "b", "c"], 2, 4),
+                       (IMAGES,)),
     "AffinityNet": Golden(affinity_net, ({"image": IMAGES},)),
     "WindowAffinityNet": Golden(window_affinity_net, ({"image": IMAGES},)),
     "Segmenter": Golden(lambda: Segmenter(small(width=0.1), num_ids=3, width=4), ({"image": IMAGES},)),

@@ -10,7 +10,7 @@ KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classi
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
          "relabel": "masks", "mcis": "model", "maps": "scores", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model", "seam": "model", "map_masks": "masks", "graph": "scores",
+         "oaa_plus": "model", "seam": "model", "map_masks": "masks", "graph": "scores", "clip": "model",
          "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
@@ -46,5 +46,6 @@ SHAPES = {
     "a2gnn": ("a2gnn", {}, "classifier cam cam_masks seeds affinity graph pseudo" + END),
     "a2gnn, given": ("a2gnn", {"given": {"cam": "SEAM's maps"}}, "cam cam_masks seeds affinity graph pseudo" + END),
     "a2gnn, no end": ("a2gnn", NO_END, "classifier cam cam_masks seeds affinity graph pseudo"),
+    "clip_es": ("clip_es", {}, "clip maps labels pseudo" + END),
     "retrain": ("retrain", {}, "labels" + END),
 }

@@ -74,6 +74,13 @@ OAA = {
 }
 """The same for OAA; images become squares."""
 
+CLIP_ES = {
+    "workers": 1, "tensorboard": {"panels": 1},
+    "clip": {"backbone": {"name": "clip_b16", "initial": None, "width": 1 / 64}},
+    "pseudo": {"crf": {"iterations": 2, "position_deviation": 20.0}, "certain": 0.3}, "segmenter": SEGMENTER,
+}
+"""The same for CLIP-ES; CLIP has random weights."""
+
 RETRAIN = {
     "workers": 1, "tensorboard": {"panels": 1}, "rounds": 2, "segmenter": {**SEGMENTER, "continued": True},
     "relabel": {"certain": 0.3, "crf": {"iterations": 2, "position_deviation": 20.0}},
@@ -146,7 +153,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     from tfwsss.settings.reading import merge
 
     tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA, "seam": SEAM,
-            "a2gnn": A2GNN, "retrain": RETRAIN}[method]
+            "a2gnn": A2GNN, "clip_es": CLIP_ES, "retrain": RETRAIN}[method]
     values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path

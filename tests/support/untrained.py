@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests.support.tiny_run import A2GNN, AFFINITYNET, MCIS, OAA, SEAM, SETTINGS
+from tests.support.tiny_run import A2GNN, AFFINITYNET, CLIP_ES, MCIS, OAA, SEAM, SETTINGS
 
 CLASSES = ("background", "cat", "dog", "sheep")
 CRF = {"iterations": 3, "position_deviation": 12.0}
@@ -22,6 +22,7 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     from tfwsss.settings import reading
 
     tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "mcis": MCIS, "oaa": OAA, "seam": SEAM, "a2gnn": A2GNN,
+            "clip_es": CLIP_ES,
             "retrain": SEGMENTER}[method]
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
@@ -80,6 +81,14 @@ def _oaa(**settings) -> keras.Model:
     return OAA(_small(), len(CLASSES) - 1, **settings)
 
 
+def _clip_maps() -> keras.Model:
+    from tfwsss.backbones.vit import FORMS
+    from tfwsss.models.clip_maps import ClipMaps
+
+    return ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), [*CLASSES[1:], "grass", "sky"], len(CLASSES) - 1,
+                    channels=8)
+
+
 def _seam() -> keras.Model:
     from tfwsss.models.seam import SEAM as Network
 
@@ -96,7 +105,7 @@ NETWORKS: dict[str, dict[str, Callable[[], keras.Model]]] = {
     "icd": {"icd": _icd}, "affinitynet": {"classifier": _classifier, "affinity": _affinity}, "mcis": {"mcis": _mcis},
     "oaa": {"oaa": _oaa, "oaa_plus": lambda: _oaa(integral=True, name="oaa_plus")},
     "seam": {"seam": _seam, "affinity": _affinity}, "a2gnn": {"classifier": _classifier},
-    "retrain": {"segmenter": _segmenter}}
+    "clip_es": {"clip": _clip_maps}, "retrain": {"segmenter": _segmenter}}
 
 
 def photographs(folder: Path) -> Path:

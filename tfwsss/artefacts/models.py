@@ -13,8 +13,9 @@ def write_model(folder: Path, model: keras.Model) -> None:
 
     Args:
         folder: folder of the stage.
-        model: every class of which is registered.
+        model: every class of which is registered; one that has a `whole` form is kept in that.
     """
+    model = model.whole() if hasattr(model, "whole") else model
     optimizer, model.optimizer, model.compiled = getattr(model, "optimizer", None), None, False
     try:
         with aside(folder / "model.keras", ".keras") as file:

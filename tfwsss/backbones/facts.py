@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 BackboneName = Literal["vgg16", "resnet50", "resnet50_keras", "resnet50_torch", "resnet101", "resnet101_keras",
-                       "resnet101_torch", "resnet38", "mobilenet_v2", "small"]
+                       "resnet101_torch", "resnet38", "mobilenet_v2", "small", "clip_b16", "dinov2_small",
+                       "dinov2_base"]
 """The backbones that settings can name."""
 
 GREY = 127.0
@@ -26,6 +27,7 @@ class BackboneFacts:
         imagenet: name in `keras.applications` of the network whose ImageNet weights fit.
         fresh: patterns of layers that no ImageNet network has: they stay as they are drawn.
         corners: whether the first position of the maps lies on the first pixel; else each in the middle of its cell.
+        frozen: whether its weights stay as they are unless settings say otherwise.
     """
 
     colour: tuple[float, float, float] = (GREY, GREY, GREY)
@@ -36,6 +38,7 @@ class BackboneFacts:
     imagenet: str | None = None
     fresh: tuple[str, ...] = ()
     corners: bool = True
+    frozen: bool = False
 
     def output_stride(self, asked: int) -> int:
         """Returns the pixels between positions of the maps.
@@ -50,6 +53,7 @@ _BLACK = (0.0, 0.0, 0.0)
 _MXNET_TAPS = ("stage4_unit1_relu1", "stage4_unit2_relu1", "relu1")
 _TORCH_TAPS = ("layer4_0_relu", "layer4_1_relu", "layer4_2_relu")
 _RGB_MEAN = (123.675, 116.28, 103.53)
+_VIT_TAPS = ("block3_sum2", "block7_sum2", "features")
 _KERAS_TAPS = ("conv5_block1_preact_relu", "conv5_block2_preact_relu", "post_relu")
 
 FACTS: Mapping[str, BackboneFacts] = {
@@ -64,6 +68,9 @@ FACTS: Mapping[str, BackboneFacts] = {
     "resnet38": BackboneFacts(_RGB_MEAN, 8, ("b5_relu_branch2a", "b6_relu_branch2a", "bn7_relu")),
     "mobilenet_v2": BackboneFacts(taps=("block_9_add", "block_12_add", "out_relu"), imagenet="MobileNetV2"),
     "small": BackboneFacts(stride=4, taps=("relu4", "relu5", "relu6")),
+    "clip_b16": BackboneFacts((122.771, 116.746, 104.094), 16, _VIT_TAPS, frozen=True),
+    "dinov2_small": BackboneFacts((123.675, 116.28, 103.53), 14, _VIT_TAPS, frozen=True),
+    "dinov2_base": BackboneFacts((123.675, 116.28, 103.53), 14, _VIT_TAPS, frozen=True),
 }
 """Every backbone of this package."""
 

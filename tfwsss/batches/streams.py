@@ -38,7 +38,7 @@ def _steps(count: int, batch_size: int, drop_remainder: bool) -> int:
 def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, seed: int = 0, epochs: int = 1,
                      initial_epoch: int = 0, regions: Path | None = None, masks: Path | None = None,
                      marginals: Path | None = None, cell: int = 8, drop_remainder: bool = True,
-                     share: Share = WHOLE) -> tf.data.Dataset:
+                     features: np.ndarray | None = None, share: Share = WHOLE) -> tf.data.Dataset:
     """Yields shuffled, scaled, mirrored, padded and cropped batches of the epochs asked for, one after another.
 
     The order of an epoch depends on (seed, epoch), the augmentation of an
@@ -58,6 +58,7 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         marginals: folder of marginals whose means over cells decide what to learn from, or None.
         cell: side of those cells in pixels.
         drop_remainder: whether the last partial batch is left out; needed under several devices.
+        features: float32 (image, row, column, channel), which stand for the images; None: there are none.
         share: the part of each batch that this process reads; others are not even decoded.
 
     Returns:
@@ -69,7 +70,8 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         UserError: no images, or regions or masks of some are missing.
     """
     check(images, batch_size, how.scales, regions=regions, masks=masks, marginals=marginals)
-    return element_batches(reader(images, how, seed, regions, masks, marginals, cell), len(images.names),
+    element = reader(images, how, seed, regions, masks, marginals, cell)
+    return element_batches(element if features is None else _with_features(element, features), len(images.names),
                            batch_size=batch_size, seed=seed, epochs=epochs, initial_epoch=initial_epoch,
                            drop_remainder=drop_remainder, share=share)
 
@@ -163,6 +165,16 @@ def reader(images: ImageSet, how: Augmentation, seed: int, regions: Path | None 
         return {**x, "labels": tags}, y
 
     return element
+
+
+def _with_features(element: Callable, features: np.ndarray) -> Callable:
+    """Puts kept features in the place of images, which then nobody decodes but for their size."""
+    def changed(index, epoch, place):
+        x, y = element(index, epoch, place)
+        kept = tf.numpy_function(lambda at: np.array(features[at]), [index], tf.float32, stateful=False)
+        return {**x, "image": tf.ensure_shape(kept, features.shape[1:])}, y
+
+    return changed
 
 
 def check(images: ImageSet, batch_size: int, scales: Sequence[float], **folders: Path | None) -> None:

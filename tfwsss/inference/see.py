@@ -13,7 +13,8 @@ from tfwsss.inference import canvas, windows
 from tfwsss.inference.own_size import see_at_own_size
 from tfwsss.inference.resized import see_resized
 from tfwsss.inference.stream import batches_by_size
-from tfwsss.inference.views import Canvas, OwnSize, Resized, View, Windows
+from tfwsss.inference.views import Canvas, OwnSize, Resized, View, WholeCells, Windows
+from tfwsss.inference.whole_cells import see_whole_cells
 
 _PIXELS = 600 * 600
 """Of images at their own size: about so many at a time."""
@@ -52,6 +53,8 @@ def see(network: Callable, stride: int, view: View, images, num_ids: int) -> Map
         return see_at_own_size(network, view, images)
     if isinstance(view, Resized):
         return see_resized(network, view, images)
+    if isinstance(view, WholeCells):
+        return see_whole_cells(network, view, images)
     return windows.see_in_windows(network, num_ids, stride, view, images)
 
 
@@ -65,7 +68,7 @@ def covered(stride: int, view: View, size):
     """
     if isinstance(view, Canvas):
         return canvas.covered(size, canvas.canvas_side(stride, view))
-    whole = isinstance(view, OwnSize | Resized)
+    whole = isinstance(view, OwnSize | Resized | WholeCells)
     return (size[0], size[1]) if whole else windows.covered(size, stride)
 
 

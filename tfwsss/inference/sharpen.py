@@ -22,11 +22,13 @@ class CRF(NamedTuple):
         parameters: of `layers.dense_crf.DenseCRF`; 0 iterations leave the labels as they are.
         certainty: probability of the label that a pixel has, from which it starts; None starts from the scores.
         implementation: `lattice` (in the graph) or `pydensecrf`, for arrays only.
+        certain: pixels whose largest marginal is lower are left open.
     """
 
     parameters: Mapping[str, Any]
     certainty: float | None = None
     implementation: str = "lattice"
+    certain: float = 0.0
 
     @property
     def on(self) -> bool:
@@ -56,17 +58,18 @@ def unary_of(crf: CRF, scores, ids, num_ids: int):
 
 
 def ids_of_marginals(crf: CRF, marginals):
-    """Takes the likeliest id; a CRF that started from labels leaves pixels open of which none is likely.
+    """Takes the likeliest id; pixels stay open where none is as likely as the CRF, or one from labels, wants.
 
     Args:
-        crf: says from what it started.
+        crf: says from what it started, and how sure it must be.
         marginals: float `(row, column, id)`.
 
     Returns:
         int32 `(row, column)`, 255 undecided.
     """
     ids = ops.cast(ops.argmax(marginals, axis=-1), "int32")
-    return ids if crf.certainty is None else ops.where(ops.max(marginals, axis=-1) < UNSURE, IGNORE, ids)
+    least = max(crf.certain, 0.0 if crf.certainty is None else UNSURE)
+    return ops.where(ops.max(marginals, axis=-1) < least, IGNORE, ids) if least else ids
 
 
 def sharpen(crf: CRF, scores, ids, image, num_ids: int):

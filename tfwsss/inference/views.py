@@ -91,6 +91,18 @@ class Windows(NamedTuple):
     batch_size: int = 4
 
 
+class WholeCells(NamedTuple):
+    """Images are enlarged to a whole number of cells a side by Pillow's cubic rule, as CLIP-ES sees them.
+
+    The maps are what a rule reads of a transformer, kept as they are; they cover the whole images.
+
+    Args:
+        cell: side in pixels.
+    """
+
+    cell: int
+
+
 def squares(side: int, scales: tuple[float, ...] = (1.0,), mirror: bool = False, batch_size: int = 4,
             features: bool = False) -> Resized:
     """Returns the view of MCIS' program: images are stretched to squares by Pillow's bilinear rule.
@@ -110,7 +122,7 @@ def squares(side: int, scales: tuple[float, ...] = (1.0,), mirror: bool = False,
     return Resized(side, True, None, "bilinear", scales, mirror, batch_size, features)
 
 
-View = Canvas | OwnSize | Resized | Windows
+View = Canvas | OwnSize | Resized | WholeCells | Windows
 
 
 class Picture(NamedTuple):

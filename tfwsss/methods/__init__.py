@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tfwsss.errors import UserError
 
-METHODS = ("icd", "affinitynet", "cian", "mcis", "oaa", "seam", "a2gnn", "retrain")
+METHODS = ("icd", "affinitynet", "cian", "mcis", "oaa", "seam", "a2gnn", "clip_es", "retrain")
 """Names of the methods; a folder of this one has each name."""
 
 

@@ -65,6 +65,9 @@ def as_text(found: Mapping[str, Any]) -> str:
 
     Args:
         found: of `judge`.
+
+    Returns:
+        Text for people, the note at its end.
     """
     seen = "held out" if found["held_out"] else "trained on: tags are known better than of others"
     width = max(map(len, (*found["average_precision"], "mean IoU, mirrored"))) + 2

@@ -1,6 +1,6 @@
 """What all models on a backbone share: the backbone as a model again, which part of a batch they read, and saving."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -19,11 +19,29 @@ class OnBackbone(keras.Model):
         super().__init__(**network)
         self._maps = {key: backbone.output[key] for key in ("features", "classifier")}
         self._backbone_name, self._settings = backbone.name, dict(settings)
+        self.join: Callable[[], OnBackbone] | None = None
 
     @property
     def backbone(self) -> keras.Model:
         """The backbone as a model of its own, sharing these weights."""
         return keras.Model(self.input["image"], dict(self._maps), name=self._backbone_name)
+
+    def on(self, backbone: keras.Model) -> "OnBackbone":
+        """Returns the same model on another backbone of the same outputs, with all weights of both.
+
+        Args:
+            backbone: keras.Model, such as the one that made the features on which this model was trained.
+        """
+        config = {**self.get_config(), "backbone": keras.saving.serialize_keras_object(backbone)}
+        made = type(self).from_config(config)
+        values = {weight.path: weight for weight in (*self.weights, *backbone.weights)}
+        for weight in made.weights:
+            weight.assign(values[weight.path])
+        return made
+
+    def whole(self) -> "OnBackbone":
+        """Returns the model as it is kept: with its backbone, where it was trained on kept features of that."""
+        return self if self.join is None else self.join()
 
     def call(self, inputs, training=None, mask=None):
         """Reads what the network has inputs for; what else a batch holds is for the loss."""

@@ -121,8 +121,11 @@ def output_stride(backbone: keras.Model) -> int:
     """Returns the number of pixels between positions of what the head reads.
 
     Args:
-        backbone: keras.Model. Image to "features" and "classifier"; the latter is meant.
+        backbone: keras.Model. Image to "features" and "classifier"; the latter is meant. What stands for a backbone and
+            reads no images tells it as `stride`.
     """
+    if hasattr(backbone, "stride"):
+        return backbone.stride
     rows = backbone.compute_output_shape((1, _PROBE, _PROBE, 3))["classifier"][1]
     return (_PROBE - 1) // (rows - 1)
 

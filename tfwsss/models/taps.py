@@ -7,6 +7,7 @@ from keras import layers
 
 from tfwsss.backbones.facts import FACTS, facts_of
 from tfwsss.errors import UserError
+from tfwsss.layers.patches import TokenMap
 
 _PROBE = 64     # pixels of the square image by which the taps' sizes are compared
 
@@ -61,13 +62,18 @@ def tapped(backbone: keras.Model, taps: Sequence[str], reader: str) -> list:
     if missing:
         raise UserError(f"{reader}: backbone {backbone.name!r} has no layer {missing[0]!r}; "
                         f"its last layers are {', '.join(layer.name for layer in backbone.layers[-6:])}")
-    found = [backbone.get_layer(tap).output for tap in taps]
+    found = [_as_map(backbone.get_layer(tap).output, backbone) for tap in taps]
     shapes = keras.Model(backbone.input, found).compute_output_shape((1, _PROBE, _PROBE, 3))
     sizes = [tuple(shape[1:3]) for shape in shapes]
     if len(set(sizes)) > 1:
         raise UserError(f"{reader}: taps {', '.join(taps)} of backbone {backbone.name!r} have the sizes {sizes} for "
                         f"an image of {_PROBE} pixels; expected one size: choose later taps or a smaller output_stride")
     return found
+
+
+def _as_map(x, backbone: keras.Model):
+    """Lays the tokens of a transformer's block out as a map; maps stay as they are."""
+    return x if len(x.shape) == 4 else TokenMap()(x, backbone.output["features"])
 
 
 def narrowing(width: int, name: str) -> layers.Conv2D:

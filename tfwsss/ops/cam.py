@@ -33,6 +33,31 @@ def normalise_by_class(maps, smallest: float = 1e-5, added: bool = False):
     return positive / (largest + smallest if added else ops.maximum(largest, smallest))
 
 
+def stretched(maps, added: float = 1e-7):
+    """Brings each class map to 0 to nearly 1.
+
+        output = (map - min) / (max_p (map - min) + added)
+
+    Args:
+        maps: float, `(row, column, class)`; there may be no class.
+        added: float above 0: a map of one value becomes 0, and one that hardly varies stays small.
+
+    Returns:
+        Same shape, in `[0, 1)`.
+
+    Example:
+
+    >>> ops.convert_to_numpy(stretched(ops.array([[[4.0, 2.0], [6.0, 2.0]]])))[0].round(3).tolist()
+    [[0.0, 0.0], [1.0, 0.0]]
+
+    Reference: Lin et al., CLIP is also an efficient segmenter, CVPR 2023 (released code).
+    """
+    if maps.shape[-1] == 0:
+        return maps
+    above = maps - ops.min(maps, axis=(0, 1), keepdims=True)
+    return above / (added + ops.max(above, axis=(0, 1), keepdims=True))
+
+
 def strongest_class(maps):
     """Finds the strongest class of every pixel, and how strong it is.
 

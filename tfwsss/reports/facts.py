@@ -17,6 +17,7 @@ from tfwsss.palette import IGNORE
 from tfwsss.reports.doubtful import worst_first
 from tfwsss.reports.evaluate import images_of_run
 from tfwsss.runs import doubts, journal, without_truth
+from tfwsss.runs.recognition import recognised, unknown
 from tfwsss.runs.scoring import KINDS
 from tfwsss.runs.shown import part_folders, shown_names, spread
 from tfwsss.settings.sections import MAKE
@@ -55,6 +56,8 @@ def gather(run: Path) -> dict[str, Any]:
     scored = {name: metrics[name] for name in [*(stage["name"] for stage in stages), *metrics] if name in metrics}
     splits = dict.fromkeys(scored, "pseudo") | {name: split for split, group in shown.items() for name in group}
     comparable = _comparable(scored, splits)
+    classes = record.get("classes", ())[1:]
+    words = {stage["name"]: found for stage in stages if (found := recognised(run / stage["name"], classes))}
     return {"run": run.resolve().name, "record": record, "config": config,
             "config_text": json.dumps(config, indent=2, ensure_ascii=False),
             "written": datetime.datetime.now(datetime.UTC).isoformat(),
@@ -66,9 +69,10 @@ def gather(run: Path) -> dict[str, Any]:
             "saliency": _saliency(config, stages), "labels": in_tables(record.get("labels", {})),
             "faults": _faults(run, stages, metrics),
             "warnings": [*record.get("doubts", ()), *_doubtful_trainings(run, stages),
+                         *(line for each in words.values() for line in unknown(each)),
                          *_warnings(scored, shown, images)],
             "threshold_chart": _threshold_chart(scored),
-            "histories": _histories(run, stages), "reviews": _reviews(run, stages),
+            "histories": _histories(run, stages), "reviews": _reviews(run, stages), "recognised": words,
             **_pictures(shown, images, names)}
 
 

@@ -10,6 +10,9 @@ from tfwsss.artefacts.files import write_atomically, writing
 REVIEW = "review.jsonl"
 """Journal beside relabelled masks: how sure the network is, and how far it follows its labels."""
 
+SHOWN = "shown.jsonl"
+"""Journal beside class maps by words: what an image is tagged with, and what CLIP finds likeliest."""
+
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
     """Adds a record.

@@ -76,8 +76,8 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
 
 
 def _facts(stage: Stage, context: Context) -> dict[str, Any]:
-    """Returns all that changes a stage's result: its own settings, the seed, and of a model the precision."""
-    mixed = {"mixed": context.mixed_precision} if stage.kind == "model" else {}
+    """Returns all that changes a stage's result: its own settings, the seed, and of a training the precision."""
+    mixed = {"mixed": context.mixed_precision} if stage.kind == "model" and stage.trained else {}
     return {**stage.settings, "seed": context.seed, **mixed}
 
 

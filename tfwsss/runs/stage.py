@@ -41,7 +41,7 @@ class Stage:
             was killed; returns a message for each image that could not be used.
         section: of the configuration, for messages; empty: the name.
         split: images by which its files are judged: `training`, `pseudo` or `val`.
-        alone: whether each of its files comes of one image alone. truth: whether it reads true masks.
+        alone: each of its files comes of one image alone. truth: it reads true masks. trained: it learns, if a model.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Stage:
     split: str = "pseudo"
     alone: bool = True
     truth: bool = False
+    trained: bool = True
 
 
 def train(name: str, images: ImageSet, *, settings: Settings, epochs: int, needs: Sequence[str],
@@ -154,7 +155,7 @@ def _infer(name, images: ImageSet, kind: str, predict, together: int | None, con
     missing = context.team.own(lambda: _missing(images, kind, output))
     if missing and context.elsewhere is not None:
         return context.elsewhere(name, inputs, output, missing)
-    faults = {}
+    faults: dict[str, str] = {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
     costs = None if together else pixels_of(images, missing)
     for image, value in logs.track(pairs, name, len(missing), costs, together or 1):

@@ -64,6 +64,9 @@ def in_words(found: Mapping[str, object]) -> str:
     Args:
         found: of `describe_masks`.
 
+    Returns:
+        Text for people.
+
     Example:
 
     >>> found = {"covered": 0.31, "undecided": 0.0, "tags_shown": 1.0, "agreement": {"cam_masks": 0.625}}

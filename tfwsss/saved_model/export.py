@@ -14,7 +14,7 @@ from tfwsss import logs
 from tfwsss.artefacts.files import read_json
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
-from tfwsss.inference.views import Resized, View
+from tfwsss.inference.views import Resized, View, WholeCells
 from tfwsss.logs import LOG
 from tfwsss.methods.opened import Run, load_run
 from tfwsss.palette import voc_palette
@@ -94,7 +94,7 @@ def _check(scales: Sequence[float] | None, version: int | None, max_pixels: int 
 def _changed(masker: Masker, crf: bool | None, scales: Sequence[float] | None, mirror: bool | None) -> Masker:
     """Lays the options over what the run has set."""
     def seen(view: View) -> View:
-        if isinstance(view, Resized) and view.features:
+        if isinstance(view, WholeCells) or (isinstance(view, Resized) and view.features):
             if scales is not None or mirror is not None:
                 raise UserError("--scales and --mirror: these masks are made of fixed views of an image; leave them "
                                 "out, or name another --stage")

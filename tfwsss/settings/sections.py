@@ -159,14 +159,17 @@ class BackboneSettings(Settings):
 
     Args:
         name: `vgg16`, `resnet38`, `resnet50` or `resnet101` (of MXNet; those of Keras are `resnet50_keras` and
-            `resnet101_keras`, those of torchvision `resnet50_torch` and `resnet101_torch`), `mobilenet_v2`, or `small`
-            (for the built-in set).
+            `resnet101_keras`, those of torchvision `resnet50_torch` and `resnet101_torch`), `mobilenet_v2`, `small`
+            (for the built-in set), or the transformers `clip_b16`, `dinov2_small` and `dinov2_base`.
         initial: a weights file, `imagenet` (Keras' own download), or None for random weights.
         output_stride: pixels between positions of the maps of `mobilenet_v2` and of ResNets of 50 and 101 layers.
         tap: layer of `mobilenet_v2` whose output is the feature map.
         learning_norm: which batch normalisations of `mobilenet_v2` learn; `after_tap`: those that features do not pass.
         width: factor of all channels; 1 wherever weights are loaded.
+        frozen: whether the network's own weights stay as they are; None: those of the transformers do.
     """
+
+    ADDED = ("frozen",)
 
     name: BackboneName = "vgg16"
     initial: Path | None = Path("imagenet")
@@ -174,6 +177,7 @@ class BackboneSettings(Settings):
     tap: str = "block_16_project_BN"
     learning_norm: Literal["none", "after_tap", "all"] = "none"
     width: pydantic.PositiveFloat = 1.0
+    frozen: bool | None = None
 
     @property
     def stride(self) -> int:

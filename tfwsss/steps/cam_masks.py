@@ -150,6 +150,7 @@ def class_map_masker(network: ClassMapNetwork, maps: MapSettings, decide, crf: C
         crf: what sharpens.
         others: networks that the rule calls.
     """
+    network = network.spread(maps)
     num_ids = 1 + network.network.output[network.logits].shape[-1]
     return Masker(network.network, num_ids, network.seen(maps),
                   functools.partial(likely_by_logits, network.logits), decide, crf, others)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from tfwsss.inference.see import Seer
 from tfwsss.inference.views import Canvas, OwnSize, Resized, View, squares
 from tfwsss.runs.stage import Inputs, Stage, infer
 from tfwsss.settings.sections import Settings
+from tfwsss.steps.attention_spread import BEFORE, TransformerSettings, spread_network
 from tfwsss.training.fitting import PANEL_THRESHOLD
 from tfwsss.training.tensorboard import Panel
 
@@ -65,6 +66,27 @@ class MapSettings(Settings):
         return Canvas(self.canvas, self.scales, self.mirror, colour, self.batch_size)
 
 
+class SpreadMapSettings(MapSettings):
+    """How class maps of whole images are made, and whether they are spread.
+
+    Args:
+        affinity: `vit` spreads them along the attention of a frozen transformer, before anything else is made of
+            them. It sees what the network sees: large canvases and scales cost the square of their pixels.
+        transformer: which.
+    """
+
+    ADDED = ("affinity", "transformer")
+
+    affinity: Literal["vit"] | None = None
+    transformer: TransformerSettings = TransformerSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _a_transformer_that_knows(self) -> "SpreadMapSettings":
+        if self.affinity and self.transformer.initial is None:
+            raise ValueError("the attention of random weights says nothing; set transformer.initial to a weights file")
+        return self
+
+
 class ClassMapNetwork(NamedTuple):
     """A network that gives class maps, ready for whole images.
 
@@ -88,6 +110,18 @@ class ClassMapNetwork(NamedTuple):
         """
         return settings.view(self.colour) if self.view is None else self.view
 
+    def spread(self, settings: Any, key: str = "cam") -> "ClassMapNetwork":
+        """Returns the network whose maps are spread, where settings say so.
+
+        Args:
+            settings: of its maps; only those of `SpreadMapSettings` can say so.
+            key: of the maps.
+        """
+        if getattr(settings, "affinity", None) is None:
+            return self
+        network = spread_network(self.network, key, settings.transformer)
+        return self._replace(network=network, logits=BEFORE if self.logits == key else self.logits)
+
 
 def class_map_stage(name: str, images: ImageSet, settings: Settings, source: str,
                     load: Callable[[Path], ClassMapNetwork], key: str = "cam") -> Stage:
@@ -105,7 +139,7 @@ def class_map_stage(name: str, images: ImageSet, settings: Settings, source: str
         Stage of kind `scores`.
     """
     def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, Scores | ImageFault]]:
-        loaded = load(inputs[source])
+        loaded = load(inputs[source]).spread(settings, key)
         network = keras.Model(loaded.network.input, {key: loaded.network.output[key]})
         for image, found in Seer(network, loaded.seen(settings)).scores(images, names):
             yield image, found if isinstance(found, ImageFault) else found[key]

@@ -16,14 +16,14 @@ from tfwsss.inference.see import covered, see
 from tfwsss.inference.stream import batches_by_size
 from tfwsss.models.classifier import Classifier
 from tfwsss.runs.stage import Inputs, Stage, infer
-from tfwsss.steps.class_maps import MapSettings, class_map_stage
+from tfwsss.steps.class_maps import SpreadMapSettings, class_map_stage
 from tfwsss.steps.classifier import load_class_maps
 
 OWN = "own_cam"
 """Stage of the classifier's own maps, where `cam.maps` asks for others."""
 
 
-class ExplainedMapSettings(MapSettings):
+class ExplainedMapSettings(SpreadMapSettings):
     """How a classifier's class maps are made.
 
     Args:
@@ -41,6 +41,13 @@ class ExplainedMapSettings(MapSettings):
     maps: Literal["class", "gradcam_plus_plus", "layercam", "scorecam"] = "class"
     layer: str | None = None
     channels: pydantic.PositiveInt = 64
+
+    @pydantic.model_validator(mode="after")
+    def _one_way(self) -> "ExplainedMapSettings":
+        if self.affinity and self.maps != "class":
+            raise ValueError(f"affinity={self.affinity} spreads the classifier's own maps, not those of "
+                             f"maps={self.maps}; set one of them")
+        return self
 
 
 def classifier_map_stages(name: str, images: ImageSet, settings: ExplainedMapSettings, source: str) -> list[Stage]:

@@ -11,16 +11,25 @@ import pydantic
 from tfwsss.artefacts.models import load_model
 from tfwsss.backbones.build import build_backbone
 from tfwsss.backbones.facts import facts_of
+from tfwsss.batches.augment import Augmentation
 from tfwsss.batches.streams import steps_per_epoch, training_batches
 from tfwsss.data.image_set import ImageSet
 from tfwsss.models.segmenter import Segmenter, logit_maps
 from tfwsss.runs.stage import Context, Inputs, Stage, train
 from tfwsss.steps.segment import SegmentationNetwork, SegmentSettings, segmentation_masker
-from tfwsss.training.fitting import FitSettings, compiled, finished_names, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import (
+    FitSettings,
+    HeadFitSettings,
+    compiled,
+    finished_names,
+    fit_callbacks,
+    make_optimizer,
+)
+from tfwsss.training.stored_features import joined, kept_features, trunk_of
 from tfwsss.training.tensorboard import Panel
 
 
-class SegmenterSettings(FitSettings):
+class SegmenterSettings(HeadFitSettings):
     """Segmentation network and its training; the defaults are those of DeepLab-LargeFOV on VGG-16.
 
     Args:
@@ -43,6 +52,12 @@ class SegmenterSettings(FitSettings):
     loss_at: Literal["full", "grid"] = "full"
     normaliser: Literal["image", "batch"] = "image"
     continued: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _new_heads_where_stored(self) -> "SegmenterSettings":
+        if self.continued and self.stored is not None:
+            raise ValueError("continued trains whole networks, stored their heads; set one of them")
+        return self
 
 
 def network_stage(name: str, images: ImageSet, settings: FitSettings, labels: str, before: str | None = None, *,
@@ -75,8 +90,10 @@ def _build(settings: SegmenterSettings, before: str | None, context: Context, in
         model = load_model(inputs[before], Segmenter)
     else:
         backbone = build_backbone(**settings.backbone.model_dump(), **_form(settings))
-        model = Segmenter(backbone, len(images.classes), head=settings.head, width=settings.width,
+        trunk = trunk_of(settings, backbone, images, _how(settings))
+        model = Segmenter(trunk, len(images.classes), head=settings.head, width=settings.width,
                           dropout=settings.dropout, loss_at=settings.loss_at, normaliser=settings.normaliser)
+        joined(settings, model, backbone)
     steps = steps_per_epoch(images, settings.batch_size)
     return compiled(model, make_optimizer(settings, model, steps, model.heads))
 
@@ -87,11 +104,16 @@ def _form(settings: SegmenterSettings) -> dict[str, Any]:
     return {"fc6_dilation": 12} if wide else {}
 
 
+def _how(settings: SegmenterSettings) -> Augmentation:
+    return settings.augmentation(facts_of(settings.backbone.name).colour)
+
+
 def _batches(settings: SegmenterSettings, labels: str, context: Context, inputs: Inputs, images: ImageSet,
              first: int) -> Any:
-    how = settings.augmentation(facts_of(settings.backbone.name).colour)
+    how = _how(settings)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
-                            initial_epoch=first, masks=inputs[labels], share=context.team.share)
+                            initial_epoch=first, masks=inputs[labels],
+                            features=kept_features(settings, images, how), share=context.team.share)
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 
@@ -105,7 +127,8 @@ def _callbacks(name: str, settings: FitSettings, network: Callable[[Any], keras.
         _, found = next(masker.masks(fixed, [name], tagged=False))
         return {}, {"mask": found.mask}
 
-    return fit_callbacks(name, context, settings, run, images, panel)
+    kept = getattr(settings, "stored", None) is not None
+    return fit_callbacks(name, context, settings, run, images, None if kept else panel)
 
 
 segmenter_stage = functools.partial(network_stage, build=_build, batches=_batches, network=logit_maps)

@@ -9,7 +9,7 @@ import pydantic
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfwsss.artefacts.files import finished
-from tfwsss.backbones.facts import GREY
+from tfwsss.backbones.facts import GREY, facts_of
 from tfwsss.batches.augment import Augmentation
 from tfwsss.data.image_set import ImageSet
 from tfwsss.runs.stage import Context, Inputs
@@ -80,6 +80,37 @@ class FitSettings(OptimizerSettings):
         """
         return Augmentation(self.crop, self.crop, self.scales, self.longer_side, self.mirror, self.jitter, pad_value,
                             self.scatter)
+
+
+class HeadFitSettings(FitSettings):
+    """The same of networks whose heads may be trained on kept features.
+
+    Args:
+        stored: folder in which features of whole images are kept, so that heads train without the network; of frozen
+            transformers. Images are brought to `crop` and not changed otherwise: `scales`, `longer_side`, `mirror`,
+            `jitter` and `scatter` are not read.
+    """
+
+    ADDED = ("stored",)
+
+    stored: Path | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _frozen_where_stored(self) -> "HeadFitSettings":
+        frozen = facts_of(self.backbone.name).frozen if self.backbone.frozen is None else self.backbone.frozen
+        if self.stored is not None and not frozen:
+            raise ValueError(f"stored features are of a network that does not learn; freeze {self.backbone.name}")
+        return self
+
+    def augmentation(self, pad_value: float | tuple[float, float, float] = GREY) -> Augmentation:
+        """Returns how training images are changed; where features are stored, they are only brought to size.
+
+        Args:
+            pad_value: grey 0-255, or red, green, blue, round small images.
+        """
+        if self.stored is None:
+            return super().augmentation(pad_value)
+        return Augmentation(self.crop, self.crop, longer_side=(self.crop, self.crop), mirror=False, pad_value=pad_value)
 
 
 def make_optimizer(settings: OptimizerSettings, model: keras.Model, steps: int, heads: tuple[str, ...],

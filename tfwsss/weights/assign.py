@@ -8,7 +8,7 @@ import numpy as np
 
 from tfwsss.errors import UserError
 from tfwsss.weights.names import likely_network, network_named
-from tfwsss.weights.rules import LAYOUTS
+from tfwsss.weights.rules import laid_out
 
 _ROWS = 12  # of each kind in the table
 _LARGEST = 1e30  # weights beyond it are those of a damaged file or of another byte order
@@ -52,7 +52,7 @@ def assign(model: Any, arrays: Mapping[str, np.ndarray], network: str, origin: s
     rules = network_named(network)
     variables = {variable.path: variable for variable in model.weights}
     faults: list[tuple[str, str, str]] = []
-    filled: dict[str, tuple[str, str]] = {}  # path -> name, layout
+    filled: dict[str, tuple[str, np.ndarray]] = {}  # path -> name, the array as it is to be
     left_out: dict[str, str] = {}
     for name, array in arrays.items():
         rule = rules.rule_for(name)
@@ -61,15 +61,15 @@ def assign(model: Any, arrays: Mapping[str, np.ndarray], network: str, origin: s
         elif not rule.targets:
             left_out[name] = rule.why
         else:
-            for target in rule.places(name) or ():
-                faults += _place(name, array, target, rule.layout, variables, filled)
+            for target, piece in zip(rule.places(name) or (), rule.pieces(array), strict=True):
+                faults += _place(name, piece, target, rule.layout, variables, filled)
     fresh = {path: why for path in variables if path not in filled and (why := rules.why_fresh(path)) is not None}
     faults += [("missing", f"{path} {_shown(variable.shape)}", "no array of the file fills it")
                for path, variable in variables.items() if path not in filled and path not in fresh]
     if faults:
         raise UserError(_table(faults, arrays, network, origin))
-    for path, (name, layout) in filled.items():
-        variables[path].assign(turned(arrays[name], layout))
+    for path, (_, piece) in filled.items():
+        variables[path].assign(np.asarray(piece, np.float32))
     return Account({path: name for path, (name, _) in filled.items()}, left_out, fresh)
 
 
@@ -78,7 +78,7 @@ def turned(array: np.ndarray, layout: str) -> np.ndarray:
 
     Args:
         array: numbers of any width, `(out, in, row, column)` for kernels.
-        layout: a key of `LAYOUTS`; an array of another number of axes stays as it is.
+        layout: a key of `weights.rules.LAYOUTS`; an array of another number of axes stays as it is.
 
     Returns:
         float32 array, `(row, column, in, out)` for kernels. Turning keeps every number.
@@ -88,13 +88,11 @@ def turned(array: np.ndarray, layout: str) -> np.ndarray:
     >>> turned(np.zeros((4, 3, 1, 2), np.float16), "kernel").shape
     (1, 2, 3, 4)
     """
-    axes = LAYOUTS[layout]
-    array = array if axes is None or array.ndim != len(axes) else array.transpose(axes)
-    return np.asarray(array, np.float32)
+    return np.asarray(laid_out(array, layout), np.float32)
 
 
 def _place(name: str, array: np.ndarray, target: str, layout: str, variables: Mapping[str, Any],
-           filled: dict[str, tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
+           filled: dict[str, tuple[str, np.ndarray]]) -> Iterable[tuple[str, str, str]]:
     """Notes which variable an array fills, and yields the faults of that."""
     paths = [path for path in variables if path == target or path.endswith(f"/{target}")]
     if len(paths) != 1:
@@ -102,15 +100,15 @@ def _place(name: str, array: np.ndarray, target: str, layout: str, variables: Ma
         yield ("unused", f"{name} {_shown(array.shape)}", f"is for {target}: {what}")
         return
     (path,) = paths
-    axes, shape = LAYOUTS[layout], tuple(variables[path].shape)
-    given = array.shape if axes is None or array.ndim != len(axes) else tuple(array.shape[axis] for axis in axes)
+    piece, shape = laid_out(array, layout), tuple(variables[path].shape)
+    given = piece.shape
     if path in filled:
         yield ("unused", f"{name} {_shown(array.shape)}", f"{path} is already filled by {filled[path][0]}")
     elif given != shape:
-        filled[path] = name, layout
+        filled[path] = name, piece
         yield ("misshaped", f"{path} {_shown(shape)}", f"{name} has {_shown(array.shape)}, turned {_shown(given)}")
     else:
-        filled[path] = name, layout
+        filled[path] = name, piece
         if (problem := unusable(array)) is not None:
             yield ("unusable", f"{path} {_shown(shape)}", f"{name} {problem}")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,19 +16,24 @@ from tfwsss.backbones.resnet38 import resnet38
 from tfwsss.backbones.resnet_v1 import resnet_v1
 from tfwsss.backbones.resnet_v2 import resnet_v2
 from tfwsss.backbones.vgg16 import reads_bgr, vgg16
+from tfwsss.backbones.vit import FORMS, ViTForm, vit
 from tfwsss.errors import UserError
 from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.classifier import Classifier
+from tfwsss.models.clip import CHANNELS, TextForm, clip
 from tfwsss.models.icd import ICD
 from tfwsss.models.seam import SEAM
 from tfwsss.weights.assign import assign
 from tfwsss.weights.names import network_named
-from tfwsss.weights.rules import Network
+from tfwsss.weights.rules import Network, laid_out
 from tfwsss.weights.torchvision import as_affinitynet_reads
 
 ENDING = ".weights.h5"
 
 _MOST_CLASSES = 4096
+_MOST_CHANNELS = 2048
+_MOST_PLACES = 2**16
+_MOST_BLOCKS = 48
 _ICD = ("icd.backbone.initial",)
 _MCIS = ("mcis.backbone.initial",)
 _AFFINITYNET = ("classifier.backbone.initial", "affinity.backbone.initial")
@@ -114,6 +120,31 @@ def _classes(size: Size) -> int:
     return size("fc8", 1, _MOST_CLASSES)
 
 
+def _dinov2(size: Size) -> keras.Model:
+    return vit(_vit_form(FORMS["dinov2_small"], size), name="dinov2")
+
+
+def _clip(size: Size) -> keras.Model:
+    text = TextForm()
+    block = text.block._replace(width=size("text_block0_query", text.block.width, _MOST_CHANNELS), heads=1)
+    text = dataclasses.replace(text, block=block, depth=_depth(size, "text_block"))
+    return clip(_vit_form(FORMS["clip_b16"], size), text, size("image_projection", CHANNELS, _MOST_CHANNELS))
+
+
+def _vit_form(form: ViTForm, size: Size) -> ViTForm:
+    """Returns a form with the file's width and depth; heads have no weights of their own, so that one will do."""
+    width, places = size("patches", form.block.width, _MOST_CHANNELS), size("tokens", form.grid**2 + 1, _MOST_PLACES,
+                                                                           "positions")
+    return dataclasses.replace(form, block=form.block._replace(width=width, heads=1), depth=_depth(size, "block"),
+                               grid=math.isqrt(places - 1) if places > 1 else 1)
+
+
+def _depth(size: Size, blocks: str) -> int:
+    """Counts the blocks of which the file has weights."""
+    return next(number for number in range(_MOST_BLOCKS + 1)
+                if number == _MOST_BLOCKS or not size(f"{blocks}{number}_out", 0, 1))
+
+
 _RELEASED_VGG16 = functools.partial(_vgg16, form="affinitynet")
 
 TARGETS = {
@@ -135,6 +166,8 @@ TARGETS = {
                                      lambda model, arrays, rules: (arrays, None)),
     "torchvision_resnet50": Target(functools.partial(_resnet_v1, 50), _AFFINITYNET, imagenet=True),
     "torchvision_resnet101": Target(functools.partial(_resnet_v1, 101), _AFFINITYNET, imagenet=True),
+    "clip": Target(_clip, ("clip.backbone.initial",)),
+    "dinov2": Target(_dinov2, ("segmenter.backbone.initial", *_ICD), imagenet=True),
 }
 """Each network of `weights.names.NETWORKS`, as ours."""
 
@@ -175,15 +208,20 @@ def convert(arrays: Mapping[str, np.ndarray], network: str, out: Path, *, force:
             **dataclasses.asdict(account), "turned": turned, "settings": list(target.settings)}
 
 
-def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0) -> int:
+def _size(arrays: Mapping[str, np.ndarray], rules: Network, layer: str, published: int, most: int = 0,
+          leaf: str = "kernel") -> int:
     """Returns how many channels the file's kernel of a layer gives: `published` where there is no such kernel.
 
-    Never more than published (or than `most`), whatever an array claims: `assign` then tells the difference.
+    Of other variables it is the first axis that counts. Never more than published (or than `most`), whatever an
+    array claims: `assign` then tells the difference.
     """
-    name = _filling(arrays, rules, f"{layer}/kernel")
-    if name is None or arrays[name].ndim not in (2, 4):        # (out, in) or (out, in, row, column)
+    name = _filling(arrays, rules, f"{layer}/{leaf}")
+    if name is None or arrays[name].ndim not in (2, 3, 4):     # (out, in), (1, out, in) or (out, in, row, column)
         return published
-    return max(1, min(arrays[name].shape[0], most or published))
+    rule, array = rules.rule_for(name), arrays[name]
+    array = laid_out(array, "squeezed") if array.ndim == 3 else array
+    turned = leaf == "kernel" and rule.layout == "as is"       # (in, out)
+    return max(1, min(array.shape[-1] if turned else array.shape[0] // rule.parts, most or published))
 
 
 def _check_free(out: Path, force: bool) -> None:

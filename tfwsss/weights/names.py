@@ -4,10 +4,9 @@ import difflib
 from collections.abc import Iterable
 
 from tfwsss.errors import UserError
-from tfwsss.weights.rules import Network, Rule
+from tfwsss.weights.rules import WRAPPED, Network, Rule
 from tfwsss.weights.torchvision import RESNET50, RESNET101, VGG16, VGG16_TRUNK
-
-_WRAPPED = r"(?:(?:state_dict|model_state_dict|model|net)\.)?(?:module\.)?"  # what checkpoints put before a name
+from tfwsss.weights.transformer_names import CLIP, DINOV2
 
 
 def network_named(name: str) -> Network:
@@ -64,7 +63,7 @@ def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, 
     """Returns rules for convolutions named alike in PyTorch (`.weight`), MXNet (`arg:`) and Caffe (`/0`)."""
     paths = targets or (r"\1",)
     kernels, biases = (tuple(f"{path}/{leaf}" for path in paths) for leaf in ("kernel", "bias"))
-    spelled = ((rf"{_WRAPPED}({layers})\.weight", rf"{_WRAPPED}({layers})\.bias"),
+    spelled = ((rf"{WRAPPED}({layers})\.weight", rf"{WRAPPED}({layers})\.bias"),
                (rf"arg:({layers})_weight", rf"arg:({layers})_bias"), (rf"({layers})/0", rf"({layers})/1"))
     return tuple(rule for kernel, offset in spelled for rule in
                  (Rule(kernel, kernels, "kernel"), *([Rule(offset, biases)] if bias else [])))
@@ -72,7 +71,7 @@ def _convolutions(layers: str, *targets: str, bias: bool = True) -> tuple[Rule, 
 
 def _normalisation(source: str, target: str) -> tuple[Rule, ...]:
     """Returns the rules for a batch norm in PyTorch's words."""
-    return tuple(Rule(rf"{_WRAPPED}{source}\.{theirs}", (f"{target}/{ours}",)) for theirs, ours in
+    return tuple(Rule(rf"{WRAPPED}{source}\.{theirs}", (f"{target}/{ours}",)) for theirs, ours in
                  (("weight", "gamma"), ("bias", "beta"), ("running_mean", "moving_mean"),
                   ("running_var", "moving_variance")))
 
@@ -98,7 +97,7 @@ _VGG16_ICD = (
 
 _RESNET38 = (
     *_convolutions("conv1a", bias=False),
-    Rule(rf"{_WRAPPED}(b\d(?:_\d)?)\.conv_(branch\w+)\.weight", (r"\1_conv_\2/kernel",), "kernel"),
+    Rule(rf"{WRAPPED}(b\d(?:_\d)?)\.conv_(branch\w+)\.weight", (r"\1_conv_\2/kernel",), "kernel"),
     *_normalisation(r"(b\d(?:_\d)?)\.bn_(branch\w+)", r"\1_bn_\2"), *_normalisation("(bn7)", r"\1"),
 )
 
@@ -141,7 +140,7 @@ NETWORKS = {
     "vgg16_imagenet": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_IMAGENET_HEAD, *_LEFT_OUT)),
     "vgg16_cls": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "vgg16_aff": Network((*_VGG16_TRUNK, *_convolutions("fc[67]"), *_AFFINITY, *_LEFT_OUT, *(
-        Rule(rf"{_WRAPPED}(gn8_[345])\.{theirs}", (rf"\1/{ours}",))
+        Rule(rf"{WRAPPED}(gn8_[345])\.{theirs}", (rf"\1/{ours}",))
         for theirs, ours in (("weight", "gamma"), ("bias", "beta"))))),
     "resnet38_cls": Network((*_RESNET38, *_convolutions("fc8", bias=False), *_LEFT_OUT)),
     "resnet38_aff": Network((*_RESNET38, *_AFFINITY, *_LEFT_OUT)),
@@ -152,5 +151,7 @@ NETWORKS = {
     "resnet101_imagenet": _resnet_v2(r"\d+"),
     "torchvision_vgg16": VGG16, "torchvision_vgg16_mcis": VGG16_TRUNK,
     "torchvision_resnet50": RESNET50, "torchvision_resnet101": RESNET101,
+    "clip": CLIP,
+    "dinov2": DINOV2,
 }
 """The networks whose files are understood."""

@@ -1,32 +1,29 @@
 """One door to every kind of weights file."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
-from tfwsss.errors import UserError, named
+from tfwsss.errors import named
 from tfwsss.weights.formats.caffe import read_caffemodel
 from tfwsss.weights.formats.hdf5 import read_hdf5
 from tfwsss.weights.formats.hdf5_layout import HDF5_MAGIC
 from tfwsss.weights.formats.mxnet import LIST_MAGIC, read_params
-from tfwsss.weights.formats.source import Source, widened
+from tfwsss.weights.formats.safetensors import read_safetensors
+from tfwsss.weights.formats.source import Source
 from tfwsss.weights.formats.torch import LEGACY_MAGIC, read_pth
 from tfwsss.weights.formats.zipped import ZIP_MAGIC, stored_records
 
 KNOWN = ".pth, .pt, .safetensors, .params, .caffemodel, .weights.h5, .h5, .keras"
 """The endings that are read."""
 
-_SAFETENSORS = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-                "I8": "i1", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?"}
-
 
 def read_weights(path: Path | str) -> dict[str, np.ndarray]:
     """Reads the arrays of a weights file of PyTorch, MXNet, Caffe, Keras or safetensors.
 
     The first bytes decide the kind; the name's ending only where they tell
-    nothing. Nothing in the file is executed, and none of those packages is needed
-    (`safetensors` is read by its own library). Memory is bounded by the file's size.
+    nothing. Nothing in the file is executed, and none of those packages is needed.
+    Memory is bounded by the file's size.
 
     Args:
         path: the file.
@@ -66,36 +63,6 @@ def _read(path: Path, source: Source) -> dict[str, np.ndarray]:
     if path.suffix == ".caffemodel":
         return read_caffemodel(path)
     raise source.fault("header", _strange(start), f"known kinds: {KNOWN}")
-
-
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Reads a safetensors file by its own library.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Name to array; bfloat16 comes as float32, which holds every value exactly.
-
-    Raises:
-        UserError: the library is not installed, or refuses the file, or an array holds no plain numbers.
-    """
-    if importlib.util.find_spec("safetensors") is None:
-        raise UserError(f"{path}: a safetensors file needs the package of that name; pip install safetensors")
-    import safetensors
-
-    source, arrays = Source.open(path), {}
-    try:
-        entries = safetensors.deserialize(bytes(source.data))
-    except safetensors.SafetensorError as error:
-        raise source.fault("header", str(error)[:200]) from None
-    for name, entry in entries:
-        if entry["dtype"] not in _SAFETENSORS:
-            raise source.fault(name, f"holds {entry['dtype']}, no plain numbers", "save float32 or float16")
-        part = Source(path, memoryview(entry["data"]))
-        array = part.array(np.dtype(_SAFETENSORS[entry["dtype"]]), tuple(entry["shape"]), name)
-        arrays[name] = widened(array) if entry["dtype"] == "BF16" else array
-    return arrays
 
 
 def _strange(start: bytes) -> str:

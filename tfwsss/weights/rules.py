@@ -1,15 +1,22 @@
-"""What a name rule is: which arrays it speaks of, where they go, and how their axes are turned."""
+"""What a name rule is: which arrays of a file go where, turned how, in how many parts."""
 
 import dataclasses
 import functools
 import re
+from typing import Any
 
-LAYOUTS = {
+import numpy as np
+
+LAYOUTS: dict[str, Any] = {
     "as is": None,
     "kernel": (2, 3, 1, 0),  # (out, in, row, column) -> (row, column, in, out)
     "transposed": (1, 0),  # (out, in) -> (in, out)
+    "squeezed": (),  # (1, ..., 1, rest) -> (rest), one number -> a scalar
 }
 """How the axes of an array are turned."""
+
+WRAPPED = r"(?:(?:state_dict|model_state_dict|model|net)\.)?(?:module\.)?"
+"""What checkpoints put before a name, as a regular expression."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +29,7 @@ class Rule:
             that is left out.
         layout: a key of `LAYOUTS`.
         why: the reason for leaving it out.
+        parts: into how many equal parts the first axis is cut, one for each target; 1: each target takes the whole.
 
     Example:
 
@@ -33,6 +41,14 @@ class Rule:
     targets: tuple[str, ...] = ()
     layout: str = "as is"
     why: str = ""
+    parts: int = 1
+
+    def pieces(self, array: np.ndarray) -> list[np.ndarray]:
+        """Returns what of an array goes to each target."""
+        if self.parts == 1:
+            return [array] * len(self.targets)
+        whole = array.ndim > 0 and len(array) % self.parts == 0
+        return np.split(array, self.parts) if whole else [array] * self.parts
 
     def places(self, name: str) -> tuple[str, ...] | None:
         """Returns the paths for an array's name; None where the rule does not speak of it."""
@@ -70,3 +86,26 @@ class Network:
 def _compiled(source: str) -> re.Pattern:
     """Returns a pattern that is compiled once: there are more than Python itself keeps."""
     return re.compile(source)
+
+
+def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
+    """Returns an array with its axes as Keras has them.
+
+    Args:
+        array: of any shape.
+        layout: a key of `LAYOUTS`; an array of another number of axes stays as it is.
+
+    Returns:
+        A view of the array.
+
+    Example:
+
+    >>> [laid_out(np.zeros(shape), how).shape for shape, how in (((4, 3, 1, 2), "kernel"), ((1, 1, 5), "squeezed"))]
+    [(1, 2, 3, 4), (5,)]
+    """
+    axes = LAYOUTS[layout]
+    if layout == "squeezed":
+        while array.ndim and len(array) == 1:
+            array = array[0]
+        return array
+    return array if axes is None or array.ndim != len(axes) else array.transpose(axes)

@@ -3,6 +3,7 @@ import pytest
 from tfwsss.errors import UserError
 from tfwsss.methods.icd.config import DEMO, Config
 from tfwsss.settings import reading
+from tfwsss.steps.class_maps import MapSettings
 
 
 def built(**values) -> Config:
@@ -22,7 +23,8 @@ def test_the_defaults_are_the_published_ones():
 def test_the_built_in_set_has_settings_of_its_own():
     settings = built(**DEMO)
     assert settings.data.kind == "demo" and settings.icd.backbone.name == "small"
-    assert settings.cam == settings.scores and settings.regions.max_regions == 0
+    assert settings.cam.model_dump(include=set(MapSettings.model_fields)) == settings.scores.model_dump()
+    assert settings.cam.affinity is None and settings.regions.max_regions == 0
 
 
 @pytest.mark.parametrize(("values", "words"), [

@@ -147,7 +147,8 @@ def test_a_whole_module_is_refused():
 
 
 def test_a_program_is_refused(tmp_path):
-    with pytest.raises(UserError, match="constants.pkl: the file is a TorchScript program"):
+    with pytest.raises(UserError, match="constants.pkl: the file is a TorchScript program, as OpenAI releases CLIP; "
+                       "give model.safetensors of openai/clip-vit-base-patch16"):
         read_pth(write_zip(tmp_path / "x.pth", pickled({}), {"constants.pkl": b""}))
 
 

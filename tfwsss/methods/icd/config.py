@@ -6,10 +6,10 @@ import pydantic
 
 from tfwsss.settings.sections import BackboneSettings, CRFSettings, Settings
 from tfwsss.steps.cam_masks import ThresholdSettings
-from tfwsss.steps.class_maps import MapSettings
+from tfwsss.steps.class_maps import MapSettings, SpreadMapSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.saliency import SaliencySettings
-from tfwsss.training.fitting import FitSettings
+from tfwsss.training.fitting import HeadFitSettings
 
 
 class RegionSettings(Settings):
@@ -53,7 +53,7 @@ class MergeWith(Settings):
     backbone: BackboneSettings
 
 
-class ICDSettings(FitSettings):
+class ICDSettings(HeadFitSettings):
     """Network, losses, optimiser and augmentation of ICD; the defaults are the published ones.
 
     Args:
@@ -107,7 +107,7 @@ class Config(SegmenterRounds):
     superpixels: RegionSettings = RegionSettings()
     regions: MergeSettings = MergeSettings()
     icd: ICDSettings = ICDSettings()
-    cam: MapSettings = MapSettings()
+    cam: SpreadMapSettings = SpreadMapSettings()
     scores: MapSettings = MapSettings()
     cam_masks: ThresholdSettings = ThresholdSettings()
     saliency: SaliencySettings = SaliencySettings()

@@ -65,12 +65,13 @@ def masker(config: Config, run: Path) -> Masker:
         config: the run's settings.
         run: folder of the run.
     """
-    maps = class_maps(config, run)
+    maps = class_maps(config, run).spread(config.cam)
     made = class_map_masker(maps, config.scores, rule(config.seeds), crf_from_masks(config.pseudo))
     one, other = ((each.canvas, each.scales, each.mirror) for each in (config.cam, config.scores))
     if one == other:
         return made
-    alone = {key: keras.Model(maps.network.input, {key: maps.network.output[key]}) for key in KEYS}
+    alone = {key: keras.Model(maps.network.input, {each: maps.network.output[each] for each in dict.fromkeys(parts)})
+             for key, parts in (("cam", ("cam", maps.logits)), ("scores", ("scores",)))}
     further = (Look(alone["cam"], config.cam.view(maps.colour)),)
     return dataclasses.replace(made, network=alone["scores"], further=further)
 

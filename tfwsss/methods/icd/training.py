@@ -26,6 +26,7 @@ from tfwsss.refine.merging import merge_regions
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.class_maps import strongest_panel
 from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
+from tfwsss.training.stored_features import joined, kept_features, trunk_of
 from tfwsss.training.tensorboard import Panel
 
 HEADS = ("fc8", "conv_ft")
@@ -50,14 +51,16 @@ def build(settings: ICDSettings, context: Context, inputs: Inputs, images: Image
     """
     backbone = build_backbone(**settings.backbone.model_dump())
     steps = steps_per_epoch(images, settings.batch_size)
-    model = ICD(backbone, images.num_classes, head_width=settings.head_width, dropout=settings.dropout,
+    trunk = trunk_of(settings, backbone, images, settings.augmentation())
+    model = ICD(trunk, images.num_classes, head_width=settings.head_width, dropout=settings.dropout,
                 sign_updates_per_step=settings.sign_updates_per_step, bottom_up_scale=settings.bottom_up_scale,
                 top_down_threshold=settings.top_down_threshold,
                 warm_up_steps=int(settings.warm_up_epochs * len(images.names)) // settings.batch_size,
                 accompanied=_accompanied(images), top_down_into_backbone=settings.top_down_into_backbone)
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
-    return compiled(model, make_optimizer(settings, model, steps, HEADS))
+    compiled(model, make_optimizer(settings, model, steps, HEADS))
+    return joined(settings, model, backbone)
 
 
 def _accompanied(images: ImageSet) -> tuple[int, ...]:
@@ -83,9 +86,10 @@ def batches(settings: ICDSettings, context: Context, inputs: Inputs, images: Ima
     Returns:
         One stream of `tf.data` batches up to the last epoch.
     """
-    return training_batches(images, batch_size=settings.batch_size, how=settings.augmentation(), seed=context.seed,
+    how = settings.augmentation()
+    return training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed,
                             epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"],
-                            share=context.team.share)
+                            features=kept_features(settings, images, how), share=context.team.share)
 
 
 def callbacks(config: Config, context: Context, run: Path, model: ICD,
@@ -112,7 +116,7 @@ def callbacks(config: Config, context: Context, run: Path, model: ICD,
         object_likely = 1 / (1 + np.exp(-found["scores"].scores.max(0, initial=-np.inf)))   # of the likeliest class
         return {**maps, "scores": object_likely}, {**masks, "ICD": decide(found)}
 
-    return fit_callbacks("icd", context, config.icd, run, images, panel)
+    return fit_callbacks("icd", context, config.icd, run, images, None if config.icd.stored else panel)
 
 
 def merged_regions(settings: MergeWith, images: ImageSet, inputs: Inputs,

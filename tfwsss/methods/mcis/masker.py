@@ -70,4 +70,4 @@ def masker(config: Config, run: Path) -> Masker:
     others = (networks.pairs,) if kept is None else (networks.pairs, kept)
     return Masker(first.network, 1 + first.network.output["cam"].shape[-1], first.view,
                   functools.partial(likely_by_logits, "cam"), rule, proxy_label_crf(config.labels, config.pseudo),
-                  others, tuple(further), carried)
+                  others, tuple(further), carried=carried)

@@ -74,7 +74,8 @@ def _read_zip(source: Source) -> tuple[Any, _Stored, str]:
                            "give a file that torch.save wrote")
     folder = pickles[0].removesuffix("data.pkl")
     if f"{folder}constants.pkl" in records:
-        raise source.fault(f"{folder}constants.pkl", "the file is a TorchScript program", "save model.state_dict()")
+        raise source.fault(f"{folder}constants.pkl", "the file is a TorchScript program, as OpenAI releases CLIP",
+                           "give model.safetensors of openai/clip-vit-base-patch16, or save model.state_dict()")
     data = records[pickles[0]]()
     if len(data) > MAX_BYTES:
         raise source.fault(pickles[0], f"has {len(data):,} bytes, at most {MAX_BYTES:,} are read")
