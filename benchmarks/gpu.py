@@ -30,6 +30,7 @@ import statistics
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,8 @@ def main():
     os.environ["KERAS_BACKEND"] = "jax"
     sys.path.insert(0, str(ROOT))
     sys.modules["tensorflow"] = None                         # where it is installed, it is not used
+    graph = sys.modules["tfwsss.ops.mean_field"] = types.ModuleType("tfwsss.ops.mean_field")
+    graph.Settings = tuple                                   # the layer of TensorFlow's CRF only names it here
     import jax
     import keras
 

@@ -43,8 +43,8 @@ def trunk_of(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet,
     if settings.stored is None:
         return backbone
     if keras.backend.backend() != "tensorflow":
-        raise UserError(f"{settings.stored}: features are computed by TensorFlow; unset KERAS_BACKEND, or leave 'stored' "
-                        "out")
+        raise UserError(f"{settings.stored}: features are computed by TensorFlow; unset KERAS_BACKEND, or leave "
+                        "'stored' out")
     maps = backbone.output["features"]
     if backbone.output["classifier"] is not maps:
         raise UserError(f"{settings.stored}: features are kept of clip_b16, dinov2_small and dinov2_base alone, not of "
