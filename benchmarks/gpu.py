@@ -60,7 +60,6 @@ def main():
     prepare(options.wheels)
     os.environ["KERAS_BACKEND"] = "jax"
     sys.path.insert(0, str(ROOT))
-    sys.modules["tensorflow"] = None                         # where it is installed, it is not used
     graph = sys.modules["tfwsss.ops.mean_field"] = types.ModuleType("tfwsss.ops.mean_field")
     graph.Settings = tuple                                   # the layer of TensorFlow's CRF only names it here
     import jax

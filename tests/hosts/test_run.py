@@ -82,7 +82,8 @@ def test_a_killed_process_ends_the_other_and_the_same_command_goes_on(base, fini
     os.killpg(processes[rank].pid, signal.SIGKILL)
     other = all_ended([processes[1 - rank]], 60)[0]
     processes[rank].communicate()
-    assert other.code != 0 and f"process {rank} of 2 ended: it was killed" in other.err
+    by_jax = rank == 0 and other.code == -signal.SIGABRT             # its own watch may be quicker, and says more words
+    assert other.code != 0 and (by_jax or f"process {rank} of 2 ended: it was killed" in other.err), other.err
     again = all_ended(start_all(2, *command(base, run.name)))
     assert [answer.code for answer in again] == [0, 0], [answer.err[-3000:] for answer in again]
     assert "icd: goes on after epoch" in again[0].err

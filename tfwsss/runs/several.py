@@ -159,8 +159,9 @@ class Several(Team):
                 self._values.put(tuple(rest))
         if not self._closing.is_set():
             self._closing.set()
-            self._tell(["end", rank, reason])
-            time.sleep(_LEAVING / 10)                          # for it to arrive
+            if self.first:
+                self._tell(["end", rank, reason])
+                time.sleep(_LEAVING / 10)                      # for it to arrive
             self._lost(f"error: process {rank} of {self.place.count} ended: {reason}\n"
                        "the same command, started for all processes, goes on from here")
 
