@@ -30,8 +30,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_every_row_runs():
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, "--small", "--batch", "2", "--steps", "2"], cwd=ROOT,
-                          capture_output=True, text=True, timeout=PATIENCE)
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, "--small", "--batch", "2", "--steps", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert [(row["row"], row["precision"]) for row in found] == [
