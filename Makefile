@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DOCS_VENV ?= .venv-docs
 BEAM_VENV ?= .venv-beam
+JAX_VENV ?= .venv-jax
 # TensorFlow tells its own developers a lot; what concerns users comes as Python errors.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: venv venv-beam demo test test-slow test-scale bench lint docs
+.PHONY: venv venv-beam venv-jax demo test test-slow test-scale bench lint docs
 
 venv: $(VENV)/.installed
 
@@ -23,6 +24,13 @@ $(BEAM_VENV)/.installed: pyproject.toml setup.py
 	$(BEAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
 	touch $@
 
+venv-jax: $(JAX_VENV)/.installed  ## an environment with JAX beside all else, for training on several hosts
+
+$(JAX_VENV)/.installed: pyproject.toml setup.py
+	test -x $(JAX_VENV)/bin/python || $(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,serve,jax]'
+	touch $@
+
 demo: venv  ## train ICD on the built-in data set, to pseudo labels and a report
 	$(BIN)/python -m tfwsss.train --method icd --run runs/demo
 
@@ -36,8 +44,9 @@ test: venv  ## every test but the slow ones, in two processes
 test-slow: venv  ## the tests that take over a minute each
 	$(BIN)/python -m pytest -m slow
 
-test-scale: venv-beam  ## `label` under Apache Beam, embedded
+test-scale: venv-beam venv-jax  ## `label` under Apache Beam, embedded, and training by several processes under JAX
 	$(BEAM_VENV)/bin/python -m pytest -m "not slow" tests/scale tests/test_label.py
+	$(JAX_VENV)/bin/python -m pytest -m scale tests/hosts tests/runs/test_data_parallel.py
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done

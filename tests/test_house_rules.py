@@ -39,8 +39,8 @@ MAY_KNOW_VOC = ("tfwsss/data/", "tfwsss/artefacts/", "tfwsss/training/tensorboar
 COUNTS = re.compile(r"class|label|channel|filter|unit|shape|size|height|width|depth", re.IGNORECASE)
 MACHINE_PATHS = re.compile(r"(?<![\w.~$}>-])/(?:home/\w|Users/\w|root/|tmp/|work/|mnt/\w)|\b[A-Z]:\\\\?[A-Za-z]")
 TEXT_ENDINGS = (".py", ".md", ".yaml", ".yml", ".toml", ".html", ".txt", ".config", "Makefile", "run")
-NOT_OURS = {".git", ".venv", ".venv-docs", ".venv-beam", "site", "runs", "build", "dist", "__pycache__", ".ruff_cache",
-            ".pytest_cache", ".hypothesis"}
+NOT_OURS = {".git", ".venv", ".venv-docs", ".venv-beam", ".venv-jax", "site", "runs", "build", "dist", "__pycache__",
+            ".ruff_cache", ".pytest_cache", ".hypothesis"}
 
 ALL = pytest.mark.parametrize("path", python_files("tfwsss", "tests", "benchmarks", "export", "docs"), ids=relative)
 OURS = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)

@@ -64,7 +64,7 @@ FILES = {
     "inference/explained": "numpy keras tf_keras_vis",
     "artefacts/drawing": "numpy PIL cv2", "artefacts/models": "keras",
     "runs/stage": "numpy keras", "runs/checkpoint": "numpy keras", "runs/devices": "keras tensorflow",
-    "runs/workers": "cv2",
+    "runs/workers": "cv2", "runs/data_parallel": "jax keras",
     "training/fused_momentum": "keras tensorflow",
     "training/graph_group": "numpy tensorflow", "training/graph_losses": "tensorflow",
     "training/graph_solver": "numpy tensorflow",

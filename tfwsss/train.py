@@ -3,6 +3,8 @@
 import argparse
 import functools
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +64,7 @@ def _train(options: argparse.Namespace) -> int:
     with logs.quiet_loading():
         from tfwsss.methods import dry_run, run  # loads TensorFlow: not for --help
         from tfwsss.reports.page import write_report
+        from tfwsss.runs import data_parallel
     if options.settings:
         print(run.settings_in_words(options.method, options.config, options.sets, options.settings))
         return 0
@@ -69,10 +72,18 @@ def _train(options: argparse.Namespace) -> int:
         print(dry_run.plan(options.method, options.config, options.run, options.sets, options.until))
         return 0
     result, faults = run.train(options.method, options.config, options.run, options.sets, options.redo,
-                               options.until, report=write_report)
+                               options.until, report=_by_tensorflow if data_parallel.under_jax() else write_report)
     code = cli.list_faults(faults)
-    print(json.dumps(result, ensure_ascii=False))
+    if result:
+        print(json.dumps(result, ensure_ascii=False))
     return code
+
+
+def _by_tensorflow(run: Path) -> Path:
+    """Lets a process that runs TensorFlow write the report: it shows class maps, which that enlarges."""
+    done = subprocess.run([sys.executable, "-m", "tfwsss.report", str(run)], stdout=subprocess.PIPE, text=True,
+                          check=True, env={**os.environ, "KERAS_BACKEND": "tensorflow"})
+    return Path(done.stdout.strip())
 
 
 if __name__ == "__main__":

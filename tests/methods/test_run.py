@@ -62,11 +62,11 @@ def test_scores_are_noted_once(tmp_path, splits):
     """Of masks and of class maps, by the images of their split; not of other kinds, nor where nothing is known."""
     write_pseudo(tmp_path / "pseudo", splits.pseudo)
     for kind in ("masks", "model"):
-        module._score(tmp_path, _stage("pseudo", kind), tmp_path / "pseudo", splits)
+        module.score(tmp_path, _stage("pseudo", kind), tmp_path / "pseudo", splits)
         found = json.loads((tmp_path / "metrics.json").read_text())
         assert list(found) == ["pseudo"] and 0 < found["pseudo"]["miou"] < 1
     (tmp_path / "metrics.json").write_text('{"pseudo": {"miou": 0.5}}')
-    module._score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
+    module.score(tmp_path, _stage("pseudo"), tmp_path / "pseudo", splits)
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"pseudo": {"miou": 0.5}}
     bare = Splits(*[image_set(tmp_path / "bare", with_masks=False)] * 2, None)
     told = tmp_path / "without_truth.json"
@@ -75,7 +75,7 @@ def test_scores_are_noted_once(tmp_path, splits):
         if images == 4:
             next((tmp_path / "pseudo").glob("*.png")).unlink()
         before = told.stat().st_mtime_ns if told.is_file() else 0
-        module._score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
+        module.score(tmp_path, _stage("other"), tmp_path / "pseudo", bare)
         assert json.loads(told.read_text("utf-8"))["other"]["images"] == images
         assert (told.stat().st_mtime_ns == before) == (before > 0 and images == 5)
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == ["pseudo"]

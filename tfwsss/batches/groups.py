@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfwsss.batches.augment import Augmentation
+from tfwsss.batches.share import WHOLE, Share
 from tfwsss.batches.streams import check, epoch_order, reader
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
@@ -110,7 +111,7 @@ def _table(images: ImageSet, batch_size: int, group: int, seed: int, epochs: int
 
 
 def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augmentation, seed: int = 0, epochs: int = 1,
-                  initial_epoch: int = 0, masks: Path) -> tf.data.Dataset:
+                  initial_epoch: int = 0, masks: Path, share: Share = WHOLE) -> tf.data.Dataset:
     """Yields batches of groups that share a class, of the epochs asked for, one after another.
 
     One element is a whole group, so that no device splits it. As in
@@ -128,6 +129,7 @@ def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augment
         epochs: of the whole training; the number of the epoch to stop before.
         initial_epoch: number of the first epoch.
         masks: folder of masks to learn from.
+        share: the part of each batch that this process reads, in whole groups.
 
     Returns:
         Dataset of pairs ({"image": float32 (batch, group, row, column, 3) in 0-255},
@@ -142,8 +144,9 @@ def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augment
                      count)
     check(images, batch_size * group, how.scales, masks=masks)
     table = _table(images, batch_size, group, seed, epochs)[initial_epoch:]
-    rows = table[0].size if len(table) else 0
-    places = (table.ravel(), np.repeat(np.arange(initial_epoch, epochs), rows), np.tile(np.arange(rows), len(table)))
+    own = share.places(table.shape[1] * group, batch_size * group)
+    places = (table.reshape(len(table), -1)[:, own].ravel(), np.repeat(np.arange(initial_epoch, epochs), len(own)),
+              np.tile(own, len(table)))
     element = reader(images, how, seed, masks=masks)
 
     def member(index, epoch, place):
@@ -152,4 +155,5 @@ def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augment
 
     dataset = tf.data.Dataset.from_tensor_slices(places)
     dataset = dataset.map(member, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(group, drop_remainder=True).batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    groups = dataset.batch(group, drop_remainder=True)
+    return groups.batch(share.size(batch_size), drop_remainder=True).prefetch(tf.data.AUTOTUNE)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfwsss.batches.frames import Frame, in_frame
 from tfwsss.batches.jitter import jitter
+from tfwsss.batches.share import WHOLE, Share
 from tfwsss.batches.streams import check, element_batches, element_draws
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
@@ -129,7 +130,7 @@ def square(image, side: int):
 
 def pair_batches(images: ImageSet, *, batch_size: int, side: int = 256, colours: Sequence[float] = (0.3, 0.3, 0.3, 0.1),
                  self_views: bool = True, seed: int = 0, epochs: int = 1, initial_epoch: int = 0,
-                 drop_remainder: bool = False) -> tf.data.Dataset:
+                 drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
     """Yields batches of pairs, of the epochs asked for, one after another; every image comes first once an epoch.
 
     One element is a whole pair, so that no device splits it. As in `training_batches`
@@ -146,6 +147,7 @@ def pair_batches(images: ImageSet, *, batch_size: int, side: int = 256, colours:
         epochs: number of the epoch to stop before.
         initial_epoch: number of the first epoch.
         drop_remainder: whether the last partial batch is left out; needed under several devices.
+        share: the part of each batch that this process reads.
 
     Returns:
         Dataset of pairs ({"image": float32 (batch, 2, side, side, 3) in 0-255, and those of `other_views`},
@@ -173,4 +175,4 @@ def pair_batches(images: ImageSet, *, batch_size: int, side: int = 256, colours:
         return {**x, **(other_views(pixels[0], side) if self_views else {})}, {"labels": tf.gather(tags, indices)}
 
     return element_batches(element, len(images.names), batch_size=batch_size, seed=seed, epochs=epochs,
-                           initial_epoch=initial_epoch, drop_remainder=drop_remainder)
+                           initial_epoch=initial_epoch, drop_remainder=drop_remainder, share=share)

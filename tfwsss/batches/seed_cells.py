@@ -50,7 +50,7 @@ def seed_batches(images: ImageSet, seeds: Path, stride: int, how: Augmentation,
         seeds: folder of masks, 255 unknown.
         stride: pixels between positions of the grid.
         how: scale, colours, mirror image and crop; its `pad_id` is not read.
-        **stream: `batch_size`, `seed`, `epochs`, `initial_epoch`, `drop_remainder` of `batches.streams`.
+        **stream: `batch_size`, `seed`, `epochs`, `initial_epoch`, `drop_remainder`, `share` of `batches.streams`.
 
     Returns:
         Dataset of pairs ({"image": float32 (batch, row, column, 3)}, {"mask", "inside": int32 (batch, row', column')}).

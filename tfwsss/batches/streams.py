@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfwsss.artefacts.files import finished, path_of
 from tfwsss.batches.augment import DRAWS, Augmentation, augment
+from tfwsss.batches.share import WHOLE, Share
 from tfwsss.batches.sure_cells import decode_marginals, sure_cells
 from tfwsss.data import images as graph
 from tfwsss.data.image_set import ImageSet
@@ -37,7 +38,7 @@ def _steps(count: int, batch_size: int, drop_remainder: bool) -> int:
 def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, seed: int = 0, epochs: int = 1,
                      initial_epoch: int = 0, regions: Path | None = None, masks: Path | None = None,
                      marginals: Path | None = None, cell: int = 8, drop_remainder: bool = True,
-                     features: np.ndarray | None = None) -> tf.data.Dataset:
+                     features: np.ndarray | None = None, share: Share = WHOLE) -> tf.data.Dataset:
     """Yields shuffled, scaled, mirrored, padded and cropped batches of the epochs asked for, one after another.
 
     The order of an epoch depends on (seed, epoch), the augmentation of an
@@ -58,6 +59,7 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
         cell: side of those cells in pixels.
         drop_remainder: whether the last partial batch is left out; needed under several devices.
         features: float32 (image, row, column, channel), which stand for the images; None: there are none.
+        share: the part of each batch that this process reads; others are not even decoded.
 
     Returns:
         Dataset of pairs ({"image": float32 (batch, row, column, 3) in 0-255, "labels": float32 (batch, class)
@@ -71,11 +73,11 @@ def training_batches(images: ImageSet, *, batch_size: int, how: Augmentation, se
     element = reader(images, how, seed, regions, masks, marginals, cell)
     return element_batches(element if features is None else _with_features(element, features), len(images.names),
                            batch_size=batch_size, seed=seed, epochs=epochs, initial_epoch=initial_epoch,
-                           drop_remainder=drop_remainder)
+                           drop_remainder=drop_remainder, share=share)
 
 
 def element_batches(element: Callable, count: int, *, batch_size: int, seed: int, epochs: int, initial_epoch: int = 0,
-                    drop_remainder: bool = True) -> tf.data.Dataset:
+                    drop_remainder: bool = True, share: Share = WHOLE) -> tf.data.Dataset:
     """Yields shuffled batches of elements that are made from an index, of the epochs asked for, one after another.
 
     Args:
@@ -85,7 +87,8 @@ def element_batches(element: Callable, count: int, *, batch_size: int, seed: int
         seed: any whole number; the order of an epoch depends on (seed, epoch).
         epochs: number of the epoch to stop before.
         initial_epoch: number of the first epoch.
-        drop_remainder: whether the last partial batch is left out.
+        drop_remainder: whether the last partial batch is left out; True where the batch is shared.
+        share: the part of each batch that this process reads; the other elements are not made.
 
     Returns:
         Dataset of batches.
@@ -93,14 +96,15 @@ def element_batches(element: Callable, count: int, *, batch_size: int, seed: int
     steps = _steps(count, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
 
+    place = tf.constant(share.places(per_epoch, batch_size), tf.int32)
+
     def places(epoch):
-        order = tf.tile(epoch_order(count, seed, epoch), [-(-per_epoch // count)])[:per_epoch]
-        place = tf.range(per_epoch)
-        return tf.data.Dataset.from_tensor_slices((order, tf.fill([per_epoch], epoch), place))
+        order = tf.tile(epoch_order(count, seed, epoch), [-(-per_epoch // count)])
+        return tf.data.Dataset.from_tensor_slices((tf.gather(order, place), tf.fill(place.shape, epoch), place))
 
     def batched(source):
         elements = source.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return elements.batch(batch_size, drop_remainder=drop_remainder)
+        return elements.batch(share.size(batch_size), drop_remainder=drop_remainder)
 
     numbers = tf.data.Dataset.range(initial_epoch, epochs)
     # Without partial batches one pipeline runs on over the epochs; otherwise each epoch has its own, which ends there.

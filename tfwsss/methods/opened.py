@@ -12,6 +12,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.data.survey import survey
 from tfwsss.errors import UserError
 from tfwsss.inference.masker import Masker
+from tfwsss.runs import data_parallel
 from tfwsss.settings import reading
 from tfwsss.steps.cam_masks import cam_masker, threshold_of
 from tfwsss.steps.rounds import SegmenterRounds, last_masker, network_of
@@ -65,8 +66,10 @@ class Run:
             The stage, and its Masker.
 
         Raises:
-            UserError: the run has no such stage.
+            UserError: the run has no such stage, or Keras does not compute by TensorFlow.
         """
+        if data_parallel.under_jax():
+            raise UserError("masks are made by TensorFlow, whatever trained the networks; unset KERAS_BACKEND")
         makers = self.makers()
         if stage is not None and stage not in makers:
             raise UserError(f"--stage {stage}: {self.folder} makes no such masks; it has "

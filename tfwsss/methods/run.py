@@ -19,10 +19,13 @@ from tfwsss.methods import automatic
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.presence import choose_presence
 from tfwsss.methods.surveyed import corrected_masks, given_masks, look
-from tfwsss.runs import devices, doubts, preflight, resources, runner, scoring, without_truth
+from tfwsss.methods.together import follow, lead
+from tfwsss.runs import data_parallel, devices, doubts, preflight, resources, runner, scoring, without_truth
 from tfwsss.runs.lock import locked
+from tfwsss.runs.membership import member
 from tfwsss.runs.origins import CHANGED, Origins
-from tfwsss.runs.stage import Context, Stage
+from tfwsss.runs.stage import Stage
+from tfwsss.runs.team import Team
 from tfwsss.settings import reading, reference
 from tfwsss.settings.sections import RunSettings
 
@@ -47,44 +50,53 @@ def train(method: str | None, file: Path | None, folder: Path | None, sets: Sequ
         report: writes the page of a run folder, and says where.
 
     Returns:
-        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used.
+        `run`, `report` and `miou` (stage to mean IoU, 0 to 1), and a message for each image that could not be used;
+        both empty of all but the first of several processes.
 
     Raises:
         UserError: whatever the user can mend.
     """
     logs.open_log()
-    settings, chosen = read_settings(method, file, sets), None
-    devices.strategy(settings.devices)       # first: TensorFlow splits no processor that it has begun to use
+    settings = read_settings(method, file, sets)
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
-    with locked(folder):
-        logs.open_log(folder)
-        if file is None and settings.data.kind == "demo":
-            LOG.info(_HINT)
-        splits, corrections, faults = look(settings, folder)
-        if file == automatic.NAME:
-            chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
-            settings = chosen.settings
-            logs.show(automatic.in_a_table(chosen))
-        stages = methods.get(settings.method).stages(settings, splits)
-        named = [name for name in redo if name != CHANGED]
-        preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
-        as_ids = given_masks(stages, settings.given, splits, folder)
-        corrected = corrected_masks(corrections, splits, folder / "given" / KEY)
-        as_ids |= {KEY: folder / "given" / KEY} if corrections else {}
-        again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
-        origins = Origins(folder, splits)
-        stale = origins.stale(stages, settings.given, again)
-        doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
-        _settle(folder, origins, stages, settings.given, again)
-        noted = {"corrected": dict(corrected), "doubts": list(doubtful),
-                 **({"auto": chosen.record()} if chosen else {})}
-        _write_config(folder, settings, splits, noted)
-        faults = faults | runner.run(stages, folder, context=Context.of(settings), given=settings.given, read_as=as_ids,
-                                     until=until,
-                                     finished=lambda stage, output: _score(folder, stage, output, splits))
-        choose_presence(load_run(folder), splits.training)
-        write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
-        page = report(folder)
+    with member(folder) as team:
+        devices.strategy(settings.devices)   # first: TensorFlow splits no processor that it has begun to use
+        if not team.first:
+            return follow(settings, folder, team, until)
+        with locked(folder):
+            logs.open_log(folder)
+            if file is None and settings.data.kind == "demo":
+                LOG.info(_HINT)
+            return _lead(settings, sets if file == automatic.NAME else None, folder, team, redo, until, report)
+
+
+def _lead(settings: RunSettings, auto: Sequence[str] | None, folder: Path, team: Team, redo: Sequence[str],
+          until: str | None, report: Callable[[Path], Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Does what the first process does: looks at everything, deletes, writes, scores and reports."""
+    splits, corrections, faults = look(settings, folder)
+    chosen = None
+    if auto is not None:
+        chosen = automatic.settle(settings.method, reading.parse_sets(auto), splits.training, folder)
+        settings = chosen.settings
+        logs.show(automatic.in_a_table(chosen))
+    stages = methods.get(settings.method).stages(settings, splits)
+    named = [name for name in redo if name != CHANGED]
+    preflight.check_names([*settings.given, *named, *([until] if until else [])], stages)
+    as_ids = given_masks(stages, settings.given, splits, folder)
+    corrected = corrected_masks(corrections, splits, folder / "given" / KEY)
+    as_ids |= {KEY: folder / "given" / KEY} if corrections else {}
+    again = [stage.name for stage in runner.depending(stages, set(named))] + [CHANGED] * (CHANGED in redo)
+    origins = Origins(folder, splits)
+    stale = origins.stale(stages, settings.given, again)
+    doubtful = _check(stages, folder, settings, splits, {*again, *stale.whole, *stale.partly}, until)
+    _settle(folder, origins, stages, settings.given, again)
+    noted = {"corrected": dict(corrected), "doubts": list(doubtful), **({"auto": chosen.record()} if chosen else {})}
+    _write_config(folder, settings, splits, noted)
+    faults = faults | lead(stages, settings, folder, team, as_ids, until,
+                           lambda stage, output: score(folder, stage, output, splits),
+                           lambda: choose_presence(load_run(folder), splits.training))
+    write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
+    page = report(folder)
     metrics = _metrics(folder)
     miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
     LOG.info("report: %s", page)
@@ -139,6 +151,8 @@ def _check(stages: Sequence[Stage], folder: Path, settings: RunSettings, splits:
     """Looks for weights, and returns what is doubtful, before any time is spent and anything is deleted."""
     pending = preflight.pending(stages, folder, settings.given, until, again)
     preflight.check_weights(pending, fetch_imagenet)
+    if data_parallel.under_jax():
+        preflight.check_batches(pending, devices.strategy(settings.devices).num_replicas_in_sync)
     doubtful = preflight.doubts(pending, splits)
     for line in (*doubtful, *resources.shortages(pending, folder, splits)):
         LOG.warning(line)
@@ -185,8 +199,15 @@ def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
     write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
 
 
-def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
-    """Scores a finished stage where there are masks to score by; else says what is doubtful about it."""
+def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
+    """Scores a finished stage where there are masks to score by; else says what is doubtful about it.
+
+    Args:
+        folder: of the run; `metrics.json` in it keeps the scores.
+        stage: of the run.
+        output: its folder.
+        splits: the usable images.
+    """
     metrics, images = _metrics(folder), getattr(splits, stage.split)
     if stage.name in metrics:
         return
@@ -196,13 +217,13 @@ def _score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         if stage.kind == "masks":
             _describe(folder, stage, output, splits)
         return
-    score = dict(scoring.evaluate(stage.kind, output, images))
-    metrics[stage.name] = score
+    found = dict(scoring.evaluate(stage.kind, output, images))
+    metrics[stage.name] = found
     write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
-    for warning in score["warnings"]:
+    for warning in found["warnings"]:
         LOG.warning("%s: %s", stage.name, warning)
-    if score["miou"] is not None:
-        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * score["miou"])
+    if found["miou"] is not None:
+        LOG.info("%s: mean IoU %.1f %%", stage.name, 100 * found["miou"])
 
 
 def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:

@@ -6,6 +6,7 @@ go along whole rows.
 
 from keras import ops
 
+from tfwsss.ops.numbers import numbers
 from tfwsss.ops.resize import sample_positions
 
 
@@ -47,7 +48,7 @@ def interpolation_matrix(source, target, align_corners: bool):
     [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
     """
     lower, upper, fraction = sample_positions(source, target, align_corners)
-    column = ops.arange(ops.cast(source, "int32"), dtype="int32")[None, :]
+    column = numbers(source)[None, :]
     fraction = fraction[:, None]
     return (ops.where(column == lower[:, None], 1.0 - fraction, 0.0)
             + ops.where(column == upper[:, None], fraction, 0.0))      # (target, source)

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from tfwsss.ops.numbers import numbers, wide
 from tfwsss.ops.weighted_samples import weighted_samples
 
 BAND = 64
@@ -30,8 +31,8 @@ def exact_positions(source, target, align_corners: bool):
     >>> [ops.convert_to_numpy(value).tolist() for value in exact_positions(3, 4, True)]
     [[0, 0, 1, 2], [1, 1, 2, 2], [0, 2, 1, 0], 3]
     """
-    source, target = ops.cast(source, "int64"), ops.cast(target, "int64")    # products of two long sides
-    index = ops.cast(ops.arange(ops.cast(target, "int32"), dtype="int32"), "int64")
+    index = wide(numbers(target))
+    source, target = wide(source), wide(target)    # products of two long sides
     if align_corners:
         denominator = ops.maximum(target - 1, 1)
         numerator = index * (source - 1)

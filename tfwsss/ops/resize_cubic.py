@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from tfwsss.ops.numbers import numbers, wide
 from tfwsss.ops.weighted_samples import weighted_samples
 
 SHARPNESS = -0.75
@@ -30,8 +31,8 @@ def cubic_taps(source, target):
     >>> [(int(places[1]), float(weights[1])) for places, weights in cubic_taps(2, 4)]
     [(0, -0.10546875), (0, 0.87890625), (1, 0.26171875), (1, -0.03515625)]
     """
-    source, target = ops.cast(source, "int64"), ops.cast(target, "int64")        # products of two long sides
-    index = ops.cast(ops.arange(ops.cast(target, "int32"), dtype="int32"), "int64")
+    index = wide(numbers(target))
+    source, target = wide(source), wide(target)        # products of two long sides
     numerator = (2 * index + 1) * source - target                                # of the position, over 2 target
     lower = ops.floor_divide(numerator, 2 * target)
     t = ops.cast(numerator - 2 * lower * target, "float32") / ops.cast(2 * target, "float32")

@@ -39,15 +39,16 @@ class EpochCheckpoint(keras.callbacks.Callback):
         folder: where the checkpoints lie while training lasts.
         seed: start of the random choices.
         beside: what is kept with each checkpoint; None: nothing but the network.
+        writes: whether this process writes; of several that train together one does, and all restore.
 
     Attributes:
         history: one dictionary of logs for each finished epoch.
     """
 
-    def __init__(self, folder: Path, seed: int, beside: Beside | None = None):
+    def __init__(self, folder: Path, seed: int, beside: Beside | None = None, writes: bool = True):
         super().__init__()
         self.folder = Path(folder)
-        self.seed, self.beside = seed, beside
+        self.seed, self.beside, self.writes = seed, beside, writes
         self.history: list[dict[str, float]] = []
 
     def restore(self, model: keras.Model) -> int:
@@ -84,6 +85,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
         """Writes the checkpoint aside, then renames it."""
         done = epoch + 1
         self.history.append({key: float(value) for key, value in (logs or {}).items()})
+        if not self.writes:
+            return
         buffer = io.BytesIO()                         # not by HDF5, which a full disk brings down
         np.savez(buffer, *(keras.ops.convert_to_numpy(variable) for variable in _state(self.model)))
         write_atomically(self._path(done, "npz"), buffer.getvalue())

@@ -8,21 +8,23 @@ import keras
 import tensorflow as tf
 
 from tfwsss.errors import UserError
+from tfwsss.runs import data_parallel
 
 
-def strategy(devices: int | Sequence[str] = 1) -> tf.distribute.Strategy:
+def strategy(devices: int | Sequence[str] = 1) -> tf.distribute.Strategy | data_parallel.DataParallel:
     """Returns the strategy for the devices asked for.
 
     One device needs no strategy. Several are mirrored; where there are fewer GPUs
     than asked for and no GPU at all, logical CPU devices are made, which shows
-    that a model is right on replicas, not that it is fast.
+    that a model is right on replicas, not that it is fast. Under JAX all its devices
+    are one, whose memory TensorFlow, which reads the images, leaves alone.
 
     Args:
         devices: number of replicas, or names such as `("GPU:0", "GPU:1")`.
 
     Returns:
         A `tf.distribute.Strategy`; the same object for the same devices, since
-        two mirrored strategies in one process disturb each other.
+        two mirrored strategies in one process disturb each other. Under JAX `data_parallel.DataParallel`.
 
     Raises:
         UserError: a device does not exist, or logical CPU devices come too late.
@@ -31,6 +33,10 @@ def strategy(devices: int | Sequence[str] = 1) -> tf.distribute.Strategy:
     >>> strategy(1).num_replicas_in_sync
     1
     """
+    if data_parallel.under_jax():
+        if tf.config.get_visible_devices("GPU"):
+            tf.config.set_visible_devices([], "GPU")
+        return data_parallel.all_devices(devices)
     names = _names(devices) if isinstance(devices, int) else tuple(devices)
     return _strategy(names)
 

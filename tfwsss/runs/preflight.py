@@ -85,6 +85,27 @@ def check_weights(stages: Sequence[Stage], fetch: Callable[[str], object]) -> No
                         "weights are fetched where the machine may reach them), or null for random weights")
 
 
+def check_batches(stages: Sequence[Stage], devices: int) -> None:
+    """Refuses batches that cannot be shared out evenly.
+
+    Args:
+        stages: those still to be made.
+        devices: over which a batch is shared, of all processes.
+
+    Raises:
+        UserError: a batch size that is no multiple of them.
+
+    Example:
+    >>> check_batches([Stage("icd", "model", (), {"batch_size": 32}, dict)], 4)
+    """
+    for stage in stages:
+        batch = stage.settings.get("batch_size")
+        if stage.kind == "model" and batch and batch % devices:
+            key = f"{stage.section or stage.name}.batch_size"
+            raise UserError(f"{key}={batch} cannot be shared by {devices} devices; set it to "
+                            f"{-(-batch // devices) * devices}, or another multiple of them")
+
+
 def _backbones(stages: Sequence[Stage]) -> Iterator[tuple[str, Mapping]]:
     """Yields key and settings of each backbone that is to be trained, each key once."""
     told = set()

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,39 +18,14 @@ from tfwsss.artefacts.regions import read_regions, write_regions
 from tfwsss.artefacts.saliency import read_saliency, write_saliency
 from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.data.image_set import ImageSet
-from tfwsss.errors import ImageFault
+from tfwsss.errors import ImageFault, UserError
+from tfwsss.runs.context import Context
 from tfwsss.runs.pixels import pixels_of
 from tfwsss.runs.workers import work_on_each
-from tfwsss.settings.sections import RunSettings, Settings, TensorBoardSettings
+from tfwsss.settings.sections import Settings
 
 Inputs = Mapping[str, Path]
 """Finished artefacts by stage name."""
-
-
-class Context(NamedTuple):
-    """What the runner gives every stage of a run.
-
-    Args:
-        seed: start of every random choice; part of what makes a result.
-        workers: processes for work on single images; 0 means one a core.
-        devices: number of replicas, or names of devices.
-        mixed_precision: whether trainings compute in float16 where that is safe; part of what makes a model.
-        tensorboard: what is written for TensorBoard.
-        values: the whole configuration as JSON values, for people to read.
-    """
-
-    seed: int = 0
-    workers: int = 0
-    devices: int | tuple[str, ...] = 1
-    mixed_precision: bool = False
-    tensorboard: TensorBoardSettings = TensorBoardSettings()
-    values: Mapping[str, Any] = {}
-
-    @classmethod
-    def of(cls, settings: RunSettings) -> "Context":
-        """Returns what a run's settings say."""
-        return cls(settings.seed, settings.workers, settings.devices, settings.mixed_precision, settings.tensorboard,
-                   settings.model_dump(mode="json"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +100,9 @@ def _train(name, images, epochs, build, batches, usable, callbacks, beside, cont
     with devices.precision(context.mixed_precision), strategy.scope():
         model = build(context, inputs, images)
         gathered = beside(model)
-        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed, gathered)
+        checkpoint = EpochCheckpoint(output / "checkpoint", context.seed, gathered, context.team.first)
         first = checkpoint.restore(model)
+        _check_alike(name, context.team.exchange(first))
         if first:
             logs.LOG.info("%s: goes on after epoch %d of %d", name, first, epochs)
         if first < epochs:
@@ -134,12 +110,21 @@ def _train(name, images, epochs, build, batches, usable, callbacks, beside, cont
             steps = int(dataset.cardinality()) // (epochs - first)
             model.fit(dataset, initial_epoch=first, epochs=epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
                       callbacks=[checkpoint, *callbacks(context, output.parent, model, images)])
+        if not context.team.first:
+            return {}
         if gathered is not None:
             gathered.save(output / gathered.FILE)
         write_model(output, model)
     write_atomically(output / "history.json", json.dumps(checkpoint.history, indent=1).encode())
     shutil.rmtree(output / "checkpoint", ignore_errors=True)
     return {}
+
+
+def _check_alike(name: str, epochs: Sequence[int]) -> None:
+    """Refuses processes that have found different checkpoints: they would wait for each other without end."""
+    if len(set(epochs)) > 1:
+        raise UserError(f"{name}: process 0 goes on after epoch {epochs[0]}, others after {epochs[1:]}; the run folder "
+                        "must be one that all processes share")
 
 
 def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: Sequence[str],
@@ -167,7 +152,10 @@ def infer(name: str, images: ImageSet, *, kind: str, settings: Settings, needs: 
 
 def _infer(name, images: ImageSet, kind: str, predict, together: int | None, context: Context, inputs: Inputs,
            output: Path) -> dict[str, str]:
-    missing, faults = _missing(images, kind, output), {}
+    missing = context.team.own(lambda: _missing(images, kind, output))
+    if missing and context.elsewhere is not None:
+        return context.elsewhere(name, inputs, output, missing)
+    faults: dict[str, str] = {}
     pairs = predict({**inputs, name: output}, missing) if missing else ()
     costs = None if together else pixels_of(images, missing)
     for image, value in logs.track(pairs, name, len(missing), costs, together or 1):
@@ -203,7 +191,7 @@ def refine(name: str, images: ImageSet, *, kind: str, settings: Settings, functi
 
 def _refine(name, images: ImageSet, kind: str, function, arguments, context: Context, inputs: Inputs,
             output: Path) -> dict[str, str]:
-    missing = _missing(images, kind, output)
+    missing = context.team.own(lambda: _missing(images, kind, output))
     if not missing:
         return {}
     task = functools.partial(_refine_one, images.subset(missing), kind, function, arguments, dict(inputs), output)

@@ -18,7 +18,7 @@ from tfwsss.models.affinity import AffinityNet
 from tfwsss.models.affinity_features import HEADS
 from tfwsss.ops.offsets import half_disc, reach
 from tfwsss.runs.stage import Context, Inputs, Stage, train
-from tfwsss.training.fitting import FitSettings, finished_names, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import FitSettings, compiled, finished_names, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 
 DECAYING = (*DECAYED, "gn8_*/gamma")
@@ -94,8 +94,7 @@ def build(settings: AffinitySettings, context: Context, inputs: Inputs, images: 
     model = AffinityNet(backbone, widths=settings.widths, group_norm=known, radius=settings.radius,
                         border=settings.border)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS, DECAYING), jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps, HEADS, DECAYING))
 
 
 def _stride(settings: AffinitySettings) -> int:
@@ -139,7 +138,7 @@ def batches(settings: AffinitySettings, source: str, context: Context, inputs: I
     """
     stride, num_ids = _stride(settings), len(images.classes)
     common = {"batch_size": settings.batch_size, "how": settings.augmentation((0.0, 0.0, 0.0)), "seed": context.seed,
-              "epochs": settings.epochs, "initial_epoch": first}
+              "epochs": settings.epochs, "initial_epoch": first, "share": context.team.share}
     if source == "marginals":
         data = training_batches(images, **common, marginals=inputs[source], cell=stride)
         return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))

@@ -20,7 +20,7 @@ from tfwsss.models.classifier import Classifier, class_maps
 from tfwsss.runs.stage import Context, Inputs, Stage, train
 from tfwsss.settings.sections import RunSettings
 from tfwsss.steps.class_maps import ClassMapNetwork, strongest_panel
-from tfwsss.training.fitting import FitSettings, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import FitSettings, compiled, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
 
 
@@ -101,8 +101,7 @@ def _build(settings: ClassifierSettings, context: Context, inputs: Inputs, image
     backbone = build_backbone(**settings.backbone.model_dump(), form="affinitynet")
     model = Classifier(backbone, images.num_classes, settings.dropout, root=settings.backbone.name == "vgg16")
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, ("fc8",)), jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps, ("fc8",)))
 
 
 def tag_batches(settings: ClassifierSettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
@@ -120,7 +119,7 @@ def tag_batches(settings: ClassifierSettings, context: Context, inputs: Inputs, 
     """
     how = settings.augmentation(facts_of(settings.backbone.name).colour)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
-                            initial_epoch=first)
+                            initial_epoch=first, share=context.team.share)
     return data.map(lambda x, y: ({"image": x["image"]}, {"labels": y["labels"]}))
 
 

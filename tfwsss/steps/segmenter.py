@@ -17,7 +17,14 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.models.segmenter import Segmenter, logit_maps
 from tfwsss.runs.stage import Context, Inputs, Stage, train
 from tfwsss.steps.segment import SegmentationNetwork, SegmentSettings, segmentation_masker
-from tfwsss.training.fitting import FitSettings, HeadFitSettings, finished_names, fit_callbacks, make_optimizer
+from tfwsss.training.fitting import (
+    FitSettings,
+    HeadFitSettings,
+    compiled,
+    finished_names,
+    fit_callbacks,
+    make_optimizer,
+)
 from tfwsss.training.stored_features import joined, kept_features, trunk_of
 from tfwsss.training.tensorboard import Panel
 
@@ -88,8 +95,7 @@ def _build(settings: SegmenterSettings, before: str | None, context: Context, in
                           dropout=settings.dropout, loss_at=settings.loss_at, normaliser=settings.normaliser)
         joined(settings, model, backbone)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, model.heads), jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps, model.heads))
 
 
 def _form(settings: SegmenterSettings) -> dict[str, Any]:
@@ -107,7 +113,7 @@ def _batches(settings: SegmenterSettings, labels: str, context: Context, inputs:
     how = _how(settings)
     data = training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed, epochs=settings.epochs,
                             initial_epoch=first, masks=inputs[labels],
-                            features=kept_features(settings, images, how))
+                            features=kept_features(settings, images, how), share=context.team.share)
     return data.map(lambda x, y: ({"image": x["image"]}, {"mask": y["mask"]}))
 
 

@@ -143,9 +143,25 @@ def make_optimizer(settings: OptimizerSettings, model: keras.Model, steps: int, 
     return SGD(rate, momentum=settings.momentum, **common, **sgd)
 
 
+def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    """Compiles a model for its training: steps are graphs, under TensorFlow without XLA.
+
+    Args:
+        model: with its own `compute_loss`.
+        optimizer: of the training.
+
+    Returns:
+        The model.
+    """
+    model.compile(optimizer=optimizer, jit_compile="auto" if keras.backend.backend() == "jax" else False)
+    return model
+
+
 def fit_callbacks(name: str, context: Context, settings: OptimizerSettings, run: Path, images: ImageSet,
                   panel: Callable[[ImageSet, str], Panel] | None = None) -> list[keras.callbacks.Callback]:
     """Returns what shows a training: progress on the terminal, and TensorBoard with panels of fixed images.
+
+    Of several processes the first shows it. Panels are made by TensorFlow alone.
 
     Args:
         name: of the stage.
@@ -158,11 +174,13 @@ def fit_callbacks(name: str, context: Context, settings: OptimizerSettings, run:
     Returns:
         Keras callbacks.
     """
+    if not context.team.first:
+        return []
     board, logs = context.tensorboard, run / "tensorboard" / name
     found: list[keras.callbacks.Callback] = [TrainingProgress(name, settings.images_per_batch)]
     if board.enabled:
         found.append(TensorBoardLogs(logs, settings.images_per_batch, context.values, profile=board.profile))
-    if board.enabled and board.panels and panel:
+    if board.enabled and board.panels and panel and keras.backend.backend() == "tensorflow":
         step = max(1, len(images.names) // board.panels)
         fixed = images.subset(images.names[::step][: board.panels])
         found.append(Panels(logs, fixed, lambda image: panel(fixed, image)))

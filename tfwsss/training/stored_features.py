@@ -37,10 +37,14 @@ def trunk_of(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet,
         keras.Model of "features" and "classifier"; where features are kept, its input is those, not an image.
 
     Raises:
-        UserError: a backbone whose two outputs differ, or a folder that cannot be written.
+        UserError: a backbone whose two outputs differ, a folder that cannot be written, or another back end than
+            TensorFlow.
     """
     if settings.stored is None:
         return backbone
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"{settings.stored}: features are computed by TensorFlow; unset KERAS_BACKEND, or leave "
+                        "'stored' out")
     maps = backbone.output["features"]
     if backbone.output["classifier"] is not maps:
         raise UserError(f"{settings.stored}: features are kept of clip_b16, dinov2_small and dinov2_base alone, not of "

@@ -75,6 +75,8 @@ class TensorBoardLogs(keras.callbacks.TensorBoard):
             self._train_writer.flush()
 
     def _learning_rates(self) -> dict[str, float]:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()                    # between two steps variables are empty there
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)     # loss scaling wraps it
         base = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         factors = getattr(optimizer, "multipliers", None) or {}

@@ -16,7 +16,7 @@ from tfwsss.methods.a2gnn.config import WindowAffinitySettings
 from tfwsss.models.affinity_features import HEADS
 from tfwsss.models.window_affinity import WindowAffinityNet, graph_network
 from tfwsss.runs.stage import Context, Inputs
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 
 
@@ -39,8 +39,7 @@ def build(settings: WindowAffinitySettings, context: Context, inputs: Inputs, im
     model = WindowAffinityNet(backbone, widths=settings.widths, group_norm=not facts_of(name).normalised,
                               radius=settings.radius, mask_border=settings.mask_border, crf_weight=settings.crf_weight)
     steps = steps_per_epoch(images, settings.batch_size)
-    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS, DECAYED), jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps, HEADS, DECAYED))
 
 
 def batches(settings: WindowAffinitySettings, context: Context, inputs: Inputs, images: ImageSet, first: int) -> Any:
@@ -57,7 +56,8 @@ def batches(settings: WindowAffinitySettings, context: Context, inputs: Inputs, 
         `tf.data` batches of "image", and of "mask" and "inside" on the network's grid.
     """
     return seed_batches(images, inputs["seeds"], settings.backbone.stride, settings.augmentation(WHITE),
-                        batch_size=settings.batch_size, seed=context.seed, epochs=settings.epochs, initial_epoch=first)
+                        batch_size=settings.batch_size, seed=context.seed, epochs=settings.epochs, initial_epoch=first,
+                        share=context.team.share)
 
 
 def callbacks(settings: WindowAffinitySettings, context: Context, run: Path, model: WindowAffinityNet,

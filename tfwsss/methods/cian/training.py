@@ -14,7 +14,7 @@ from tfwsss.models.cian import CIAN, HEADS, self_network
 from tfwsss.palette import IGNORE
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.segmenter import network_stage
-from tfwsss.training.fitting import make_optimizer
+from tfwsss.training.fitting import compiled, make_optimizer
 
 _OWN = {"group", "filters", "merge", "merge_self", "similarity", "cross", "downsample"}     # as the network calls them
 
@@ -27,8 +27,7 @@ def _build(settings: CIANSettings, before: str | None, context: Context, inputs:
         model = CIAN(build_backbone(**settings.backbone.model_dump()), len(images.classes), **own)
     steps = group_steps(images, settings.batch_size, settings.group, context.seed, settings.epochs)
     optimizer = make_optimizer(settings, model, steps, HEADS, decayed=("kernel", "gamma"))
-    model.compile(optimizer=optimizer, jit_compile=False)
-    return model
+    return compiled(model, optimizer)
 
 
 def _batches(settings: CIANSettings, labels: str, context: Context, inputs: Inputs, images: ImageSet,
@@ -37,7 +36,7 @@ def _batches(settings: CIANSettings, labels: str, context: Context, inputs: Inpu
     how = settings.augmentation(facts.colour)._replace(
         mirror_first=True, pad_id=0 if settings.padding == "background" else IGNORE)
     data = group_batches(images, batch_size=settings.batch_size, group=settings.group, how=how, seed=context.seed,
-                         epochs=settings.epochs, initial_epoch=first, masks=inputs[labels])
+                         epochs=settings.epochs, initial_epoch=first, masks=inputs[labels], share=context.team.share)
     stride = facts.output_stride(backbone.output_stride)
     return data.map(lambda x, y: (x, {"mask": shrink_ids(y["mask"], stride, settings.label_shrink)}))
 

@@ -25,7 +25,7 @@ from tfwsss.models.icd import ICD, scorer
 from tfwsss.refine.merging import merge_regions
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.class_maps import strongest_panel
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
 from tfwsss.training.stored_features import joined, kept_features, trunk_of
 from tfwsss.training.tensorboard import Panel
 
@@ -59,7 +59,7 @@ def build(settings: ICDSettings, context: Context, inputs: Inputs, images: Image
                 accompanied=_accompanied(images), top_down_into_backbone=settings.top_down_into_backbone)
     if settings.backbone.name == "vgg16" and settings.head_width == backbone.output["classifier"].shape[-1]:
         model.copy_head()
-    model.compile(optimizer=make_optimizer(settings, model, steps, HEADS), jit_compile=False)
+    compiled(model, make_optimizer(settings, model, steps, HEADS))
     return joined(settings, model, backbone)
 
 
@@ -89,7 +89,7 @@ def batches(settings: ICDSettings, context: Context, inputs: Inputs, images: Ima
     how = settings.augmentation()
     return training_batches(images, batch_size=settings.batch_size, how=how, seed=context.seed,
                             epochs=settings.epochs, initial_epoch=first, regions=inputs["regions"],
-                            features=kept_features(settings, images, how))
+                            features=kept_features(settings, images, how), share=context.team.share)
 
 
 def callbacks(config: Config, context: Context, run: Path, model: ICD,

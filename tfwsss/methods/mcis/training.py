@@ -19,7 +19,7 @@ from tfwsss.runs import devices
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.class_maps import strongest_panel
 from tfwsss.steps.co_attention_maps import co_attention_maps
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
 from tfwsss.training.schedules import StepDecay
 from tfwsss.training.tensorboard import Panel
 
@@ -48,8 +48,7 @@ def build(settings: MCISSettings, context: Context, inputs: Inputs, images: Imag
     heads = tuple(name for name in HEADS if any(one.startswith(name.rstrip("*")) for one in learning))
     optimizer = make_optimizer(settings, model, steps, heads, decayed=("*",), rate=rate, nesterov=True,
                                rate_outside=True)
-    model.compile(optimizer=optimizer, jit_compile=False)
-    return model
+    return compiled(model, optimizer)
 
 
 def _whole_batches(context: Context) -> bool:
@@ -72,7 +71,7 @@ def batches(settings: MCISSettings, context: Context, inputs: Inputs, images: Im
     """
     return pair_batches(images, batch_size=settings.batch_size, side=settings.side, colours=settings.jitter,
                         self_views=settings.self_views, seed=context.seed, epochs=settings.epochs,
-                        initial_epoch=first, drop_remainder=_whole_batches(context))
+                        initial_epoch=first, drop_remainder=_whole_batches(context), share=context.team.share)
 
 
 def callbacks(config: Config, context: Context, run: Path, model: MCIS,

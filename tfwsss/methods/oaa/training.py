@@ -21,7 +21,7 @@ from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.class_maps import strongest_panel
 from tfwsss.steps.gathering import AttentionDrop, Gatherer, GatheringLogs
 from tfwsss.training.attention_memory import AttentionMemory
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
 from tfwsss.training.optimizers import DECAYED
 from tfwsss.training.schedules import StepDecay
 from tfwsss.training.tensorboard import Panel
@@ -77,13 +77,15 @@ def _at_once(settings: AttentionFitSettings, frame: OAASettings) -> int:
 
 def _built(settings: AttentionFitSettings, first: OAASettings, images: ImageSet, **further: Any) -> OAA:
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"oaa gathers its maps inside TensorFlow's graph, and KERAS_BACKEND is "
+                        f"{keras.backend.backend()}; unset it, or give the stages oaa and oaa_plus by `given`")
     if not first.square and replicas > 1:
         raise UserError(f"oaa: {replicas} devices, but images that keep their shapes are seen one by one; set "
                         "oaa.square=true, or devices=1")
     backbone = build_backbone(**settings.backbone.model_dump(), form=first.form)
     model = OAA(backbone, images.num_classes, **further)
-    model.compile(optimizer=_optimizer(settings, first, model, images), jit_compile=False)
-    return model
+    return compiled(model, _optimizer(settings, first, model, images))
 
 
 def _optimizer(settings: AttentionFitSettings, first: OAASettings, model: OAA,

@@ -14,7 +14,7 @@ from tfwsss.models.seam import HEADS, SEAM, class_map_network
 from tfwsss.runs.stage import Context, Inputs
 from tfwsss.steps.class_maps import strongest_panel
 from tfwsss.steps.classifier import tag_batches
-from tfwsss.training.fitting import fit_callbacks, make_optimizer
+from tfwsss.training.fitting import compiled, fit_callbacks, make_optimizer
 from tfwsss.training.tensorboard import Panel
 
 batches = tag_batches
@@ -37,9 +37,7 @@ def build(settings: SEAMSettings, context: Context, inputs: Inputs, images: Imag
     model = SEAM(backbone, images.num_classes, widths=settings.widths, dropout=settings.dropout, plain=settings.plain,
                  minimum=settings.minimum_pooling, scale=settings.copy_scale, share=settings.hardest)
     heads = HEADS[:1] if settings.plain else HEADS
-    model.compile(optimizer=make_optimizer(settings, model, steps_per_epoch(images, settings.batch_size), heads),
-                  jit_compile=False)
-    return model
+    return compiled(model, make_optimizer(settings, model, steps_per_epoch(images, settings.batch_size), heads))
 
 
 def callbacks(config: Config, context: Context, run: Path, model: SEAM,
