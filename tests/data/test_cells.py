@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfwsss.data.cells import delimiter_of, records
+from tfwsss.data.cells import delimiter_of, records, table_of
 from tfwsss.errors import UserError
 
 PATH = Path("labels.csv")
@@ -41,3 +41,20 @@ def test_a_quote_that_is_never_closed(text):
 def test_the_delimiter_is_that_of_the_header():
     assert [delimiter_of(line) for line in ("name,classes", "name;classes", "name\tclasses", "name", "a,b;c")] == \
         [",", ";", "\t", ",", ","]
+
+
+def test_blanks_separate_where_nothing_else_does():
+    """However many, as tables of published data sets are written; a name with blanks stands in quotes."""
+    text = "images/a.png  1.0                 mono\nimages/b.png  0.3333333333333333  poly\n\n\"c 1.png\" 0.0 mono \n"
+    assert table_of(PATH, text) == [
+        (1, ["images/a.png", "1.0", "mono"]), (2, ["images/b.png", "0.3333333333333333", "poly"]),
+        (4, ["c 1.png", "0.0", "mono"])]
+
+
+@pytest.mark.parametrize(("text", "rows"), [
+    ("beach 12,dog person\nsquare,person\n", [["beach 12", "dog person"], ["square", "person"]]),
+    ("beach 12\nsquare\n", [["beach 12"], ["square"]]),              # not as many everywhere: names with blanks
+    ("a b\tc d\ne f\tg h", [["a b", "c d"], ["e f", "g h"]]), ("a b\nc d,e", [["a b"], ["c d", "e"]]),
+    ("a\nb\n", [["a"], ["b"]]), ("", [])])
+def test_blanks_in_names_do_not_separate(text, rows):
+    assert [row for _, row in table_of(PATH, text)] == rows

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfwsss.data.columns import Columns, choose_columns
+from tfwsss.data.columns import Columns, choose_columns, untitled
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import ColumnSettings
 
@@ -52,3 +52,31 @@ def test_two_columns_that_name_images_leave_it_to_the_title():
     assert choose(["short", "file", "class"], rows).name == 1
     with pytest.raises(UserError, match="hold file names"):
         choose(["short", "long", "class"], rows)
+
+
+SCORES = [["a.jpg", "0.7", "mono", "12"], ["b.jpg", "0,0", "poly", "13"]]
+
+
+@pytest.mark.parametrize(("titles", "count", "settings", "expected"), [
+    (["file", "defect", "kind"], 3, {}, Columns(0, None, (1,))),                       # the only numbers
+    (["file", "label", "kind", "width"], 4, {}, Columns(0, None, (1,))),               # a title of classes among them
+    (["file", "defect", "kind", "width"], 4, {"classes": "defect"}, Columns(0, None, (1,))),
+    (["file", "defect", "kind", "dirt"], 4, {"classes": ["dirt", "defect"]}, Columns(0, None, (3, 1)))])
+def test_columns_of_scores(titles, count, settings, expected):
+    assert choose(titles, [row[:count] for row in SCORES], least=0.5, **settings) == expected
+
+
+@pytest.mark.parametrize(("titles", "count", "words"), [
+    (["file", "defect", "kind", "width"], 4, "data.columns.least: which column .*: 'defect', 'width'; name it"),
+    (["file", "", "kind"], 3, "Of numbers alone are: none; name it, --set data.columns.classes=TITLE")])
+def test_a_column_of_scores_is_asked_for(titles, count, words):
+    with pytest.raises(UserError, match=words):
+        choose(titles, [row[:count] for row in SCORES], least=0.5)
+
+
+def test_columns_without_titles_are_shown_by_their_first_cells():
+    words = r"has no header, .*which of column 1 \('a.jpg'\), column 2 \('0.7'\), column 3 \('mono'\) hold .*titles="
+    with pytest.raises(UserError, match=words):
+        choose(untitled(3), [row[:3] for row in SCORES])
+    with pytest.raises(UserError, match=r"has no header, .*file \('a.jpg'\), score \('0.7'\)"):
+        choose(["file", "score", "kind"], [row[:3] for row in SCORES], titles=("file", "score", "kind"))

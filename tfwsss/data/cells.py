@@ -9,6 +9,8 @@ from tfwsss.errors import UserError
 DELIMITERS = ",;\t"
 """Signs that separate the columns of a table; the first wins ties."""
 
+_WORD = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
+
 
 def delimiter_of(header: str) -> str:
     r"""Returns the sign that separates the columns: the one that the header has most of.
@@ -21,6 +23,32 @@ def delimiter_of(header: str) -> str:
     ';'
     """
     return max(DELIMITERS, key=header.count)
+
+
+def table_of(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    r"""Returns the rows of a table whose columns are separated as its first line tells.
+
+    Where no line holds a sign that separates, blanks do, however many, if they give all lines as many cells.
+
+    Args:
+        path: the file, for messages.
+        text: its contents, lines ended by "\n".
+
+    Returns:
+        As `records` yields them.
+
+    Raises:
+        UserError: as `records`.
+
+    Example:
+    >>> table_of(Path("t.csv"), 'a.jpg   0.5 x\n"b 1.jpg" 0.25  y')
+    [(1, ['a.jpg', '0.5', 'x']), (2, ['b 1.jpg', '0.25', 'y'])]
+    """
+    table = list(records(path, text, delimiter_of(text.split("\n", 1)[0])))
+    words = [(line, [quoted or plain for quoted, plain in _WORD.findall(row[0])]) for line, row in table]
+    together = all(len(row) == 1 for _, row in table)
+    return words if together and len({len(row) for _, row in words} - {1}) == len({len(row) for _, row in words}) == 1 \
+        else table
 
 
 def records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tfwsss.data.marks import YES_NO, number_of
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import ColumnSettings
@@ -13,9 +14,6 @@ NAMES = ("name", "filename", "file_name", "file", "image", "image_name", "path")
 
 CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
 """Titles of a column of classes."""
-
-YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
-"""Cells of a column that is one class, in small letters."""
 
 
 class Columns(NamedTuple):
@@ -39,7 +37,7 @@ def choose_columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[st
 
     A title that is told decides; then one of the words above, where its cells name images as often as those of other
     columns do; then the cells: names are in the one column of which half the cells name an image, classes in the
-    columns of 1 and 0, or in the only other one.
+    columns of 1 and 0, or in the only other one; where a least score is told, in the only one of numbers.
 
     Args:
         path: the table, for messages.
@@ -58,15 +56,39 @@ def choose_columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[st
     >>> choose_columns(Path("x.csv"), ["", "picture", "what"], [["1", "a.jpg", "cat"]], is_image="a.jpg".__eq__)
     Columns(name=1, classes=2, marked=())
     """
+    found = _columns(path, titles, rows, settings, is_image)
+    if settings.least is None or found.classes is None:
+        return found
+    return Columns(found.name, None, (found.classes,))
+
+
+def untitled(count: int) -> list[str]:
+    """Returns the titles of columns that have none.
+
+    Args:
+        count: of the columns.
+
+    Example:
+    >>> untitled(2)
+    ['column 1', 'column 2']
+    """
+    return [f"column {place}" for place in range(1, count + 1)]
+
+
+def _columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings,
+             is_image: Callable[[str], bool] | None) -> Columns:
+    """Returns the columns, one of scores as if it held names of classes."""
     name = _place(path, titles, settings.name, "name") if settings.name is not None else \
         _name(titles, rows, is_image)
     told = settings.classes
     if isinstance(told, tuple):
         found = tuple(_place(path, titles, title, "classes") for title in told)
-        return Columns(_sure(path, titles, name), None, found)
+        return Columns(_sure(path, titles, name, rows, settings), None, found)
     if told is not None:
-        return Columns(_sure(path, titles, name), _place(path, titles, told, "classes"))
-    name = _sure(path, titles, name)
+        return Columns(_sure(path, titles, name, rows, settings), _place(path, titles, told, "classes"))
+    name = _sure(path, titles, name, rows, settings)
+    if settings.least is not None:
+        return Columns(name, _scored(path, titles, rows, name))
     known = [place for place, title in enumerate(titles) if title.casefold() in CLASSES and place != name]
     if len(known) > 1:
         raise UserError(f"{path}: the columns {' and '.join(repr(titles[place]) for place in known)} may all hold "
@@ -79,7 +101,19 @@ def choose_columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[st
         return Columns(name, None, tuple(others))
     if is_image is not None and len(others) == 1:
         return Columns(name, others[0])
-    raise UserError(_unclear(path, titles))
+    raise UserError(_unclear(path, titles, rows, settings))
+
+
+def _scored(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], name: int) -> int:
+    """Returns the only column of scores, or of several the one with a title of classes."""
+    found = [place for place, title in enumerate(titles) if title and place != name
+             and rows and all(number_of(row[place]) is not None for row in rows)]
+    known = [place for place in found if titles[place].casefold() in CLASSES]
+    if len(known or found) != 1:
+        shown = ", ".join(repr(titles[place]) for place in known or found) or "none"
+        raise UserError(f"data.columns.least: which column of {path} holds the scores? Of numbers alone are: {shown}; "
+                        "name it, --set data.columns.classes=TITLE")
+    return (known or found)[0]
 
 
 def _place(path: Path, titles: Sequence[str], wanted: str, key: str) -> int:
@@ -102,13 +136,19 @@ def _name(titles: Sequence[str], rows: Sequence[Sequence[str]], is_image: Callab
     return best[0] if len(best) == 1 else known
 
 
-def _sure(path: Path, titles: Sequence[str], name: int | None) -> int:
+def _sure(path: Path, titles: Sequence[str], name: int | None, rows: Sequence[Sequence[str]],
+          settings: ColumnSettings) -> int:
     if name is None:
-        raise UserError(_unclear(path, titles))
+        raise UserError(_unclear(path, titles, rows, settings))
     return name
 
 
-def _unclear(path: Path, titles: Sequence[str]) -> str:
+def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings) -> str:
+    if rows and (settings.titles is not None or list(titles) == untitled(len(titles))):
+        shown = ", ".join(f"{title} ({cell[:30]!r})" for title, cell in zip(titles, rows[0], strict=True))
+        return (f"{path}: has no header, and nothing tells which of {shown[:200]} hold file names and classes; give "
+                "all of them titles, --set data.columns.titles=[name,classes,...], or say which do, --set "
+                "data.columns.name=... --set data.columns.classes=...")
     shown = ", ".join(repr(title) for title in titles if title)
     return (f"{path}: the first line is {','.join(titles)[:60]!r}; expected the header name,classes, or say which of "
             f"its columns {shown[:200]} hold file names and classes: --set data.columns.name=... "

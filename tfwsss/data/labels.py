@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
-from tfwsss.data.cells import delimiter_of, records
-from tfwsss.data.columns import YES_NO, choose_columns
+from tfwsss.data.cells import table_of
+from tfwsss.data.columns import choose_columns, untitled
 from tfwsss.data.image_set import BACKGROUND
+from tfwsss.data.marks import are_scores, marked
 from tfwsss.data.tags import BACKGROUNDS, split_tags
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError, named
@@ -110,10 +111,10 @@ def read_table(path: Path, classes: Sequence[str] | None,
     `classes` (or labels, tags, ...), of which `split_tags` tells how it is read;
     or, in place of that, a column for each class that holds 1 or 0. Other titles
     do where the cells tell, see `choose_columns`. A first line that names an image
-    is no header.
+    is no header, nor is one of a table whose titles are told.
 
     Args:
-        path: labels.csv; columns separated by comma, semicolon or tab.
+        path: labels.csv; columns separated by comma, semicolon, tab or blanks.
         classes: the known class names, or None.
         columns: which columns to read, where nothing else tells.
         is_image: whether a text names an image of the data set; None: nobody knows.
@@ -126,11 +127,13 @@ def read_table(path: Path, classes: Sequence[str] | None,
             classes that can be read in two ways.
     """
     text = read_text(path, names=True)
-    table = list(records(path, text, delimiter_of(text.split("\n", 1)[0]))) or [(1, [""])]
+    table = table_of(path, text) or [(1, [""])]
     titles = table[0][1]
-    if is_image is not None and any(cell and is_image(cell) for cell in titles):
-        return read_rows(path, [f"column {place}" for place in range(1, len(titles) + 1)], table, classes, columns,
-                         is_image)
+    if columns.titles is not None and len(columns.titles) != len(titles):
+        raise UserError(f"data.columns.titles: names {len(columns.titles)} columns, but the first line of {path} has "
+                        f"{len(titles)}: {', '.join(map(repr, titles))[:200]}; name each in its order")
+    if columns.titles is not None or (is_image is not None and any(cell and is_image(cell) for cell in titles)):
+        return read_rows(path, columns.titles or untitled(len(titles)), table, classes, columns, is_image)
     return read_rows(path, titles, table[1:], classes, columns, is_image)
 
 
@@ -162,9 +165,11 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
             raise UserError(f"{path}: line {line} names no image; write the file name in the column "
                             f"{titles[chosen.name]!r}")
     if chosen.classes is not None:
-        found = split_tags(path, [(line, row[chosen.classes]) for line, row in rows], classes)
+        column = [(line, row[chosen.classes]) for line, row in rows]
+        _check_names(path, titles[chosen.classes], [cell for _, cell in column], classes)
+        found = split_tags(path, column, classes)
     else:
-        found = [_marked(path, line, row, titles, chosen.marked) for line, row in rows]
+        found = [marked(path, line, row, titles, chosen.marked, columns.least) for line, row in rows]
     for (line, _), tags in zip(rows, found, strict=True):
         for tag in tags:
             if readable_name(tag) != tag:
@@ -200,14 +205,12 @@ def _cells(path: Path, table: Iterable[tuple[int, list[str]]],
         yield line, (row + [""] * len(titles))[:len(titles)]
 
 
-def _marked(path: Path, line: int, row: Sequence[str], titles: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:
-    """Returns the titles of the columns that are marked in a row."""
-    wrong = next((place for place in places if row[place].casefold() not in YES_NO), None)
-    if wrong is not None:
-        raise UserError(f"{path}: line {line}: {row[wrong][:40]!r} in the column {titles[wrong]!r}; a column of one "
-                        "class holds 1 or 0")
-    return tuple(titles[place] for place in places
-                 if YES_NO[row[place].casefold()] and titles[place].casefold() not in BACKGROUNDS)
+def _check_names(path: Path, title: str, cells: Sequence[str], classes: Sequence[str] | None) -> None:
+    """Refuses a column of numbers that are hardly names of classes."""
+    if are_scores(cells) and not set(cells) & set(classes or ()):
+        raise UserError(f"{path}: the column {title!r} holds numbers such as {min(cells, key=len)[:20]!r}, no names of "
+                        "classes; --set data.columns.least=0.5 reads them as scores: from that one on an image shows "
+                        f"the class {title!r}")
 
 
 def _as_windows(data: bytes) -> str:

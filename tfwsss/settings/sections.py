@@ -51,13 +51,18 @@ class ColumnSettings(Settings):
     """Columns of a table of tags, where their titles do not tell what they hold.
 
     Args:
+        titles: of all columns of a table without a header, in their order; null: its header, or `column 1` and on.
         name: title of the column of file names; null: found by its title or its cells.
-        classes: title of the column of classes, or a list of titles, each of a column of 1 and 0 for one class; null:
-            found.
+        classes: title of the column of classes, or a list of titles, each of a column of 1 and 0 for one class; with
+            `least` one title or several, each of a column of scores. Null: found.
+        least: columns of classes hold scores, such as the probability of a defect, and an image shows the class of the
+            column's title from this score on. Null: they hold names, or 1 and 0.
     """
 
+    titles: Annotated[tuple[str, ...], pydantic.Field(min_length=2)] | None = None
     name: str | None = None
     classes: str | Annotated[tuple[str, ...], pydantic.Field(min_length=1)] | None = None
+    least: pydantic.FiniteFloat | None = None
 
 
 class DataSettings(Settings):

@@ -45,6 +45,15 @@ def test_keys_that_are_named(tmp_path):
     assert shown(read(tmp_path, columns=ColumnSettings(classes="what"))) == FOUR
 
 
+@pytest.mark.parametrize("columns", [{"least": 0.5}, {"least": 0.5, "classes": "label"}, {"classes": ("bad",)}])
+def test_numbers_are_scores_where_that_is_told(tmp_path, columns):
+    put(folder(tmp_path), lines(*({"image": name, "label": score, "bad": round(score)}
+                                  for name, score in (("a", 0.75), ("b", 1), ("c", 0.25), ("d", 0)))), "x.jsonl")
+    name = "bad" if "classes" in columns and "least" not in columns else "label"
+    assert shown(read(tmp_path, columns=ColumnSettings(**columns))) == {
+        "a": {name}, "b": {name}, "c": set(), "d": set()}
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ('{"file_name": "a", "labels": ["cat"]}\n{"file_name": "b"', "line 2 is no JSON .*; expected lines such as"),
     ('{"file_name": "a", "labels": 3}\n', "line 1: 3 is no name"),

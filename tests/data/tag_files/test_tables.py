@@ -56,6 +56,36 @@ def test_bad_tables(tmp_path, text, words):
         read(tmp_path)
 
 
+@pytest.mark.parametrize(("text", "columns"), [
+    ("images/a.png  1.0     mono\nb.png         0.6667  poly\nc.png  0.3333 mono\nd  0.0  poly\n",
+     {"titles": ("file", "defect", "kind")}),                          # blanks, no header
+    ("file;defect\na;1,0\nb;0,67\nc;0,33\nd;0\n", {}), ("a\t1\nb\t.6\nc\t-1\nd\t.4\n", {"titles": ("file", "defect")}),
+    ("file,size,defect,dirt\na,9,70,0\nb,9,5,0\nc,8,0,0.2\nd,8,0.2,.4\n", {"classes": ("defect", "dirt")})])
+def test_scores_are_tags_from_the_least_on(tmp_path, text, columns):
+    put(folder(tmp_path), text, "x.csv")
+    assert shown(read(tmp_path, columns=ColumnSettings(least=0.5, **columns))) == {
+        "a": {"defect"}, "b": {"defect"}, "c": set(), "d": set()}
+
+
+@pytest.mark.parametrize(("text", "columns", "words"), [
+    ("a,1.0\nb,0.33\nc,0.0\nd,1.0\n", {}, "the column 'column 2' holds numbers such as '1.0', no names of classes; "
+                                          "--set data.columns.least=0.5"),
+    ("name,label\na,1\nb,0\nc,0\nd,1\n", {}, "the column 'label' holds numbers such as '1'"),
+    ("a,1.0\nb,0.33\nc,x\nd,1\n", {"titles": ("file", "bad"), "classes": "bad", "least": 0.5},
+     "line 3: 'x' in the column 'bad' is no number"),
+    ("a,1.0,x\nb,0.33,x\nc,0.0,x\nd,1.0,x\n", {"titles": ("file", "bad")},
+     "data.columns.titles: names 2 columns, but the first line of .*x.csv has 3: 'a', '1.0', 'x'")])
+def test_numbers_are_no_classes(tmp_path, text, columns, words):
+    put(folder(tmp_path), text, "x.csv")
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, columns=ColumnSettings(**columns))
+
+
+def test_numbers_that_are_classes(tmp_path):
+    put(folder(tmp_path), "name,label\na,1\nb,2\nc,1\nd,7\n", "x.csv")
+    assert shown(read(tmp_path)) == {"a": {"1"}, "b": {"2"}, "c": {"1"}, "d": {"7"}}
+
+
 def test_a_column_of_one_class_holds_one_and_nought(tmp_path):
     put(folder(tmp_path), "image,cat,dog\na,1,0\nb,1,2\nc,0,0\nd,0,0", "x.csv")
     with pytest.raises(UserError, match="line 3: '2' in the column 'dog'; a column of one class holds 1 or 0"):

@@ -1,7 +1,7 @@
 """JSON Lines and lists of JSON objects as tables of tags: keys are columns."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,9 @@ def read_tag_records(path: Path, classes: tuple[str, ...] | None, columns: Colum
     """
     found = _lines(path)
     titles = list(dict.fromkeys(key for _, record in found for key in record))
-    ours = {title for title in titles if title.casefold() in (*CLASSES, *NAMES) or title in _told(columns)}
+    marks = columns.least is not None or isinstance(columns.classes, tuple)          # columns of numbers
+    words, told = ((), ()) if marks else (CLASSES, (columns.classes,))
+    ours = {title for title in titles if title.casefold() in (*words, *NAMES) or title in (columns.name, *told)}
     table = [(line, [_cell(path, line, record.get(title), title in ours) for title in titles])
              for line, record in found]
     return TagFile(path, "JSON records", tuple(read_rows(path, titles, table, classes, columns, names_image(images))),
@@ -54,10 +56,6 @@ def are_records(document: Any) -> bool:
     return isinstance(document, Mapping) and bool(document) and all(
         isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) for tags in document.values()) \
         and any(document.values())
-
-
-def _told(columns: ColumnSettings) -> Sequence[str | None]:
-    return (columns.name, *(columns.classes if isinstance(columns.classes, tuple) else (columns.classes,)))
 
 
 def _lines(path: Path) -> list[tuple[int, Mapping[str, Any]]]:

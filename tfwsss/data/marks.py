@@ -1,0 +1,83 @@
+"""Columns that are one class each: of 1 and 0, or of scores with the one from which on an image shows the class."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfwsss.data.tags import BACKGROUNDS
+from tfwsss.errors import UserError
+
+YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+"""Cells of a column that is one class, in small letters."""
+
+
+def number_of(cell: str) -> float | None:
+    """Returns the number that a cell holds, with a point or a decimal comma; None where it holds none.
+
+    Args:
+        cell: its text.
+
+    Example:
+    >>> number_of("0,25"), number_of("-1"), number_of("nan"), number_of("")
+    (0.25, -1.0, None, None)
+    """
+    try:
+        number = float(cell.replace(",", ".")) if "_" not in cell else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def are_scores(cells: Sequence[str]) -> bool:
+    """Returns whether cells of a column can hardly be names of classes: numbers, of which some are below 1 or broken.
+
+    Args:
+        cells: of the column.
+
+    Example:
+    >>> are_scores(["0.0", "0.3333"]), are_scores(["1", "2"]), are_scores(["0.5", "cat"]), are_scores(["1", "0"])
+    (True, False, False, True)
+    """
+    numbers = [number_of(cell) for cell in cells]
+    return bool(numbers) and None not in numbers and any(number < 1 or number % 1 for number in numbers)
+
+
+def marked(path: Path, line: int, row: Sequence[str], titles: Sequence[str], places: Sequence[int],
+           least: float | None = None) -> tuple[str, ...]:
+    """Returns the titles of the columns by which an image shows their class.
+
+    Args:
+        path: the table, for messages.
+        line: of the row.
+        row: its cells.
+        titles: of all columns.
+        places: of the columns that are one class each.
+        least: None: they hold 1 or 0; else the score from which on an image shows the class.
+
+    Returns:
+        Titles in the order of `places`, without that of background.
+
+    Raises:
+        UserError: a cell holds something else.
+
+    Example:
+    >>> marked(Path("t.csv"), 2, ["a.jpg", "0.7"], ["file", "scratch"], [1], least=0.5)
+    ('scratch',)
+    """
+    return tuple(titles[place] for place in places if _shows(path, line, row[place], titles[place], least)
+                 and titles[place].casefold() not in BACKGROUNDS)
+
+
+def _shows(path: Path, line: int, cell: str, title: str, least: float | None) -> bool:
+    if least is None:
+        if cell.casefold() not in YES_NO:
+            cure = "" if number_of(cell) is None else \
+                "; where it holds scores, --set data.columns.least=0.5 says from which on an image shows the class"
+            raise UserError(f"{path}: line {line}: {cell[:40]!r} in the column {title!r}; a column of one class holds "
+                            f"1 or 0{cure}")
+        return YES_NO[cell.casefold()]
+    number = number_of(cell)
+    if number is None:
+        raise UserError(f"{path}: line {line}: {cell[:40]!r} in the column {title!r} is no number, of which "
+                        f"data.columns.least={least:g} is one; write one or strike the row")
+    return number >= least
