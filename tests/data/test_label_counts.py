@@ -17,9 +17,9 @@ def test_counts():
     counts = count_labels(images)
     assert counts == {"supervision": {"mask": 1, "scribble": 1, "box": 1, "point": 1},
                       "classes": {"background": {"points": 2, "scribbles": 1}, "cat": {"images": 1, "boxes": 2},
-                                  "dog": {"images": 3, "boxes": 1, "points": 1}}}
+                                  "dog": {"images": 3, "boxes": 1, "points": 1}}, "none": 1}
     assert in_words(counts).split("\n") == [
-        "1 images by full masks, 1 by scribbles, 1 by boxes, 1 by points",
+        "1 images by full masks, 1 by scribbles, 1 by boxes, 1 by points, 1 show no class",
         "  class       images  boxes  points  scribbles", "  background       0      0       2          1",
         "  cat              1      2       0          0", "  dog              3      1       1          0"]
     assert set(WORDS) == set(SUPERVISION)

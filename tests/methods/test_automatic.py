@@ -97,7 +97,7 @@ def test_a_run_that_has_begun_keeps_its_choices(tmp_path, monkeypatch):
 def test_the_table_tells_what_and_why(tmp_path):
     chosen = automatic.settle("icd", {"data": {"root": "photos"}}, image_set(tmp_path), None)
     lines = automatic.in_a_table(chosen).splitlines()
-    assert lines[0].startswith("auto: 5 images of 32 pixels, 3 classes, 0 images of none; 2 cores, 0 graphics cards.")
+    assert lines[0].startswith("auto: 5 images of 32 pixels, 3 classes, 0 images without any; 2 cores, 0 graphics card")
     assert len(lines) == 1 + len(chosen.choices)
     crop = next(line for line in lines if " icd.crop = " in line)
     assert crop.split(" = ")[1].split()[0] == "17"

@@ -32,10 +32,15 @@ def test_stages_with_images_sizes_and_steps(base):
                                 "relabel", "masks"]
     assert found["icd"][:5] == ["icd", "model", "8", "49", "4"]                  # 8 images, batches of 4, 2 epochs
     assert found["segmenter"][:5] == ["segmenter", "model", "8", "321", "10"]
-    assert found["cam"][:4] == ["cam", "scores", "8", "65"] and found["masks"][:4] == ["masks", "masks", "4", "513"]
+    assert found["cam"][:4] == ["cam", "scores", "8", "65"]
+    assert found["masks"][:6] == ["masks", "masks", "4", "as", "it", "is"]       # no photograph is larger than a window
     assert found["pseudo"][2:6] == ["8", "as", "it", "is"]
     assert found["to"][:3] == ["to", "do", "14"] and "no earlier run" in answer.out
     assert answer.out.endswith("nothing was started, and nothing written.\n")
+    assert "labels to train on: 8 images by tags only" in " ".join(answer.err.split())
+    pieces = rows(train("--config", base / "config.yaml", "--run", base / "run", "--dry-run", "--set",
+                        "masks.window=33").out)
+    assert pieces["masks"][:4] == ["masks", "masks", "4", "33"] and pieces["relabel"][3:6] == ["as", "it", "is"]
 
 
 def test_times_are_those_of_an_earlier_run_in_proportion(base, tmp_path):

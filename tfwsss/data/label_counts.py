@@ -20,8 +20,9 @@ def count_labels(images: ImageSet) -> dict[str, Any]:
     Returns:
         "supervision": images by the strongest label that each has, see `ImageSet.supervision`; "classes": class name
         -> "images" (whose tags name the class), "boxes", "points" and "scribbles" of the class, those of drawn files
-        not counted. What does not occur is left out.
+        not counted; "none": images without any class. What does not occur is left out.
     """
+    without = sum(not images.labels[name] for name in images.names)
     strongest = Counter(images.supervision(name) for name in images.names)
     classes: dict[int, Counter[str]] = {class_id: Counter() for class_id in range(len(images.classes))}
     for name in images.names:
@@ -32,7 +33,8 @@ def count_labels(images: ImageSet) -> dict[str, Any]:
                 classes[label.class_id][kind] += 1
     return {"supervision": {kind: strongest[kind] for kind in SUPERVISION if strongest[kind]},
             "classes": {images.classes[class_id]: {key: counts[key] for key in ("images", *FIELDS) if counts[key]}
-                        for class_id, counts in classes.items() if counts}}
+                        for class_id, counts in classes.items() if counts},
+            **({"none": without} if without else {})}
 
 
 def in_words(counts: dict[str, Any]) -> str:
@@ -54,7 +56,8 @@ def in_words(counts: dict[str, Any]) -> str:
     widths = [max(len(row[place]) for row in rows) for place in range(len(kinds) + 1)]
     table = ["  " + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
                                                           zip(row[1:], widths[1:], strict=True))]) for row in rows]
-    return "\n".join([", ".join([first.format(" images"), *(other.format("") for other in others)]),
+    without = [f"{counts['none']} show no class"] if "none" in counts else []
+    return "\n".join([", ".join([first.format(" images"), *(other.format("") for other in others), *without]),
                       *(table if kinds else [])])
 
 

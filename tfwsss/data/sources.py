@@ -34,9 +34,10 @@ def open_images(data: DataSettings, cache: Path, split: str | None) -> ImageSet:
 
 def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles, labelled: bool = True) -> ImageSet:
     """Reads a list of images; `labelled`: they need tags, and what is drawn where these stand is read too."""
-    if data.kind != "folder" and (data.tags or data.columns != ColumnSettings()):
-        raise UserError(f"data.{'tags' if data.tags else 'columns'}: is for --set data.kind=folder, but data.kind is "
-                        f"'{data.kind}'; change one of them")
+    of_folder = {"tags": data.tags, "columns": data.columns != ColumnSettings(), "negative": data.negative}
+    if data.kind != "folder" and any(of_folder.values()):
+        raise UserError(f"data.{next(filter(of_folder.get, of_folder))}: is for --set data.kind=folder, but data.kind "
+                        f"is '{data.kind}'; change one of them")
     if data.kind == "demo":
         images = demo_images(cache, split, files=files)
     elif data.root is None:
@@ -46,7 +47,8 @@ def _open(data: DataSettings, cache: Path, split: str | None, files: LabelFiles,
     elif data.kind == "voc":
         images = read_voc(data.root, split or "train", files=files)
     else:
-        tags = TagSource(data.tags, data.columns, cache if labelled else None, labelled)
+        tags = TagSource(data.tags, data.columns, cache if labelled else None, labelled,
+                         (data.negative,) if isinstance(data.negative, str) else data.negative or ())
         images = read_folder(data.root, split, files, tags)
     return with_saliency(images, data.saliency) if data.saliency not in (None, MAKE) else images
 

@@ -181,7 +181,8 @@ def in_a_table(chosen: Chosen) -> str:
     """
     facts = chosen.facts
     sizes = f"{facts.side} pixels" if facts.side == facts.largest else f"{facts.side} pixels (longest {facts.largest})"
-    first = (f"auto: {facts.images} images of {sizes}, {facts.classes} classes, {facts.negatives} images of none; "
+    first = (f"auto: {facts.images} images of {sizes}, {facts.classes} class{'es' * (facts.classes != 1)}, "
+             f"{facts.negatives} images without any; "
              f"{facts.cores} cores, {facts.gpus} graphics cards. Chosen, and overruled by --set KEY=VALUE:")
     return "\n".join([first, *_rows(chosen.choices)])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfwsss import logs, methods
+from tfwsss.data import label_counts
 from tfwsss.data.sources import Splits, open_splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
@@ -76,6 +77,7 @@ def plan(method: str | None, file: Path | None, folder: Path | None, sets: Seque
         if file == automatic.NAME:
             chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
             settings, first = chosen.settings, [automatic.in_a_table(chosen), ""]
+        LOG.info("labels to train on: %s", label_counts.in_words(label_counts.count_labels(splits.training)))
         stages = methods.get(settings.method).stages(settings, splits)
         preflight.check_names([*settings.given, *([until] if until else [])], stages)
         pending = preflight.pending(stages, folder, settings.given, until)
@@ -105,11 +107,14 @@ def estimates(stages: Sequence[Stage], pending: Sequence[Stage], folder: Path, s
     Returns:
         One estimate a stage, in order.
     """
-    pixels = round(statistics.mean(rows * columns for rows, columns in automatic.sizes_of(splits.pseudo)))
+    sizes = automatic.sizes_of(splits.pseudo)
+    pixels = round(statistics.mean(rows * columns for rows, columns in sizes))
     left, found = {stage.name for stage in pending}, []
     for stage in stages:
         own, images = stage.settings, _images(stage, splits)
-        sees = own.get("crop") or own.get("side") or own.get("canvas") or own.get("window")
+        window = own.get("window")              # larger images are seen in pieces, others as they are
+        sees = own.get("crop") or own.get("side") or own.get("canvas") or \
+            (window if window and window < max(map(max, sizes)) else None)
         steps = own["epochs"] * max(1, images // own["batch_size"]) if stage.kind == "model" and \
             {"epochs", "batch_size"} <= own.keys() else None
         found.append(Estimate(stage.name, stage.kind, images, sees, steps, _size(stage, images, pixels, splits),

@@ -32,9 +32,9 @@ def look(settings: RunSettings, folder: Path) -> tuple[Splits, Corrections | Non
     """
     splits, corrections = open_corrected(settings.data, demo_folder(folder), settings.given)
     images, pseudo, val = splits
-    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d classes: %s",
+    LOG.info("%d images to train on, %d to make pseudo labels of, %d to segment without tags, %d class%s: %s",
              len(images.names), len(pseudo.names), len(val.names) if val else 0, images.num_classes,
-             ", ".join(images.classes[1:]))
+             "es" * (images.num_classes != 1), ", ".join(images.classes[1:]))
     faults: dict[str, str] = {}
 
     def usable(images: ImageSet) -> ImageSet:

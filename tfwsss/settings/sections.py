@@ -77,6 +77,7 @@ class DataSettings(Settings):
             by its class. None: `labels.csv`, or else the only thing of these that is there. What a tool's file draws
             labels its images too, unless the settings below name another file of the kind.
         columns: of a table of tags.
+        negative: tag, or several, that says that an image shows no class, such as `good` beside `scratch`.
         split: list of names to train on; `None` means every image.
         pseudo_split: list of names to make pseudo labels of; `None` means the same as `split`.
         val_split: list of names that the segmentation network sees without tags; `None` for none.
@@ -98,6 +99,7 @@ class DataSettings(Settings):
     root: Path | None = None
     tags: Literal["folders"] | Path | None = None
     columns: ColumnSettings = ColumnSettings()
+    negative: str | Annotated[tuple[str, ...], pydantic.Field(min_length=1)] | None = None
     split: str | None = None
     pseudo_split: str | None = None
     val_split: str | None = None

@@ -45,9 +45,11 @@ class TagSource(NamedTuple):
         columns: of a table.
         cache: folder in which masks are kept that a file draws; None: what it draws is not read.
         needed: images without tags are left out, unless other labels tell them.
+        negative: tags that say that an image shows no class.
     """
 
     place: Path | str | None = None
     columns: ColumnSettings = ColumnSettings()
     cache: Path | None = None
     needed: bool = True
+    negative: tuple[str, ...] = ()

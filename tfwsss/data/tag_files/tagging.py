@@ -12,8 +12,10 @@ from tfwsss.data.labels import Row
 from tfwsss.data.naming import files_of, resolve
 from tfwsss.data.tag_files.candidates import LABELS, tags_of_folder
 from tfwsss.data.tag_files.tag_file import TagFile, TagSource
+from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 
+_GOOD = ("good", "ok", "okay", "normal", "fine", "intact", "healthy", "functional", "defect-free", "no defect")
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -65,6 +67,7 @@ def read_tagging(root: Path, place: Path, images: Mapping[str, Path], classes: t
         raise UserError(f"{root / LABELS}: no such file; write a header name,classes and one line for each image, such "
                         f"as {next(iter(images))},cat dog{also}")
     _LOG.info("tags: %s, %s", file.form, file.path)
+    file = _without_negatives(file, source.negative)
     classes = classes or _classes(file)
     return _of_images(file, images, classes)
 
@@ -78,6 +81,25 @@ def _classes(file: TagFile) -> tuple[str, ...]:
             raise UserError(f"{file.path}: {folded[tag.casefold()]!r} and {tag!r} would be two classes; write one of "
                             "them everywhere, or list both in classes.txt")
     return (BACKGROUND, *([tag for tag in file.classes if tag in tags] if tags <= set(file.classes) else sorted(tags)))
+
+
+def _without_negatives(file: TagFile, negative: Collection[str]) -> TagFile:
+    """Returns a file without the tags that say that an image shows no class."""
+    known = {tag for row in file.rows for tag in row.tags}
+    for word in negative:
+        if word not in known:
+            raise UserError(f"data.negative: no image of {file.path} has the tag {word!r}; "
+                            f"{nearest(word, sorted(known))}")
+    both = next((row for row in file.rows if 0 < len(set(negative).intersection(row.tags)) < len(set(row.tags))), None)
+    if both:
+        raise UserError(f"{file.path}: {both.place}: {', '.join(both.tags)}; one of them is data.negative and says "
+                        "that the image shows no class; strike it or the others")
+    doubtful = sorted({tag for tag in known if tag.casefold() in _GOOD} - set(negative))
+    if doubtful and len(known) > 1:
+        _LOG.warning("%s: %r is taken for a class; where it says that nothing is to be found, --set data.negative=%s",
+                     file.path, doubtful[0], doubtful[0])
+    return file._replace(rows=tuple(row._replace(tags=() if set(negative).intersection(row.tags) else row.tags)
+                                    for row in file.rows))
 
 
 def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ...]) -> Tagging:
