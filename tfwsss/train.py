@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfwsss import cli
+from tfwsss.methods import METHODS
 
 _EXAMPLES = """examples:
   python -m tfwsss.train --method icd
@@ -28,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tfwsss.train", epilog=_EXAMPLES, description=__doc__.splitlines()[0],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", metavar="NAME",
-                        help="icd, affinitynet, cian or retrain; by default the config's, or else icd")
+                        help=f"{', '.join(METHODS[:-1])} or {METHODS[-1]}; by default the config's, or else icd")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML of differences from the method's defaults; "
                         "`auto`: settings are chosen by the images and the machine, told, and kept with the run")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder; by default runs/METHOD-DATA")

@@ -15,6 +15,7 @@ from tfwsss.runs.stage import Context, Stage
 from tfwsss.settings import reading
 from tfwsss.settings.reading import merge
 from tfwsss.settings.sections import RunSettings
+from tfwsss.train import build_parser
 
 EACH = pytest.mark.parametrize(("method", "values", "names"), SHAPES.values(), ids=SHAPES)
 FACTS = {"images", "versions", "saliency", "training", "supervision", "classes", "rule"}
@@ -240,3 +241,8 @@ def test_a_stage_whose_arithmetic_was_mended_says_so(images, method, mended):
     found = methods.get(method).stages(built(method, {}), Splits(images, images, images))
     assert {stage.name: stage.settings["versions"] for stage in found if "versions" in stage.settings} == \
         {"cam_masks": {"threshold": 2}, **mended}
+
+
+def test_the_command_names_every_method():
+    told = " ".join(build_parser().format_help().split())
+    assert all(method in told for method in methods.METHODS)
