@@ -11,7 +11,7 @@ TITLES = ["file", "scratch", "dent", "background"]
 
 
 def marks(*cells, places=(1, 2), least=None):
-    return marked(Path("t.csv"), 7, ["a.jpg", *cells], TITLES, places, least)
+    return marked(Path("t.csv"), [(7, ["a.jpg", *cells])], TITLES, places, least)[0]
 
 
 @pytest.mark.parametrize(("cell", "number"), [
@@ -44,3 +44,11 @@ def test_a_score_counts_from_the_least_on():
     for cell in ("", "nan", "high"):
         with pytest.raises(UserError, match=f"line 7: '{cell}' in the column 'dent' is no number.*least=0.5"):
             marks("1", cell, least=0.5)
+
+
+def test_some_image_shows_something():
+    rows = [(2, ["a", "0.3", "0"]), (3, ["b", "0", "0.4"])]
+    assert marked(Path("t.csv"), rows, TITLES, (1, 2), 0.4) == [(), ("dent",)]
+    with pytest.raises(UserError, match="least=50: no image of t.csv shows anything, its highest score is 0.4; lower it"):
+        marked(Path("t.csv"), rows, TITLES, (1, 2), 50.0)
+    assert marked(Path("t.csv"), [(2, ["a", "0", ""])], TITLES, (1, 2)) == [()]

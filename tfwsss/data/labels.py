@@ -169,7 +169,7 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
         _check_names(path, titles[chosen.classes], [cell for _, cell in column], classes)
         found = split_tags(path, column, classes)
     else:
-        found = [marked(path, line, row, titles, chosen.marked, columns.least) for line, row in rows]
+        found = marked(path, rows, titles, chosen.marked, columns.least)
     for (line, _), tags in zip(rows, found, strict=True):
         for tag in tags:
             if readable_name(tag) != tag:

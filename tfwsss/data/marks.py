@@ -42,30 +42,34 @@ def are_scores(cells: Sequence[str]) -> bool:
     return bool(numbers) and None not in numbers and any(number < 1 or number % 1 for number in numbers)
 
 
-def marked(path: Path, line: int, row: Sequence[str], titles: Sequence[str], places: Sequence[int],
-           least: float | None = None) -> tuple[str, ...]:
-    """Returns the titles of the columns by which an image shows their class.
+def marked(path: Path, rows: Sequence[tuple[int, Sequence[str]]], titles: Sequence[str], places: Sequence[int],
+           least: float | None = None) -> list[tuple[str, ...]]:
+    """Returns the titles of the columns by which each image shows their class.
 
     Args:
         path: the table, for messages.
-        line: of the row.
-        row: its cells.
+        rows: line and cells of each.
         titles: of all columns.
         places: of the columns that are one class each.
         least: None: they hold 1 or 0; else the score from which on an image shows the class.
 
     Returns:
-        Titles in the order of `places`, without that of background.
+        Of each row titles in the order of `places`, without that of background.
 
     Raises:
-        UserError: a cell holds something else.
+        UserError: a cell holds something else, or no score is as high.
 
     Example:
-    >>> marked(Path("t.csv"), 2, ["a.jpg", "0.7"], ["file", "scratch"], [1], least=0.5)
-    ('scratch',)
+    >>> marked(Path("t.csv"), [(2, ["a.jpg", "0.7"]), (3, ["b.jpg", "0"])], ["file", "scratch"], [1], least=0.5)
+    [('scratch',), ()]
     """
-    return tuple(titles[place] for place in places if _shows(path, line, row[place], titles[place], least)
-                 and titles[place].casefold() not in BACKGROUNDS)
+    found = [tuple(titles[place] for place in places if _shows(path, line, row[place], titles[place], least)
+                   and titles[place].casefold() not in BACKGROUNDS) for line, row in rows]
+    if least is not None and not any(found):
+        highest = max(number_of(row[place]) for _, row in rows for place in places)
+        raise UserError(f"data.columns.least={least:g}: no image of {path} shows anything, its highest score is "
+                        f"{highest:g}; lower it")
+    return found
 
 
 def _shows(path: Path, line: int, cell: str, title: str, least: float | None) -> bool:
