@@ -46,6 +46,8 @@ def choose_presence(run: Run, images: ImageSet) -> None:
             masker = make()
         except UserError:                       # not made yet: the run has ended before
             continue
+        LOG.info("presence: %s: %d photographs are looked at again, to choose the score from which one shows '%s'",
+                 stage, len(names), images.classes[1])
         found = {name: one for name, one in masker.masks(images, names, tagged=False, certainty=True)
                  if not isinstance(one, ImageFault)}
         shown = np.array([bool(images.labels[name]) for name in found])
