@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,7 +21,7 @@ MAX_LABELS, MAX_POINTS = 10_000, 200_000
 FARTHEST = 1e7
 """Bound of a coordinate, either way."""
 
-_UPLOAD = 8             # signs before the "-" that uploads get in front of their names
+_UPLOAD = 8             # hexadecimal digits before the "-" that uploads get in front of their names
 
 
 class Drawn(NamedTuple):
@@ -96,7 +97,7 @@ def file_forms(written: str) -> tuple[str, ...]:
         forms += [parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")]
     forms.append(PurePosixPath(forms[-1].replace("\\", "/")).name)
     start, mark, rest = forms[-1].partition("-")
-    uploaded = "/upload/" in written or (len(start) == _UPLOAD and start.isalnum())
+    uploaded = "/upload/" in written or (len(start) == _UPLOAD and set(start) <= set(hexdigits))
     return tuple(dict.fromkeys(form for form in [*forms, rest if mark and uploaded else ""] if form))
 
 
