@@ -18,6 +18,20 @@ YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false
 """Cells of a column that is one class, in small letters."""
 
 
+def is_header(titles: Sequence[str]) -> bool:
+    """Returns whether a first line has the usual titles of both columns, whatever images are called.
+
+    Args:
+        titles: its cells.
+
+    Example:
+    >>> is_header(["image", "tags"]), is_header(["image", "cat"])
+    (True, False)
+    """
+    folded = {title.casefold() for title in titles}
+    return not folded.isdisjoint(NAMES) and not folded.isdisjoint(CLASSES)
+
+
 class Columns(NamedTuple):
     """Places of columns.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import delimiter_of, records
-from tfwsss.data.columns import YES_NO, choose_columns
+from tfwsss.data.columns import YES_NO, choose_columns, is_header
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.tags import BACKGROUNDS, split_tags
 from tfwsss.data.words import nearest
@@ -110,7 +110,7 @@ def read_table(path: Path, classes: Sequence[str] | None,
     `classes` (or labels, tags, ...), of which `split_tags` tells how it is read;
     or, in place of that, a column for each class that holds 1 or 0. Other titles
     do where the cells tell, see `choose_columns`. A first line that names an image
-    is no header.
+    is no header, unless it has the usual titles.
 
     Args:
         path: labels.csv; columns separated by comma, semicolon or tab.
@@ -128,7 +128,7 @@ def read_table(path: Path, classes: Sequence[str] | None,
     text = read_text(path, names=True)
     table = list(records(path, text, delimiter_of(text.split("\n", 1)[0]))) or [(1, [""])]
     titles = table[0][1]
-    if is_image is not None and any(cell and is_image(cell) for cell in titles):
+    if is_image is not None and not is_header(titles) and any(cell and is_image(cell) for cell in titles):
         return read_rows(path, [f"column {place}" for place in range(1, len(titles) + 1)], table, classes, columns,
                          is_image)
     return read_rows(path, titles, table[1:], classes, columns, is_image)
