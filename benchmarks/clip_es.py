@@ -46,6 +46,12 @@ def median(call, repeats: int) -> float:
     return statistics.median(seconds(call) for _ in range(repeats))
 
 
+def picture(size: tuple[int, int]) -> np.ndarray:
+    """Patches of colour, a little noise: the lattice of the CRF hangs on colours, and pure noise is its worst case."""
+    patches = tf.image.resize(RANDOM.integers(0, 256, (12, 16, 3)).astype("float32"), size, "bicubic").numpy()
+    return (patches + RANDOM.normal(0, 4, patches.shape)).clip(0, 255).astype(np.uint8)
+
+
 def rate() -> float:
     """Multiply-adds a second of a large matrix product."""
     one = tf.constant(RANDOM.normal(size=(2048, 2048)).astype("float32"))
@@ -70,7 +76,7 @@ def main() -> None:
     form, size = FORMS["clip_b16"].narrowed(options.width), tuple(options.size)
     model = ClipMaps(form.get_config(), list(map(str, range(CLASSES + BACKGROUNDS))), CLASSES, CHANNELS)
     look, rule = word_network(model, WordMapSettings())
-    seer, image = Seer(*look), RANDOM.integers(0, 256, (1, *size, 3), np.uint8)
+    seer, image = Seer(*look), picture(size)[None]
     make = tf.function(lambda seen, classes: word_maps(rule, seen, classes).spread, autograph=False)
     decide = tf.function(lambda seen, classes, shown: scores_of_all(
         decide_by_words(rule, 1.0, seen, Picture(size, size), classes), shown, CLASSES + 1), autograph=False)

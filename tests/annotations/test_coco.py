@@ -81,6 +81,13 @@ def test_boxes_polygons_run_lists_and_tags():
     assert to_mask("a", found, ("background", "cat"), (3, 4))[2, 3] == 1
 
 
+def test_fractions_are_no_pixels():
+    """They would all be the corner pixel; an object of that pixel alone is one."""
+    with pytest.raises(UserError, match="c.json: no coordinate is beyond 0.9, as if .* fractions .*COCO's are pixels"):
+        read_coco("c.json", with_annotation(bbox=[0.25, 0.5, 0.5, 0.4]))
+    assert read_coco("c.json", with_annotation(bbox=[0, 0, 1, 1])).images[0].labels[0].points == ((0, 0), (1, 1))
+
+
 def test_an_image_without_annotations_shows_nothing():
     drawing, = read_coco("a.json", LIST).images
     assert drawing.labels == () and drawing.files == ("a.jpg",)

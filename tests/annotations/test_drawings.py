@@ -22,6 +22,7 @@ TRIANGLE = ((0.0, 0.0), (4.0, 0.0), (0.0, 4.0))
     ("x.jpg", ("x.jpg",)), ("farm/x.jpg", ("farm/x.jpg", "x.jpg")), ("farm\\x.jpg", ("farm\\x.jpg", "x.jpg")),
     ("/data/upload/1/abc-0001TP_1.jpg", ("/data/upload/1/abc-0001TP_1.jpg", "abc-0001TP_1.jpg", "0001TP_1.jpg")),
     ("https://a.org/p/%D0%B6.jpg?x=1", ("https://a.org/p/%D0%B6.jpg?x=1", "p/ж.jpg", "ж.jpg")),
+    ("0A1b2c3d-cow.jpg", ("0A1b2c3d-cow.jpg", "cow.jpg")), ("raincoat-cow.jpg", ("raincoat-cow.jpg",)),
     ("what?.jpg", ("what?.jpg", "what"))])
 def test_what_an_address_may_mean(written, expected):
     assert file_forms(written) == expected

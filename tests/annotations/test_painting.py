@@ -54,6 +54,14 @@ def test_fractions():
     assert row(Drawn("polygon", "cat", corners), box, fractions=True) == ([0, 1, 0, 255, 255, 255], False)
 
 
+def test_what_was_drawn_on_another_size_is_refused():
+    """Polygons of pixels would lie elsewhere; fractions fit any size, and no size may be told."""
+    label = rectangle("cat", 0, 2)
+    assert row(label, size=(2, 6)) == row(label) == ([1, 1, 0, 0, 0, 0], False)
+    with pytest.raises(ImageFault, match="a: made for an image of 12x4 pixels, but the image has 6x2; annotate"):
+        row(label, size=(4, 12))
+
+
 def test_faults():
     with pytest.raises(ImageFault, match="'cow' is no class"):
         row(rectangle("cow", 0, 1))

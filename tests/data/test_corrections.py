@@ -80,11 +80,12 @@ def test_a_table_corrects_tags(images, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "masks/", "SegmentationClass/"])
-def test_a_folder_of_masks(images, tmp_path, place):
+def test_a_folder_of_masks(images, tmp_path, place, caplog):
     for name in (f"{place}a", f"{place}x", "scribbles/b"):
         write_ids(tmp_path / "mine" / f"{name}.png")
     found = read_corrections(tmp_path / "mine", images)
     assert list(found.masks) == ["a"] and list(found.scribbles) == ["b"]
+    assert "1 of 3 files of " in caplog.text and "like none of the 4 images of this run, the first 'x'" in caplog.text
 
 
 def test_a_run_reads_corrected_tags(images, tmp_path):

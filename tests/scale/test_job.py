@@ -85,6 +85,18 @@ def test_a_folder_is_claimed_once(model, photos, tmp_path):
     assert json.loads((out / "label.json").read_text()) == record
 
 
+def test_photographs_of_another_folder_of_the_same_name(model, tmp_path, monkeypatch):
+    """A path that begins where one is means other photographs somewhere else."""
+    for place in ("here", "there"):
+        draw(tmp_path / place / "photos", ["a.jpg"])
+    monkeypatch.chdir(tmp_path / "here")
+    claim(make_job(str(model), "photos", str(tmp_path / "out")))
+    claim(make_job(str(model), f"{tmp_path}/here/photos/*.jpg", str(tmp_path / "out")))      # the same ones
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(UserError, match=f"made with photographs of {re.escape(str(tmp_path))}/here/photos/"):
+        claim(make_job(str(model), "photos", str(tmp_path / "out")))
+
+
 def test_other_weights_are_another_model(model, photos, tmp_path):
     job = make_job(str(model), photos, str(tmp_path / "out"))
     claim(job)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_export import draw, expected, masks_of
-from tfwsss.errors import UserError
 from tfwsss.scale import loop
 from tfwsss.scale.job import make_job
 
@@ -51,13 +50,13 @@ def in_this_process(task, names, *others, **options) -> dict:
     return {name: fault for name in names if (fault := task(name))}
 
 
-def test_a_table_that_names_nothing_is_a_mistake(export, tmp_path, pixels):
-    (tmp_path / "tags.csv").write_text("name,classes\nphotos/d e,cat\n")
+def test_what_is_missing_need_not_be_named_by_the_table(export, tmp_path, pixels, monkeypatch):
+    """A call that was killed behind the named ones goes on."""
+    (tmp_path / "tags.csv").write_text("name,classes\na.jpg,cat\n")
     job = make_job(str(export), str(tmp_path / "photos"), str(tmp_path / "out"), str(tmp_path / "tags.csv"))
-    with pytest.raises(UserError, match="names none of the 5 photographs; a row's name is a path below .*photos/, "
-                                        "with or without ending, such as a.jpg"):
-        loop.run(job, 1)
-    assert not (tmp_path / "out").exists()
+    draw(tmp_path / "out" / "masks", ["a.jpg.png"])
+    monkeypatch.setattr(loop, "work_on_each", in_this_process)
+    assert loop.run(job, 1) == (4, 1, 0, 0)
 
 
 def test_nothing_to_do_starts_no_process(export, tmp_path, pixels, monkeypatch):

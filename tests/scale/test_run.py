@@ -85,6 +85,19 @@ def test_no_photograph(export, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("runner", ["loop", "direct"])
+def test_a_table_that_names_no_photograph(export, tmp_path, beam, runner):
+    """Refused by every runner before any work: all masks would be the network's own choice of classes."""
+    beam(True)
+    draw(tmp_path / "photos", ["a.jpg", "b/c.png"])
+    (tmp_path / "tags.csv").write_text("name,classes\nphotos/a,cat\n")
+    with pytest.raises(UserError, match="names none of the photographs; a row's name is a path below .*photos/, with "
+                                        "or without ending, such as a.jpg"):
+        scale.run(str(export), str(tmp_path / "photos"), str(tmp_path / "out"), tags=str(tmp_path / "tags.csv"),
+                  runner=runner)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_in_use_or_below_a_file(export, tmp_path):
     draw(tmp_path / "photos", ["a.jpg"])
     with locked(tmp_path / "out"), pytest.raises(UserError, match="--out .*out/? is in use by another process"):

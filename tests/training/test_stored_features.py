@@ -1,5 +1,6 @@
 """Heads that are trained on kept features are those that are trained behind the network."""
 
+import dataclasses
 import functools
 
 import keras
@@ -84,6 +85,23 @@ def test_features_are_computed_once_and_again_where_weights_change(tmp_path, dat
     network.get_layer("norm").beta.assign_add(np.ones(12))
     trunk_of(settings, network, images, how)
     np.testing.assert_allclose(kept_features(settings, images, how), first + 1, atol=1e-5)
+
+
+def test_other_photographs_of_the_same_names_are_seen_anew(tmp_path, data):
+    """And other tags of the same photographs are not: features hang on what the network sees alone."""
+    images, backbone = data
+    settings = SegmenterSettings(**FIT, backbone=backbone, stored=tmp_path / "features")
+    network, how = build_backbone(**settings.backbone.model_dump()), settings.augmentation()
+    trunk_of(settings, network, images, how)
+    first = np.array(kept_features(settings, images, how))
+    trunk_of(settings, network, dataclasses.replace(images, labels={**images.labels, "image 0": ()}), how)
+    assert len(list((tmp_path / "features").glob("*.npy"))) == 1
+    images.images["image 0"].write_bytes(images.images["image 1"].read_bytes())
+    trunk_of(settings, network, images, how)
+    now = kept_features(settings, images, how)
+    np.testing.assert_allclose(now[0], first[1], atol=1e-5)
+    np.testing.assert_allclose(now[1:], first[1:], atol=1e-5)
+    assert np.abs(first[0] - first[1]).max() > 1e-2
 
 
 def test_what_cannot_be_kept(tmp_path, data):

@@ -108,7 +108,7 @@ def read_coco(where: str, document: Any) -> Drawings:
         A drawing for each image, also for those without annotations; polygons of one object are labels of their own.
 
     Raises:
-        UserError: the document is not COCO's, or two images or categories have one id.
+        UserError: the document is not COCO's, two images or categories have one id, or coordinates are fractions.
 
     Example:
     >>> document = {"images": [{"id": 4, "file_name": "x.jpg"}], "categories": [{"id": 9, "name": "cat"}],
@@ -161,6 +161,10 @@ def _drawings(where: str, lists: Mapping[str, list], names: Mapping, images: Map
                                      _size(entry)))
         except ImageFault as fault:
             faults[file] = str(fault)
+    values = [value for drawing in found for label in drawing.labels for point in label.points for value in point]
+    if values and max(values) <= 1 and any(value % 1 for value in values):
+        raise UserError(f"{where}: no coordinate is beyond {max(values):g}, as if they were fractions of the images' "
+                        "sizes; COCO's are pixels: export it again")
     return Drawings(tuple(found), tuple(names.values()), faults)
 
 

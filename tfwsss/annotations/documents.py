@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 from xml.etree import ElementTree
 
@@ -78,7 +79,7 @@ def parse_json(where: str, data: bytes) -> Any:
         What the document holds.
 
     Raises:
-        UserError: it is no JSON, too large, or lists lie inside lists without end.
+        UserError: it is no JSON, too large, has a key twice, or lists lie inside lists without end.
 
     Example:
     >>> parse_json("a.json", b'[1, {"a": null}]')
@@ -86,7 +87,7 @@ def parse_json(where: str, data: bytes) -> Any:
     """
     _check_size(where, data)
     try:
-        return json.loads(data.removeprefix(b"\xef\xbb\xbf"), parse_constant=no_number)
+        return json.loads(data.removeprefix(b"\xef\xbb\xbf"), object_pairs_hook=once, parse_constant=no_number)
     except Exception as error:
         raise UserError(f"{where}: is no JSON ({brief(error)}); export it again") from error
 
@@ -94,6 +95,29 @@ def parse_json(where: str, data: bytes) -> Any:
 def _check_size(where: str, data: bytes) -> None:
     if len(data) > MAX_BYTES:
         raise UserError(f"{where}: {len(data):,} bytes, more than {MAX_BYTES:,}; export it in parts")
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes an object of its keys and values; of a key that stands there twice, JSON would keep the last value alone.
+
+    Args:
+        pairs: as `json` reads them.
+
+    Returns:
+        dict.
+
+    Raises:
+        ValueError: a key stands there twice.
+
+    Example:
+    >>> once([("a", 1), ("b", 2)])
+    {'a': 1, 'b': 2}
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (name, _), = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name[:SHOWN]!r} stands there twice")
+    return found
 
 
 def no_number(text: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,7 +21,7 @@ MAX_LABELS, MAX_POINTS = 10_000, 200_000
 FARTHEST = 1e7
 """Bound of a coordinate, either way."""
 
-_UPLOAD = 8             # signs before the "-" that uploads get in front of their names
+_UPLOAD = 8             # hexadecimal digits before the "-" that uploads get in front of their names
 
 
 class Drawn(NamedTuple):
@@ -96,7 +97,7 @@ def file_forms(written: str) -> tuple[str, ...]:
         forms += [parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")]
     forms.append(PurePosixPath(forms[-1].replace("\\", "/")).name)
     start, mark, rest = forms[-1].partition("-")
-    uploaded = "/upload/" in written or (len(start) == _UPLOAD and start.isalnum())
+    uploaded = "/upload/" in written or (len(start) == _UPLOAD and set(start) <= set(hexdigits))
     return tuple(dict.fromkeys(form for form in [*forms, rest if mark and uploaded else ""] if form))
 
 
@@ -122,6 +123,22 @@ def check_labels(where: str, labels: Sequence[Drawn]) -> tuple[Drawn, ...]:
     return tuple(labels)
 
 
+def check_made_for(where: str, annotated: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    """Refuses labels that were drawn on an image of another size: their pixels would be others.
+
+    Args:
+        where: file and image, for the message.
+        annotated: rows and columns of what was drawn on; None: not known.
+        size: those of the image.
+
+    Raises:
+        ImageFault: they differ.
+    """
+    if annotated not in (None, size):
+        raise ImageFault(f"{where}: made for an image of {annotated[1]}x{annotated[0]} pixels, but the image has "
+                         f"{size[1]}x{size[0]}; annotate the image as it is, or give the annotated one")
+
+
 def to_mask(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[int, int]) -> np.ndarray:
     """Paints the masks and polygons of a drawing, later ones on top.
 
@@ -135,7 +152,7 @@ def to_mask(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[in
         uint8 `(row, column)`, 0 where nothing is drawn.
 
     Raises:
-        ImageFault: a class that is none, or a mask of another size.
+        ImageFault: a class that is none, or labels drawn on an image of another size.
 
     Example:
     >>> square = Drawn("polygon", "cat", ((0, 0), (2, 0), (2, 1), (0, 1)))
@@ -143,6 +160,7 @@ def to_mask(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[in
     [[1, 1, 0]]
     """
     check_size(where, *size)
+    check_made_for(where, drawing.size, size)
     mask = np.zeros(size, np.uint8)
     for label in painted(drawing.labels):
         mask[pixels_of(where, drawing, label, size)] = class_id(where, label, classes)

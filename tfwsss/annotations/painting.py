@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfwsss.annotations.drawings import Drawing, Drawn, class_id, painted, pixels_of
+from tfwsss.annotations.drawings import Drawing, Drawn, check_made_for, class_id, painted, pixels_of
 from tfwsss.annotations.runs import check_size
 from tfwsss.palette import IGNORE
 
@@ -26,7 +26,7 @@ def paint(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[int,
         uint8 `(row, column)`, 255 undecided; and whether these are scribbles: background is painted, and not all is.
 
     Raises:
-        ImageFault: a class that is none, or a mask of another size.
+        ImageFault: a class that is none, or labels drawn on an image of another size.
 
     Example:
     >>> square = Drawn("polygon", "cat", ((0, 0), (1, 0), (1, 1), (0, 1)))
@@ -35,6 +35,7 @@ def paint(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[int,
     [[1, 0, 255, 0]]
     """
     check_size(where, *size)
+    check_made_for(where, drawing.size, size)
     mask = np.full(size, IGNORE, np.uint8)
     ids = set()
     for label in painted(drawing.labels):

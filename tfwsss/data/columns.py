@@ -16,6 +16,20 @@ CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "
 """Titles of a column of classes."""
 
 
+def is_header(titles: Sequence[str]) -> bool:
+    """Returns whether a first line has the usual titles of both columns, whatever images are called.
+
+    Args:
+        titles: its cells.
+
+    Example:
+    >>> is_header(["image", "tags"]), is_header(["image", "cat"])
+    (True, False)
+    """
+    folded = {title.casefold() for title in titles}
+    return not folded.isdisjoint(NAMES) and not folded.isdisjoint(CLASSES)
+
+
 class Columns(NamedTuple):
     """Places of columns.
 

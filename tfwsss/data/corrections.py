@@ -110,6 +110,9 @@ def _of_folder(path: Path, images: ImageSet) -> Corrections:
     scribbled = path / "scribbles"
     masks = next((path / name for name in ("masks", "SegmentationClass") if (path / name).is_dir()), path)
     found = [index_images(masks, [scribbled]), index_images(scribbled)]
+    if others := [name for each in found for name in each if name not in images.images]:
+        _LOG.warning("given.%s: %d of %d files of %s are named like none of the %d images of this run, the first %r",
+                     KEY, len(others), sum(map(len, found)), path, len(images.names), others[0])
     return Corrections(path, *({name: file for name, file in each.items() if name in images.images} for each in found))
 
 

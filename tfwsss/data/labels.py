@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import table_of
-from tfwsss.data.columns import choose_columns, untitled
+from tfwsss.data.columns import choose_columns, is_header, untitled
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.marks import are_scores, marked
 from tfwsss.data.tags import BACKGROUNDS, split_tags
@@ -111,7 +111,7 @@ def read_table(path: Path, classes: Sequence[str] | None,
     `classes` (or labels, tags, ...), of which `split_tags` tells how it is read;
     or, in place of that, a column for each class that holds 1 or 0. Other titles
     do where the cells tell, see `choose_columns`. A first line that names an image
-    is no header, nor is one of a table whose titles are told.
+    is no header, unless it has the usual titles, nor is one of a table whose titles are told.
 
     Args:
         path: labels.csv; columns separated by comma, semicolon, tab or blanks.
@@ -132,7 +132,8 @@ def read_table(path: Path, classes: Sequence[str] | None,
     if columns.titles is not None and len(columns.titles) != len(titles):
         raise UserError(f"data.columns.titles: names {len(columns.titles)} columns, but the first line of {path} has "
                         f"{len(titles)}: {', '.join(map(repr, titles))[:200]}; name each in its order")
-    if columns.titles is not None or (is_image is not None and any(cell and is_image(cell) for cell in titles)):
+    an_image = is_image is not None and not is_header(titles) and any(cell and is_image(cell) for cell in titles)
+    if columns.titles is not None or an_image:
         return read_rows(path, columns.titles or untitled(len(titles)), table, classes, columns, is_image)
     return read_rows(path, titles, table[1:], classes, columns, is_image)
 

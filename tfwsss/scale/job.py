@@ -73,7 +73,7 @@ def make_job(model: str, images: str, out: str, tags: str | None = None, threads
     version = find_version(model)
     classes = tuple(places.read(version + _CLASSES).decode().splitlines())
     pattern = patterns.parse(images, out)
-    if _same(pattern.base, out):
+    if _whole(pattern.base) == _whole(out):
         raise UserError(f"--out {out}: is where the photographs lie; name another folder, such as {out}found")
     job = Job(version, classes, pattern, out, tags, threads)
     if tags:
@@ -139,7 +139,8 @@ def claim(job: Job) -> None:
     path = job.out + RECORD
     if places.exists(job.out + MASKS.rstrip("/")):
         raise UserError(f"--out {job.out}: masks in it is a file, not a folder; name another folder")
-    now = {"model": _fingerprint(job), "base": job.images.base, "tags": None if job.tags is None else _hash(job.tags)}
+    now = {"model": _fingerprint(job), "base": _whole(job.images.base),
+           "tags": None if job.tags is None else _hash(job.tags)}
     if places.exists(path):
         before = _record(path)
         others = [key for key, value in now.items() if before.get(key) != value]
@@ -171,7 +172,6 @@ def _hash(path: str) -> str:
     return hashlib.sha256(places.read(path)).hexdigest()
 
 
-def _same(one: str, other: str) -> bool:
-    if places.is_remote(one) or places.is_remote(other):
-        return one == other
-    return Path(one or ".").resolve() == Path(other).resolve()
+def _whole(folder: str) -> str:
+    """Returns a folder's full path, with "/" at its end: where a command is given again, others may be called so."""
+    return folder if places.is_remote(folder) else Path(folder or ".").resolve().as_posix().rstrip("/") + "/"

@@ -4,8 +4,6 @@ import collections
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tfwsss.data.labels import nearest
-from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.runs.workers import work_on_each
 from tfwsss.scale import faults, names, patterns
@@ -74,13 +72,6 @@ def plan(job: Job) -> tuple[list[Photograph], int]:
 
 
 def _tagged(job: Job, missing: Sequence[Photograph]) -> int:
-    """Counts the photographs that have tags; a table that names none of them is a mistake."""
-    if not job.tags or not missing:
-        return 0
-    table = read_tags(job)
-    found = sum(names.named_in(table, photograph.place) is not None for photograph in missing)
-    if not found:
-        raise UserError(f"--tags {job.tags}: names none of the {len(missing)} photographs; a row's name is a path "
-                        f"below {job.images.base or '.'}, with or without ending, such as {missing[0].place}: "
-                        f"{nearest(missing[0].place, table)}")
-    return found
+    """Counts the photographs that have tags."""
+    table = read_tags(job) if job.tags and missing else {}
+    return sum(names.named_in(table, photograph.place) is not None for photograph in missing)

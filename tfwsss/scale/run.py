@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss import logs
-from tfwsss.data.labels import nearest
+from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 from tfwsss.runs.lock import locked
 from tfwsss.scale import faults, loop, names, patterns, places
-from tfwsss.scale.job import Job, claim, make_job
+from tfwsss.scale.job import Job, claim, make_job, read_tags
 
 RUNNERS = {"loop": None, "direct": "FnApiRunner", "portable": "PortableRunner", "flink": "FlinkRunner",
            "spark": "SparkRunner", "dataflow": "DataflowRunner"}
@@ -50,9 +50,7 @@ def run(model: str, images: str, out: str, *, tags: str | None = None, runner: s
     if not threads and runner in ("loop", "direct"):
         threads = max(1, cores // workers)
     job = make_job(model, images, out, tags, threads)
-    if next(filter(names.is_photograph, patterns.match(job.images)), None) is None:
-        raise UserError(f"--images {images}: no photograph matches; expected files such as .jpg or .png, by a folder "
-                        "or a pattern such as 'photos/**/*.jpg', in quotes")
+    _check_photographs(images, job)
     if places.is_remote(job.out):
         return _work(job, runner, workers, options)
     with locked(Path(job.out), "--out", "--out"):
@@ -80,6 +78,20 @@ def check_runner(runner: str | None, options: Sequence[str]) -> str:
     if runner == "loop" and options:
         raise UserError(f"{options[0]}: options behind -- are Beam's, and --runner loop does without; leave them out")
     return runner
+
+
+def _check_photographs(images: str, job: Job) -> None:
+    """Refuses a pattern that no photograph matches, and a table that names none of those: its masks would be others."""
+    table, first = read_tags(job) if job.tags else None, None
+    for place in filter(names.is_photograph, patterns.match(job.images)):
+        if table is None or names.named_in(table, place) is not None:
+            return
+        first = first or place
+    if first is None:
+        raise UserError(f"--images {images}: no photograph matches; expected files such as .jpg or .png, by a folder "
+                        "or a pattern such as 'photos/**.jpg', in quotes")
+    raise UserError(f"--tags {job.tags}: names none of the photographs; a row's name is a path below "
+                    f"{job.images.base or '.'}, with or without ending, such as {first}: {nearest(first, table)}")
 
 
 def _work(job: Job, runner: str, workers: int, options: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:

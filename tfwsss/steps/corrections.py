@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfwsss.annotations.drawings import Drawing
+from tfwsss.annotations.drawings import Drawing, check_made_for
 from tfwsss.annotations.painting import paint
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask, write_mask
@@ -157,9 +157,7 @@ def _read(path: Path, images: ImageSet, name: str, palette: np.ndarray) -> np.nd
 def _drawn(where: str, drawing: Drawing, classes: Sequence[str], size: tuple[int, int]) -> dict[str, np.ndarray]:
     """Returns what is painted, and the lines and points over it."""
     found: dict[str, np.ndarray] = {}
-    if drawing.size not in (None, size):
-        raise ImageFault(f"{where}: made for an image of {drawing.size[1]}x{drawing.size[0]} pixels, but the image has "
-                         f"{size[1]}x{size[0]}; correct the image as it is")
+    check_made_for(where, drawing.size, size)
     if any(label.kind in ("mask", "polygon") for label in drawing.labels):
         mask, scribbled = paint(where, drawing, classes, size)
         found[SCRIBBLES if scribbled else MASKS] = mask

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfwsss import logs
 from tfwsss.artefacts.files import aside, write_atomically
-from tfwsss.artefacts.identity import fingerprint
+from tfwsss.artefacts.identity import fingerprint, identity
 from tfwsss.batches.augment import Augmentation
 from tfwsss.batches.streams import reader
 from tfwsss.data.image_set import ImageSet
@@ -88,8 +88,9 @@ def kept_features(settings: HeadFitSettings, images: ImageSet, how: Augmentation
 
 
 def _path(settings: HeadFitSettings, images: ImageSet, how: Augmentation) -> Path:
-    facts = {"backbone": settings.backbone.facts(), "how": how._asdict(), "images": images.fingerprint(),
-             "names": list(images.names)}
+    """Returns the file of the features; photographs enter by their contents, which may change under the same names."""
+    facts = {"backbone": settings.backbone.facts(), "how": how._asdict(),
+             "images": [identity(images.images[name])["sha256"] for name in images.names]}
     return settings.stored / f"{settings.backbone.name}-{settings.crop}-{fingerprint(facts)[:16]}.npy"
 
 
@@ -107,6 +108,7 @@ def _keep(settings: HeadFitSettings, backbone: keras.Model, images: ImageSet, ho
         lambda index: element(tf.cast(index, tf.int32), 0, 0)[0]["image"], num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True).batch(_BATCH)
     see = tf.function(lambda image: backbone(image, training=False)["features"], autograph=False)
+    path.with_suffix(".json").unlink(missing_ok=True)               # it does not speak for what comes now
     with aside(path, ".npy") as file:
         found = np.lib.format.open_memmap(file, "w+", np.float32, shape)
         for place, image in enumerate(logs.track(data, "features", math.ceil(len(images.names) / _BATCH))):

@@ -121,6 +121,33 @@ def test_bad_documents(tmp_path, document, words):
         read(tmp_path, "tags.json")
 
 
+def test_an_image_may_be_listed_twice_with_the_same_tags(tmp_path):
+    put(folder(tmp_path), coco([(0, 1), (1, 1), (2, 2)], "aab"))
+    assert shown(read(tmp_path)) == {"a": {"cat"}, "b": {"dog"}}
+
+
+def test_an_annotation_of_an_image_that_is_not_listed_is_told(tmp_path, caplog):
+    """Its image seems to show nothing: so nobody may overlook it."""
+    folder(tmp_path)
+    put(tmp_path, coco([(0, 1), ("1", 2), (2, 1), (3, 2)]))
+    assert shown(read(tmp_path)) == {"a": {"cat"}, "b": set(), "c": {"cat"}, "d": {"dog"}}
+    assert "cannot be used are of none of the 4 images, such as: " in caplog.text
+    assert "annotation 1 is of image '1', which is not listed" in caplog.text
+
+
+def test_what_was_drawn_on_larger_photographs_is_a_fault(tmp_path):
+    """Polygons as well as boxes: none of them lands on pixels that nobody meant."""
+    folder(tmp_path)
+    document = coco([(0, 1, {"segmentation": [[0, 0, 8, 0, 8, 30, 0, 30]]}), (1, 1, {"bbox": [0, 0, 8, 30]}),
+                     (2, 2, {"bbox": [0, 0, 4, 15]}), (3, 2, {"segmentation": [[0, 0, 4, 0, 4, 15]]})])
+    for entry in document["images"][:2]:
+        entry |= {"height": 2 * SIZE[0], "width": 2 * SIZE[1]}
+    put(tmp_path, document)
+    found = read(tmp_path)
+    assert list(found.full_masks) == ["d"] and list(found.boxes) == ["c"] and list(found.faults) == ["a", "b"]
+    assert all("made for an image of 20x40 pixels, but the image has 10x20" in text for text in found.faults.values())
+
+
 def test_a_tag_that_is_no_class_names_the_nearest(tmp_path):
     put(folder(tmp_path, classes="cat\ndgo\n"), coco([(0, 1), (1, 2)]))
     with pytest.raises(UserError, match="tags.json: 'b.png': 'dog' is no class; did you mean 'dgo'"):

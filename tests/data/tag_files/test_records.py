@@ -56,6 +56,8 @@ def test_numbers_are_scores_where_that_is_told(tmp_path, columns):
 
 @pytest.mark.parametrize(("text", "words"), [
     ('{"file_name": "a", "labels": ["cat"]}\n{"file_name": "b"', "line 2 is no JSON .*; expected lines such as"),
+    ('{"file_name": "a", "labels": ["cat"], "labels": ["dog"]}\n{}', "line 1 is no JSON .'labels' stands there twice"),
+    ('{"a.png": ["cat"], "b.png": [], "a.png": ["dog"]}', "'a.png' stands there twice"),
     ('{"file_name": "a", "labels": 3}\n', "line 1: 3 is no name"),
     ('{"file_name": "a", "labels": [{"x": 1}]}\n', "line 1: .* is no name"),
     ('{"file_name": "a", "labels": ["ca\\"t"]}\n', "holds a quote or a backslash"),

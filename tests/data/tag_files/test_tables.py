@@ -111,6 +111,15 @@ def test_images_in_folders_and_without_endings(tmp_path):
     assert shown(read(tmp_path)) == {"1/a": {"cat"}, "2/b": {"dog"}}
 
 
+def test_an_image_may_be_called_like_a_title(tmp_path):
+    """The line of titles labels no image, and its words are no classes."""
+    folder(tmp_path, "image", "b")
+    put(tmp_path, "image,classes\nimage.png,cat\nb.png,dog\n", "labels.csv")
+    assert shown(read(tmp_path)) == {"image": {"cat"}, "b": {"dog"}}
+    put(tmp_path, "image,cat\nb,dog\n", "labels.csv")                       # no titles
+    assert shown(read(tmp_path)) == {"image": {"cat"}, "b": {"dog"}}
+
+
 def test_a_table_is_whole(tmp_path):
     found = read_tag_table(put(tmp_path, "name,classes\na,cat\nb,dog cat\n", "x.csv"), None, ColumnSettings(), {})
     assert [(row.line, row.name, set(row.tags)) for row in found.rows] == [(2, "a", {"cat"}), (3, "b", {"cat", "dog"})]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfwsss.annotations.documents import no_number, parse_json, shown
+from tfwsss.annotations.documents import no_number, once, parse_json, shown
 from tfwsss.data.columns import CLASSES, NAMES
 from tfwsss.data.labels import read_rows, read_text
 from tfwsss.data.tag_files.tables import names_image
@@ -91,7 +91,7 @@ def _whole(path: Path, text: str) -> Any:
 
 def _parsed(path: Path, number: int, line: str) -> Any:
     try:
-        return json.loads(line, parse_constant=no_number)
+        return json.loads(line, object_pairs_hook=once, parse_constant=no_number)
     except Exception as error:
         raise UserError(f"{path}: line {number} is no JSON ({brief(error)}); expected lines such as "
                         f"{EXAMPLE}") from error

@@ -1,7 +1,7 @@
 """From a file of tags to the labels of images: names are resolved, classes counted."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,9 +107,11 @@ def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ..
     one_a_line = file.whole and all(len(row.tags) <= 1 for row in file.rows)
     rows: dict[str, Row] = {}
     drawings: dict[str, Drawing] = {}
+    others: list[Row] = []
     for row in file.rows:
         found = next((name for form in (row.name, *row.forms) if (name := resolve(form, images, by_file))), None)
         if found is None and not file.whole:
+            others.append(row)
             continue
         name = found or row.name
         if name in rows and one_a_line and rows[name].tags and row.tags:
@@ -118,8 +120,11 @@ def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ..
             raise UserError(_twice(file, name, rows[name], row))
         rows.setdefault(name, row)
         drawings |= {name: file.drawings[row.name]} if row.name in file.drawings else {}
-    _tell_others(file, images, rows)
-    faults = {name: message for written, message in file.faults.items() if (name := resolve(written, images, by_file))}
+    _tell_others(file, images, rows, others)
+    faults = {resolve(written, images, by_file): message for written, message in file.faults.items()}
+    if lost := faults.pop(None, None):
+        _LOG.warning("%s: labels that cannot be used are of none of the %d images, such as: %s", file.path, len(images),
+                     lost)
     return Tagging(file.path, classes, tuple(rows), {name: tables.label_indices(file.path, row, classes)
                                                      for name, row in rows.items()}, drawings, faults, file.whole)
 
@@ -133,7 +138,7 @@ def _twice(file: TagFile, name: str, one: Row, other: Row) -> str:
             "one of them")
 
 
-def _tell_others(file: TagFile, images: Mapping[str, Path], rows: Mapping[str, Row]) -> None:
+def _tell_others(file: TagFile, images: Mapping[str, Path], rows: Mapping[str, Row], others: Sequence[Row]) -> None:
     """Says how far a file that need not have all images, and no others, fits them."""
     if file.whole:
         return
@@ -145,9 +150,8 @@ def _tell_others(file: TagFile, images: Mapping[str, Path], rows: Mapping[str, R
         what = f"{len(file.open)} images that nobody has annotated" if file.open and not file.rows else repr(written)
         raise UserError(f"{file.path}: has labels of none of {len(images)} images; they are named like "
                         f"{next(iter(images))!r}, those of the file like {what}")
-    others = len(file.rows) - len(rows)
     if others:
-        _LOG.warning("%s: %d of %d images that it labels are not there, the first %r", file.path, others,
-                     len(file.rows), next(row.name for row in file.rows if row not in rows.values()))
+        _LOG.warning("%s: %d of %d images that it labels are not there, the first %r", file.path, len(others),
+                     len(file.rows), others[0].name)
     if file.open:
         _LOG.warning("%s: %d images are listed and not annotated yet; they are left out", file.path, len(file.open))

@@ -1,12 +1,10 @@
 """Reads XML and JSON files of labels within bounds: none can exhaust memory or the stack."""
 
 import json
-from collections import Counter
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
-from tfwsss.annotations.documents import SHOWN, no_number, parse_xml, shown
+from tfwsss.annotations.documents import no_number, once, parse_xml, shown
 from tfwsss.data.labels import read_text
 from tfwsss.errors import ImageFault, UserError, brief, named
 
@@ -55,7 +53,7 @@ def read_json(path: Path) -> dict[str, list]:
         raise UserError(f"{path}: {size:,} bytes, more than {MAX_JSON:,}; leave out images that the data set does not "
                         "have")
     try:
-        found = json.loads(read_text(path), object_pairs_hook=_once, parse_constant=no_number)
+        found = json.loads(read_text(path), object_pairs_hook=once, parse_constant=no_number)
     except UserError:
         raise
     except RecursionError:
@@ -67,12 +65,4 @@ def read_json(path: Path) -> dict[str, list]:
     wrong = next((name for name, entries in found.items() if not isinstance(entries, list)), None)
     if wrong is not None:
         raise UserError(f"{path}: {wrong!r} has {shown(found[wrong])}; expected a list of labels")
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        (name, _), = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{name[:SHOWN]!r} stands there twice")
     return found

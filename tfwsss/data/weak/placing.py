@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from tfwsss.annotations.drawings import check_made_for
 from tfwsss.data.weak.written import Shape, Written
 from tfwsss.data.weak_labels import Box, Point, Scribble
 from tfwsss.data.words import nearest
@@ -40,9 +41,7 @@ def place(kind: str, where: str, written: Written, classes: Sequence[str],
         ImageFault: the file was made for another size, or a label is of no class, or a box ends before it begins or
             lies outside of the image.
     """
-    if written.size is not None and written.size != size:
-        raise ImageFault(f"{where}: made for an image of {written.size[1]}x{written.size[0]} pixels, but the image has "
-                         f"{size[1]}x{size[0]}; annotate the image as it is, or give the annotated one")
+    check_made_for(where, written.size, size)
     notes = Counter(written.notes)
     placed = []
     for shape in written.shapes:
