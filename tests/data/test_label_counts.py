@@ -35,7 +35,8 @@ def test_tables_of_lists_that_differ():
     counts = {"supervision": {"box": 3, "image": 1},
               "classes": {"cat": {"boxes": 5}, "background": {"points": 2}, "dog": {"images": 4}}}
     table = {"supervision": {"boxes": 3, "tags only": 1}, "kinds": ["images", "boxes", "points"],
-             "classes": counts["classes"]}
+             "classes": counts["classes"], "none": 0}
+    assert in_tables({"training": {**counts, "none": 2}})["training"]["none"] == 2
     assert in_tables({}) == {} and in_tables({"training": counts, "pseudo": dict(counts)}) == {"training": table}
     other = {**counts, "supervision": {"mask": 4}}
     assert list(in_tables({"training": counts, "pseudo": other})) == ["training", "pseudo"]

@@ -19,7 +19,8 @@ from tfwsss.artefacts.saliency import write_saliency
 from tfwsss.errors import UserError
 from tfwsss.methods import opened
 from tfwsss.reports.facts import gather
-from tfwsss.runs import journal
+from tfwsss.reports.page import write_report
+from tfwsss.runs import journal, without_truth
 
 
 @pytest.fixture
@@ -107,6 +108,15 @@ def test_masks_without_truth_are_warned_of_in_every_list(tmp_path, monkeypatch):
     write_stage(run, "masks", 30, split="val")
     facts = gather(run)
     assert len(facts["warnings"]) == 1 and facts["warnings"][0].startswith("masks: 'cat' fills 100.0 %")
+
+
+def test_masks_without_truth_are_described_on_the_page(tmp_path, monkeypatch):
+    run, images = fake_run(tmp_path, with_masks=False)
+    loads(monkeypatch, images)
+    found = {"covered": 0.25, "undecided": 0.0, "tags_shown": 0.5, "agreement": {}}
+    (run / without_truth.FILE).write_text(json.dumps({"pseudo": found, "none": found}))
+    page = write_report(run).read_text("utf-8")
+    assert f"<th>pseudo</th><td>{without_truth.in_words(found)}</td>" in page and "<th>none</th>" not in page
 
 
 def review(run, stage, *records):

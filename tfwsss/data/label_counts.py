@@ -68,13 +68,13 @@ def in_tables(splits: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
         splits: use of images -> what `count_labels` returns.
 
     Returns:
-        Use of images -> "supervision", words -> images; "kinds", the columns; "classes", name -> kind -> count. Of
-        uses with equal counts the first only.
+        Use of images -> "supervision", words -> images; "kinds", the columns; "classes", name -> kind -> count;
+        "none", images without any class. Of uses with equal counts the first only.
     """
     found: dict[str, dict[str, Any]] = {}
     for split, counts in splits.items():
         table = {"supervision": {WORDS[kind]: count for kind, count in counts["supervision"].items()},
                  "kinds": [key for key in ("images", *FIELDS) if any(key in of for of in counts["classes"].values())],
-                 "classes": counts["classes"]}
+                 "classes": counts["classes"], "none": counts.get("none", 0)}
         found |= {} if table in found.values() else {split: table}
     return found
