@@ -79,4 +79,5 @@ def test_columns_without_titles_are_shown_by_their_first_cells():
     with pytest.raises(UserError, match=words):
         choose(untitled(3), [row[:3] for row in SCORES])
     with pytest.raises(UserError, match=r"has no header, .*file \('a.jpg'\), score \('0.7'\)"):
-        choose(["file", "score", "kind"], [row[:3] for row in SCORES], titles=("file", "score", "kind"))
+        choose_columns(Path("t.csv"), ("file", "score", "kind"), [row[:3] for row in SCORES],
+                       ColumnSettings(titles=("file", "score", "kind")), IMAGES.__contains__)

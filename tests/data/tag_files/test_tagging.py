@@ -48,11 +48,11 @@ def test_tags_that_say_that_nothing_is_shown(tmp_path, classes, caplog):
 
 
 def test_the_folder_of_what_is_good(tmp_path):
-    folder(tmp_path, "good/1", "good/2", "scratch/1", "dent/1")
-    names = ("good/1", "good/2", "scratch/1", "dent/1")
+    names = ("good/1", "good/2", "scratch/3", "dent/4")
+    folder(tmp_path, *names)
     found = tagging(tmp_path, names, negative=("good",))
     assert found.classes == ("background", "dent", "scratch")
-    assert found.labels == {"good/1": (), "good/2": (), "scratch/1": (1,), "dent/1": (0,)}
+    assert found.labels == {"good/1": (), "good/2": (), "scratch/3": (1,), "dent/4": (0,)}
 
 
 @pytest.mark.parametrize(("negative", "words"), [
