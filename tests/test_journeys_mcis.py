@@ -18,6 +18,7 @@ from tests.support.tiny_voc import draw_tiny_voc
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.export import main as export
 from tfwsss.methods.run import read_settings
+from tfwsss.models.mcis import TERMS
 from tfwsss.saved_model import export as exporting
 
 
@@ -182,4 +183,6 @@ def test_tensorboard(base):
     assert tags["panels"]["panel/two words"] == [0, 1, 2]
     history = json.loads((base / "run 1" / "mcis" / "history.json").read_text())
     assert [epoch["contrastive"] > 0 for epoch in history] == [False, True, True]
+    for epoch in history:
+        np.testing.assert_allclose(epoch["loss"], sum(epoch[term] for term in TERMS), rtol=1e-4)
     assert set(result_of(base)["miou"]) == set(JOURNEYS["mcis"].scored)

@@ -109,7 +109,7 @@ def test_what_is_gathered_is_what_the_network_finds(images):
     assert kept > 2
 
 
-@pytest.mark.parametrize("drop", [0.0, 0.5])
+@pytest.mark.parametrize("drop", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])     # what is hidden is remembered
 def test_a_training_that_was_cut_off_gathers_what_an_unbroken_one_does(images, tmp_path, drop):
     """Weights from the checkpoint's place, memory from its file: the same maps to the last byte."""
     settings = {"square": True, "batch_size": 2, "epochs": 4, "accept": "probable", "drop": drop}
