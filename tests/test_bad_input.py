@@ -209,7 +209,8 @@ def test_a_full_disk(finished, tmp_path, monkeypatch, stage):
     if STAGES.index(stage):
         shutil.copytree(finished / "run 1", tmp_path / "run")
         [shutil.rmtree(tmp_path / "run" / later) for later in STAGES[STAGES.index(stage):]]
-    call = ["--config", finished / "config.yaml", "--run", tmp_path / "run", "--until", stage]
+    call = ["--config", finished / "config.yaml", "--run", tmp_path / "run", "--until", stage,
+            "--set", "tensorboard.enabled=false"]
     with full(monkeypatch, tmp_path / "run" / stage):
         refused(*call, words=f"run/{stage}/.* could not be written .No space left on device.; free space on that "
                              "disk and start again: finished files are kept")
