@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from tests.support.arrays import channels_last, gradient
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tests.support.shared import shared_file
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
@@ -113,7 +114,7 @@ def test_loss_and_gradients_are_those_of_the_release_written_out(minimum):
 
 
 def fit(model, x, labels=LABELS, epochs=1, rate=0.05) -> dict:
-    model.compile(SGD(rate, multipliers={"fc8": 2.0}), jit_compile=False)
+    compiled(model, SGD(rate, multipliers={"fc8": 2.0}))
     return model.fit({"image": x}, {"labels": labels}, batch_size=len(x), epochs=epochs, shuffle=False,
                      verbose=0).history
 

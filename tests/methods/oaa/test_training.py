@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.fake_run import image_set
+from tests.support.fits import ready
 from tests.support.tiny_run import OAA as TINY
 from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.batches.frames import in_frame
@@ -40,8 +41,8 @@ def fit(model, images, callbacks=(), first=0, **oaa):
     settings = built(oaa=oaa)
     data = training.batches(settings, False, Context(), {}, images, first)
     steps = int(data.cardinality()) // (settings.oaa.epochs - first)
-    model.fit(data, initial_epoch=first, epochs=settings.oaa.epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
-              callbacks=list(callbacks))
+    ready(model).fit(data, initial_epoch=first, epochs=settings.oaa.epochs, steps_per_epoch=steps, verbose=0,
+                     shuffle=False, callbacks=list(callbacks))
     return model.watch.memory
 
 
@@ -183,7 +184,7 @@ def test_the_second_network_learns_what_is_kept(images, tmp_path):
     for program, bar in (("caffe", 0.0), ("torch", 0.001)):
         model = training.build_plus(built(oaa={"program": program}), Context(), {}, images)
         assert (model.get_config()["integral"], model.get_config()["threshold"]) == (True, bar)
-    model.fit(training.batches(settings, True, Context(), {"accumulated": tmp_path}, images, 0), verbose=0)
+    ready(model).fit(training.batches(settings, True, Context(), {"accumulated": tmp_path}, images, 0), verbose=0)
 
 
 @pytest.mark.parametrize(("board", "kinds"), [
