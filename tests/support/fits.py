@@ -10,6 +10,7 @@ def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras
 
 
 def ready(model: keras.Model) -> keras.Model:
-    """Builds the optimiser of a compiled model for what learns in it now; returns the model."""
-    model.optimizer.build(model.trainable_variables)
+    """Builds the optimiser of a compiled model for what learns in it now, if anything; returns the model."""
+    if model.trainable_variables:
+        model.optimizer.build(model.trainable_variables)
     return model
