@@ -85,11 +85,12 @@ def _oaa(**settings) -> keras.Model:
 
 
 def _clip_maps() -> keras.Model:
+    from tests.support.transformers import shallow
     from tfwsss.backbones.vit import FORMS
     from tfwsss.models.clip_maps import ClipMaps
 
-    return ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), [*CLASSES[1:], "grass", "sky"], len(CLASSES) - 1,
-                    channels=8)
+    form = shallow(FORMS["clip_b16"], 1 / 64)
+    return ClipMaps(form.get_config(), [*CLASSES[1:], "grass", "sky"], len(CLASSES) - 1, channels=8)
 
 
 def _seam() -> keras.Model:
