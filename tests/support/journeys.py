@@ -62,14 +62,14 @@ JOURNEYS = {
                      ("cam", "cam_masks", "seeds", "graph", "pseudo", "relabel"),
                      {"classifier": 2, "affinity": 2, "segmenter": 2}, (), "graph", {"data": FILES}),
     "clip_es": Journey(("clip", "maps", "labels", "pseudo", "segmenter", "relabel"),
-                       ("maps", "labels", "pseudo", "relabel"), {"segmenter": 2}, (), "maps", {}),
+                       ("maps", "labels", "pseudo", "relabel"), {"segmenter": 2}, ("--set", "devices=2"), "maps", {}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
                        ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
                        "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
                        {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
-"""AffinityNet's and MCIS' are made on two replicas, logical devices of a fresh process, which share a batch of images
-or of pairs with other views. A2GNN's images have labels of all kinds."""
+"""AffinityNet's, MCIS' and CLIP-ES' are made on two replicas, logical devices of a fresh process, which share a batch.
+A2GNN's images have labels of all kinds."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
                   r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "
