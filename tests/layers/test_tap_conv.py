@@ -27,8 +27,9 @@ def beside_keras(shape, filters, kernel, dilation, **settings):
 
 
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 3), (3, 12), (1, 1), ((3, 5), (2, 1)), (5, (1, 4))])
-def test_values_and_gradients_are_those_of_the_plain_convolution(kernel, dilation):
-    for ours, theirs in zip(*beside_keras((2, 7, 9, 6), 4, kernel, dilation), strict=True):
+@pytest.mark.parametrize("channels", [6, 40])                 # maps are shifted, results are shifted
+def test_values_and_gradients_are_those_of_the_plain_convolution(kernel, dilation, channels):
+    for ours, theirs in zip(*beside_keras((2, 7, 9, channels), 4, kernel, dilation), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
 
 
@@ -37,11 +38,12 @@ def test_bias_and_activation_come_after_the_shifts():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
 
 
-def test_maps_of_unknown_size_are_convolved_alike():
-    layer = Conv2D(2, 3, 2)
-    image = RANDOM.normal(size=(1, 8, 11, 3)).astype("float32")
-    anywhere = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 3))])
-    assert anywhere.get_concrete_function().output_shapes[-1] == 2          # loops over windows need to know it
+@pytest.mark.parametrize("filters", [2, 8])
+def test_maps_of_unknown_size_are_convolved_alike(filters):
+    layer = Conv2D(filters, 3, 2)
+    image = RANDOM.normal(size=(1, 8, 11, 20)).astype("float32")
+    anywhere = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 20))])
+    assert anywhere.get_concrete_function().output_shapes[-1] == filters          # loops over windows need to know it
     np.testing.assert_allclose(anywhere(image), layer(image), atol=1e-6)
 
 

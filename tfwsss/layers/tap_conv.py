@@ -1,4 +1,4 @@
-"""Dilated convolutions to few channels, fast: every tap of the kernel at all positions by one product, then shifts."""
+"""Dilated convolutions, fast: one product for each tap of the kernel, of shifted maps or with shifted results."""
 
 import keras
 from keras import ops
@@ -6,18 +6,19 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfwsss")
 class Conv2D(keras.layers.Conv2D):
-    """Convolves to few channels, such as scores of ids, with a kernel that is spread wide.
+    """Convolves with a kernel that is spread wide.
 
-    All taps are one 1x1 convolution of the map; their results are shifted by the
-    dilation and added. That is the same convolution: only the order of its sums
-    changes. TensorFlow on a processor cuts the map into dilation x dilation parts
-    and pads each, so that a wide kernel reads mostly zeros; and a product with a
-    handful of columns leaves most of the arithmetic units idle.
+    Each tap of the kernel is a 1x1 convolution of the map, shifted by the dilation;
+    their sum is the same convolution, only the order of its sums changes.
+    TensorFlow on a processor cuts the map into dilation x dilation parts and pads
+    each, so that a wide kernel reads mostly zeros. Where taps times filters are
+    fewer than channels, such as for scores of ids, all taps are one convolution
+    whose results are shifted; else the map itself is shifted for each.
 
         y[p, f] = sum_{i, j} (x[p + d (i, j)] . K[i, j])[f],   0 outside of the map
 
-    Cost: as many multiply-adds as the plain convolution. Memory: taps times filters
-    floats a position, so take it where filters are far fewer than input channels.
+    Cost: as many multiply-adds as the plain convolution. Memory: taps times the fewer of filters (of all taps at once)
+    and channels, floats a position.
 
     Args:
         filters: int. Channels of the result.
@@ -47,10 +48,17 @@ class Conv2D(keras.layers.Conv2D):
         """Returns the convolution, without bias and activation."""
         height, width, channels, filters = kernel.shape
         down, right = self.dilation_rate
+        taps, wide = height * width, height * width * filters > channels
         frame = ((0, 0), (down * (height // 2),) * 2, (right * (width // 2),) * 2, (0, 0))
-        taps = ops.reshape(ops.transpose(kernel, (2, 0, 1, 3)), (1, 1, channels, height * width * filters))
-        results = ops.pad(ops.conv(inputs, taps, padding="valid"), frame)    # (batch, row + 2, column + 2, tap filter)
+        if wide:
+            maps = [ops.pad(inputs, frame)] * taps                           # (batch, row + 2, column + 2, channel)
+        else:
+            every = ops.reshape(ops.transpose(kernel, (2, 0, 1, 3)), (1, 1, channels, taps * filters))
+            maps = ops.split(ops.pad(ops.conv(inputs, every, padding="valid"), frame), taps, axis=-1)
         _, rows, columns, _ = ops.shape(inputs)
         starts = ((i * down, j * right) for i in range(height) for j in range(width))
-        return sum(part[:, top : top + rows, left : left + columns]
-                   for part, (top, left) in zip(ops.split(results, height * width, axis=-1), starts, strict=True))
+        parts = [x[:, top : top + rows, left : left + columns] for x, (top, left) in zip(maps, starts, strict=True)]
+        if wide:
+            kernels = ops.reshape(kernel, (taps, 1, 1, channels, filters))
+            parts = [ops.conv(part, kernels[tap], padding="valid") for tap, part in enumerate(parts)]
+        return sum(parts)

@@ -167,7 +167,7 @@ def _scores(backbone: keras.Model, head: str, stride: int, num_ids: int, width: 
 
 def _hidden(x, width: int, kernel: int, dilation: int, dropout: float, name: str, **options):
     """Adds a convolution with ReLU, and dropout if wanted."""
-    x = layers.Conv2D(width, kernel, padding="same", dilation_rate=dilation, activation="relu", name=name, **options)(x)
+    x = Conv2D(width, kernel, dilation, activation="relu", name=name, **options)(x)
     return layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
 
 
