@@ -32,12 +32,15 @@ from tests.support.sources import ROOT, relative
 from tests.test_doctests import FLAGS
 
 TYPED = [line for line in documented() if reason(line) is None]
-FIRST = {"found": "python -m tfwsss.predict new_photos --run runs/icd-folder --out found",
-         "export/models": "python -m tfwsss.export --run runs/icd-folder --to export/models/animals"}
-"""What a command reads to the one that makes it."""
+PREDICTS = "python -m tfwsss.predict new_photos --run runs/icd-folder --out found"
+EXPORTS_IT = "python -m tfwsss.export --run runs/icd-folder --to export/models/animals"
+TRAININGS = [line for line in TYPED if trains(line) and line != MADE_BY]
+EXPORTS = [line for line in TYPED if re.match(r"python -m tfwsss\.(export|label) ", line)]
 
-PARTS = {"train": [line for line in TYPED if trains(line) and line != MADE_BY],
-         "label": [line for line in TYPED if " -m tfwsss.label " in line]}
+
+def each(lines: list[str]):
+    """Returns a parameter of commands."""
+    return pytest.mark.parametrize("line", lines, ids=lambda line: line.removeprefix("python -m tfwsss."))
 
 
 def type_in(line: str, *further: str) -> None:
@@ -69,26 +72,25 @@ def run_of_examples(world) -> Path:
     return world
 
 
-@pytest.mark.parametrize("line", [line for line in TYPED if line not in (*PARTS["train"], *PARTS["label"], MADE_BY)])
+@each([line for line in TYPED if line not in (*TRAININGS, *EXPORTS, MADE_BY)])
 def test_commands_run(line, world, monkeypatch):
     monkeypatch.chdir(world)
-    for read, maker in FIRST.items():
-        if re.search(rf" (--model[s]? )?{read}", line) and line != maker and not Path(read).exists():
-            type_in(maker)
+    if " found " in line and line != PREDICTS and not Path("found").exists():
+        type_in(PREDICTS)
     type_in(line)
 
 
-@pytest.mark.slow  # processes of their own
-@pytest.mark.parametrize("line", PARTS["label"])
-def test_labelling_runs(line, world, monkeypatch):
+@pytest.mark.slow  # graphs are built several times over; processes of their own
+@each(EXPORTS)
+def test_exports_run(line, world, monkeypatch):
     monkeypatch.chdir(world)
-    if not Path("export/models").exists():
-        type_in(FIRST["export/models"])
+    if "--model " in line and not Path("export/models/animals").exists():
+        type_in(EXPORTS_IT)
     type_in(line)
 
 
 @pytest.mark.slow  # some forty trainings
-@pytest.mark.parametrize("line", PARTS["train"])
+@each(TRAININGS)
 def test_trainings_run(line, world, tmp_path, monkeypatch):
     """Each with runs/ of its own: that of the others where it names one, else none."""
     from tfwsss.data.demo import draw_demo
@@ -123,14 +125,14 @@ def test_each_command_is_typed_or_left_to_others():
     """A command that is new, or a block of something else without a language, is in neither list."""
     unknown = [line for line in TYPED if not re.match(r"python -m tfwsss\.\w+ ", line)]
     assert not unknown, f"neither a command of ours, nor in ELSEWHERE; blocks of data are headed ```text: {unknown}"
-    assert len(TYPED) > 40 and MADE_BY in TYPED and set(FIRST.values()) <= set(TYPED)
+    assert len(TYPED) > 40 and MADE_BY in TYPED and {PREDICTS, EXPORTS_IT} <= set(TYPED)
 
 
 def test_what_stands_in_is_used_and_what_proves_exists():
     lines = list(documented())
     unused = [each for each in ELSEWHERE if each not in map(reason, lines)]
     unused += [each for each in WORDS if not any(each in line for line in TYPED)]
-    unused += [each for each in FURTHER if not any(re.search(each, line) for line in PARTS["train"])]
+    unused += [each for each in FURTHER if not any(re.search(each, line) for line in TRAININGS)]
     assert not unused
     assert [each for text in ELSEWHERE.values() for each in re.findall(r"tests/[\w/]+(?:\.py)?", text)
             if not (ROOT / each).exists()] == []
