@@ -89,6 +89,20 @@ def test_exports_run(line, world, monkeypatch):
     type_in(line)
 
 
+@each(TRAININGS)
+def test_small_settings_are_settings(line, monkeypatch):
+    """Of the trainings that are slow; what the command itself sets wins."""
+    from tfwsss.methods.run import read_settings
+    from tfwsss.settings.reading import merge, parse_sets
+    from tfwsss.train import build_parser
+
+    monkeypatch.chdir(ROOT)
+    options = build_parser().parse_args([*smaller(line), *shlex.split(substituted(line))[3:]])
+    own = parse_sets(build_parser().parse_args(shlex.split(line)[3:]).sets)
+    settings = read_settings(options.method, options.config, options.sets).model_dump(mode="json")
+    assert merge(settings, own) == settings
+
+
 @pytest.mark.slow  # some forty trainings
 @each(TRAININGS)
 def test_trainings_run(line, world, tmp_path, monkeypatch):

@@ -52,9 +52,6 @@ FURTHER = {
 }
 """Settings that a command gets beside those of `SMALL`."""
 
-_TINY = {"icd": tiny_run.SETTINGS, "affinitynet": tiny_run.AFFINITYNET, "cian": tiny_run.CIAN, "mcis": tiny_run.MCIS,
-         "oaa": tiny_run.OAA, "seam": tiny_run.SEAM, "a2gnn": tiny_run.A2GNN, "clip_es": tiny_run.CLIP_ES,
-         "retrain": tiny_run.RETRAIN}
 _PROGRAM = r"(?:python |tensorboard |docker |pip install |make [a-z])"
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```", re.MULTILINE)
 _INLINE = re.compile(rf"(?<!`)`({_PROGRAM}[^`]*)`(?!`)")
@@ -104,12 +101,10 @@ def method_of(line: str) -> str:
 def smaller(line: str) -> list[str]:
     """Returns the options that make a training small; what the command says itself comes after them and wins."""
     method = method_of(line)
-    sections = {**_TINY[method], "rounds": 1}
-    if method in ("icd", "mcis"):
-        sections["segmenter"] = tiny_run.SEGMENTER
-    sections = {key: {**value, "epochs": 1} if "epochs" in value else value for key, value in sections.items()
-                if isinstance(value, dict)} | {key: value for key, value in sections.items()
-                                               if not isinstance(value, dict)}
+    segmenter = {} if method == "cian" else {"segmenter": tiny_run.SEGMENTER}       # CIAN's own takes other settings
+    sections = {**tiny_run.TINY[method], **segmenter, "rounds": 1}
+    sections = {key: {**value, "epochs": 1} if isinstance(value, dict) and "epochs" in value else value
+                for key, value in sections.items()}
     further = [setting for pattern, settings in FURTHER.items() if re.search(pattern, line) for setting in settings]
     texts = [f"{key}={json.dumps(value)}" for key, value in sections.items()] + further
     return [word for text in texts for word in ("--set", text)]
