@@ -41,7 +41,7 @@ test: venv  ## every test but the slow ones, in two processes
 	failed=0; for part in '$(subst $() ,' ',$(PARTS))'; do \
 	  $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $$part || failed=1; done; exit $$failed
 
-test-slow: venv  ## the tests that take over a minute each
+test-slow: venv  ## the tests that take long, or repeat at length what smaller ones prove
 	$(BIN)/python -m pytest -m slow
 
 test-scale: venv-beam venv-jax  ## `label` under Apache Beam, embedded, and training by several processes under JAX

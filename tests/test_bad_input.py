@@ -23,19 +23,15 @@ UNUSUAL = {"grey": "cat", "cmyk": "dog", "16 bits": "sheep", "alpha": "cat", "ex
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A folder with data/, config.yaml and a finished run/."""
-    base = tmp_path_factory.mktemp("finished")
-    write_config(base / "config.yaml", draw_tiny_folder(base / "data"))
-    assert train("--config", base / "config.yaml", "--run", base / "run").code == 0
-    return base
+def finished(finished_run) -> Path:
+    """A folder with data/, config.yaml and a finished run."""
+    return finished_run("icd")
 
 
 @pytest.fixture
-def base(finished, tmp_path) -> Path:
-    """The same with a data/ of its own, to be spoilt, and no run."""
-    shutil.copytree(finished / "data", tmp_path / "data")
-    write_config(tmp_path / "config.yaml", tmp_path / "data")
+def base(tmp_path) -> Path:
+    """A folder with data/ of its own, to be spoilt, config.yaml, and no run."""
+    write_config(tmp_path / "config.yaml", draw_tiny_folder(tmp_path / "data"))
     return tmp_path
 
 
@@ -176,7 +172,7 @@ def test_one_run_over_broken_and_unusual_images(base):
 
 def test_a_run_folder_made_with_other_settings(finished, tmp_path):
     """The stage, both values and two cures are named; --redo is one of them."""
-    shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.copytree(finished / "run 1", tmp_path / "run")
     call = ["--config", finished / "config.yaml", "--run", tmp_path / "run", "--set", "seeds.corners_aligned=false"]
     refused(*call, words="run/seeds was made with seeds.corners_aligned = True, now False; add --redo seeds to make "
                          "it again, or name another folder with --run")
@@ -187,14 +183,14 @@ def test_a_run_folder_made_with_other_settings(finished, tmp_path):
 
 def test_a_run_folder_made_of_other_images(finished, tmp_path):
     """A run does not mix data sets."""
-    shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.copytree(finished / "run 1", tmp_path / "run")
     refused("--config", finished / "config.yaml", "--run", tmp_path / "run", "--set", "data.split=val",
             words="run/regions was made with other images or labels; add --redo regions")
 
 
 def test_a_run_folder_with_a_torn_record(finished, tmp_path):
     """A record that a disk spoilt is no stack trace."""
-    shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.copytree(finished / "run 1", tmp_path / "run")
     (tmp_path / "run" / "cam" / "stage.json").write_text("{")
     refused("--config", finished / "config.yaml", "--run", tmp_path / "run",
             words="cam/stage.json cannot be read .*; delete its folder to make the stage again")
@@ -211,9 +207,10 @@ def test_a_folder_that_cannot_be_written(finished, tmp_path):
 def test_a_full_disk(finished, tmp_path, monkeypatch, stage):
     """Whatever stage runs out of space says so in one line; with space again the same command goes on."""
     if STAGES.index(stage):
-        shutil.copytree(finished / "run", tmp_path / "run")
+        shutil.copytree(finished / "run 1", tmp_path / "run")
         [shutil.rmtree(tmp_path / "run" / later) for later in STAGES[STAGES.index(stage):]]
-    call = ["--config", finished / "config.yaml", "--run", tmp_path / "run", "--until", stage]
+    call = ["--config", finished / "config.yaml", "--run", tmp_path / "run", "--until", stage,
+            "--set", "tensorboard.enabled=false"]
     with full(monkeypatch, tmp_path / "run" / stage):
         refused(*call, words=f"run/{stage}/.* could not be written .No space left on device.; free space on that "
                              "disk and start again: finished files are kept")

@@ -1,7 +1,6 @@
-"""The documentation holds what it says: links, commands, settings, messages, figures, examples, navigation."""
+"""The documentation holds what it says: links, commands, settings, messages, figures, navigation."""
 
 import ast
-import doctest
 import functools
 import importlib
 import re
@@ -12,9 +11,8 @@ import pytest
 import yaml
 
 from tests.support.docs import DOCS, GENERATED, PAGES, anchors, without_code
+from tests.support.documented import TEXTS
 from tests.support.sources import ROOT, python_files, relative, tree
-from tests.support.tiny_run import SEGMENTER, draw_tiny_folder, train, write_config
-from tests.test_doctests import FLAGS
 from tests.test_readme import COMMAND, MAKE
 from tfwsss import methods
 from tfwsss.data.corrections import KEY
@@ -22,7 +20,6 @@ from tfwsss.errors import UserError
 from tfwsss.methods.automatic import NAME
 from tfwsss.runs.origins import CHANGED
 
-TEXTS = [ROOT / "README.md", ROOT / "export" / "README.md", *PAGES]
 EACH = pytest.mark.parametrize("path", TEXTS, ids=relative)
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -210,26 +207,3 @@ def test_figures_of_the_readme_are_those_of_the_results():
     told = "".join((DOCS / f"{name}.md").read_text("utf-8") for name in ("results", "speed"))
     assert len(FIGURE.findall(part)) > 10
     assert not {float(figure) for figure in FIGURE.findall(part)} - {float(figure) for figure in FIGURE.findall(told)}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    """The folder in which Python examples run: photos/, and a run of ICD in runs/photos."""
-    folder = tmp_path_factory.mktemp("examples")
-    draw_tiny_folder(folder / "photos")
-    config = write_config(folder / "config.yaml", folder / "photos", rounds=1, segmenter={**SEGMENTER, "epochs": 1},
-                          icd={"epochs": 1}, data={"split": "train"})
-    assert train("--config", config, "--run", folder / "runs" / "photos").code == 0
-    return folder
-
-
-@pytest.mark.parametrize("path", [path for path in PAGES if ">>> " in path.read_text("utf-8")], ids=relative)
-def test_examples_run(path, run, monkeypatch):
-    monkeypatch.chdir(run)
-    blocks = re.findall(r"^```pycon\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    case = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, relative(path), str(path), 0)
-    assert case.examples
-    report = []
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
-    runner.run(case, out=report.append)
-    assert runner.failures == 0, "".join(report)

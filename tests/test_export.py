@@ -42,10 +42,10 @@ def untried(monkeypatch):
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
 
 
-def test_the_command(call, run, tmp_path):
+def test_the_command(run, tmp_path):
     """A version folder with graph, names, requests and a card; its figures are measured in another process."""
     model = tmp_path / "models" / "my cats"
-    answer = call("--run", run, "--to", model)
+    answer = ended(start("--run", run, "--to", model, command="tfwsss.export"))
     assert answer.code == 0, answer.err
     result = answer.result
     assert (result["model"], result["version"]) == (str(model), 1)
@@ -108,7 +108,7 @@ def test_runs_that_cannot_be_exported(call, run, tmp_path):
     assert not target.exists()
 
 
-def test_killed_in_the_middle(run, tmp_path):
+def test_killed_in_the_middle(call, run, tmp_path, untried):
     """`kill -9` while files are written: no version; the same command then makes the first."""
     model = tmp_path / "m"
     process = start("--run", run, "--to", model, command="tfwsss.export")
@@ -116,6 +116,6 @@ def test_killed_in_the_middle(run, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     assert ended(process).code == -signal.SIGKILL
     assert not [path for path in model.iterdir() if path.name.isdecimal()] and list(model.glob(".part-*"))
-    answer = ended(start("--run", run, "--to", model, "--no-crf", command="tfwsss.export"))
+    answer = call("--run", run, "--to", model, "--no-crf")
     assert answer.code == 0 and answer.result["version"] == 1, answer.err
     assert {path.name for path in model.iterdir()} == {"1", ".lock"}

@@ -14,6 +14,9 @@ from tfwsss import methods
 
 pytestmark = pytest.mark.large
 
+REDONE = ("icd", "retrain")
+"""Methods whose stages every `make test` makes again, since that is the runner's work: a chain, and two rounds."""
+
 
 @pytest.fixture(params=methods.METHODS)
 def method(request) -> str:
@@ -87,6 +90,8 @@ def test_a_second_call_repeats_nothing(base, again, journey):
     assert answer.result["miou"] == result_of(base)["miou"]
 
 
+@pytest.mark.parametrize("method", [method if method in REDONE else pytest.param(method, marks=pytest.mark.slow)
+                                    for method in methods.METHODS], indirect=True)
 def test_redo_and_until(base, again, journey):
     """--redo makes a stage and what depends on it again, with the same outcome; --until stops before the rest."""
     call_, run = again

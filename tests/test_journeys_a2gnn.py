@@ -35,7 +35,7 @@ LABELLED, MASKED = ODD_NAMES[:7], ODD_NAMES[6]
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
-    """A folder with data/ under odd names and labels of all kinds, config.yaml, and a finished run on two replicas."""
+    """A folder with data/ under odd names and labels of all kinds, config.yaml, and a finished run."""
     return finished_run("a2gnn")
 
 
@@ -85,8 +85,9 @@ def test_the_report_shows_seeds_graph_and_masks_side_by_side(base):
         sorted(titles.index(f"<div>{stage}<") for stage in ("cam", "seeds", "graph", "pseudo"))
 
 
+@pytest.mark.slow                   # the stage by itself: tests/steps/test_graph_labels.py
 def test_an_image_has_the_same_mask_in_another_order(base, tmp_path):
-    """And without the images beside which it learnt: made alone, on one device."""
+    """And without the images beside which it learnt."""
     shutil.copytree(base / "data", tmp_path / "data")
     some = list_of(tmp_path / "data", reversed(ODD_NAMES[::2]))
     sets = given(base, "classifier", "cam", "affinity")

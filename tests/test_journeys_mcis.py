@@ -18,6 +18,7 @@ from tests.support.tiny_voc import draw_tiny_voc
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.export import main as export
 from tfwsss.methods.run import read_settings
+from tfwsss.models.mcis import TERMS
 from tfwsss.saved_model import export as exporting
 
 
@@ -44,6 +45,7 @@ def test_kept_maps_are_bytes_of_the_classes_that_an_image_shows(base):
     assert np.load(base / "run 1" / "maps" / "references.npy").shape[:2] == (3, 2)
 
 
+@pytest.mark.slow                   # the stage by itself: tests/steps/test_co_attention_maps.py
 def test_an_image_has_the_same_maps_in_another_order(base, tmp_path):
     """Each image's references depend on its name alone: of every second image, made alone, the maps are the same."""
     shutil.copytree(base / "data", tmp_path / "data")
@@ -65,16 +67,22 @@ def without_saliency(base: Path, run: Path, *further):
 
 
 def test_without_saliency(base, tmp_path):
-    """A threshold tells the background, and the CRF draws its borders; or nothing but the threshold."""
+    """A threshold tells the background, and the CRF draws its borders."""
     answer = without_saliency(base, tmp_path / "crf")
     assert answer.code == 0 and list(answer.result["miou"]) == ["cam", "cam_masks", "maps", "labels", "pseudo"]
+    answer = without_saliency(base, tmp_path / "no", "--set", "labels.background=saliency")
+    assert answer.code == 2 and "data.saliency is not set" in answer.errors[0]
+
+
+@pytest.mark.slow                   # from maps on: tests/methods/mcis/test_masker.py, steps/test_proxy_labels.py
+def test_a_threshold_alone_without_saliency(base, tmp_path):
+    """Of the same maps, whatever becomes of them."""
+    assert without_saliency(base, tmp_path / "crf", "--until", "maps").code == 0
     answer = without_saliency(base, tmp_path / "threshold", "--set", "labels.background=threshold",
                               "--set", "labels.threshold=null")
     assert answer.code == 0 and "labels" not in answer.result["miou"]
     assert 0 < json.loads((tmp_path / "threshold" / "pseudo" / "threshold.json").read_text())["threshold"] < 1
     assert contents(tmp_path / "crf" / "maps", "**/*.npz") == contents(tmp_path / "threshold" / "maps", "**/*.npz")
-    answer = without_saliency(base, tmp_path / "no", "--set", "labels.background=saliency")
-    assert answer.code == 2 and "data.saliency is not set" in answer.errors[0]
 
 
 def test_saliency_of_a_folder(base, tmp_path):
@@ -103,6 +111,7 @@ def test_numbers_of_references(base, tmp_path, references, self_views):
     assert (run / "maps" / "references.npy").is_file() == (references > 0)
 
 
+@pytest.mark.slow                   # pairs: test_journeys_cian.py; references: steps/test_co_attention_maps.py
 def test_torn_images_are_listed_and_others_stand_for_them(tmp_path):
     """In pairs as among references: the run goes on, and ends with exit code 1."""
     root = draw_tiny_folder(tmp_path / "data", ODD_NAMES)
@@ -174,4 +183,6 @@ def test_tensorboard(base):
     assert tags["panels"]["panel/two words"] == [0, 1, 2]
     history = json.loads((base / "run 1" / "mcis" / "history.json").read_text())
     assert [epoch["contrastive"] > 0 for epoch in history] == [False, True, True]
+    for epoch in history:
+        np.testing.assert_allclose(epoch["loss"], sum(epoch[term] for term in TERMS), rtol=1e-4)
     assert set(result_of(base)["miou"]) == set(JOURNEYS["mcis"].scored)

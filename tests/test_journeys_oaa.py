@@ -21,7 +21,7 @@ LABELS = {"cat": 0, "dog": 1, "sheep": 2}
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
-    """A folder with data/ under odd names, config.yaml, and a finished run, made on two replicas."""
+    """A folder with data/ under odd names, config.yaml, and a finished run."""
     return finished_run("oaa")
 
 
@@ -49,6 +49,7 @@ def test_the_memory_holds_a_map_for_each_class_of_an_image_at_most(base):
     assert not (run / "oaa" / "checkpoint").exists()
 
 
+@pytest.mark.slow                   # in one process: tests/methods/oaa/test_training.py, tests/runs/test_checkpoint.py
 def test_kill_while_gathering(base, tmp_path):
     """Killed after an epoch or two, it goes on with its memory: maps and losses are those of an unbroken run."""
     sets = ("oaa.epochs=12", "tensorboard.enabled=false", "oaa.drop=0.5")
@@ -106,6 +107,7 @@ def test_saliency(base, tmp_path):
         assert not np.isin(mask[~salient], (1, 2, 3)).any()
 
 
+@pytest.mark.slow                   # of any method: test_bad_input.py; OAA's own stage: methods/oaa/test_masker.py
 def test_a_broken_image_is_listed(base, tmp_path):
     """Exit code 1, and everything of the others."""
     shutil.copytree(base / "data", tmp_path / "data")

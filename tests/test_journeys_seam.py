@@ -106,6 +106,7 @@ def test_predict_one_photograph(base, tmp_path, tags, ids):
         assert np.mean(mask == np.array(Image.open(base / "run 1" / "pseudo" / "9.png"))) >= 0.99
 
 
+@pytest.mark.slow                  # walks in exports: saved_model/test_signatures.py; SEAM: methods/seam/test_masker.py
 def test_an_export_makes_the_masks_of_predict(base, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
     assert export(["--run", str(base / "run 1"), "--to", str(tmp_path / "model")]) == 0, capsys.readouterr().err

@@ -94,8 +94,9 @@ def test_reported(base, method):
     assert "relabel" in page and "data:image/" in page and "2026_000003" in page
 
 
-@EACH
-@pytest.mark.parametrize("stage", ["masks", "pseudo"])
+@pytest.mark.parametrize(("method", "stage"), [
+    ("icd", "pseudo"), ("affinitynet", "pseudo"), ("affinitynet", "masks"),
+    pytest.param("icd", "masks", marks=pytest.mark.slow)])         # a segmentation network as the other's, read alike
 def test_exported(base, method, stage, monkeypatch):
     """The graph's masks of a photograph, without tags, are those that were predicted."""
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 1.0, "memory_mib": 1})

@@ -36,7 +36,7 @@ def write_ids(path, value=1, size=SIZE):
 def test_label_studios_choices_are_tags(images, tmp_path):
     """An annotation without any says that nothing is shown; a task that nobody has annotated corrects nothing."""
     path = put(tmp_path, [task("a", entry("choices", "dog")), task("b"), {"data": {"image": "c.png"}}], "x.json")
-    found = read_corrections(path, images)
+    found = read_corrections(path, images, tmp_path)
     assert found.tags == {"a": (1,), "b": ()} and not (found.drawings or found.empty or found.masks)
     corrected = with_tags(images, found)
     assert corrected.labels == {"a": (1,), "b": (), "c": (0, 1), "d": ()}
@@ -47,7 +47,7 @@ def test_masks_of_label_studio_leave_the_tags(images, tmp_path):
     """An image on which all was deleted shows nothing, as a mask; with choices beside them these count."""
     square = entry("polygonlabels", "dog", points=[[0, 0], [40, 0], [40, 20]])
     path = put(tmp_path, [task("a", square), task("b"), task("c", square, entry("choices", "dog"))], "x.json")
-    found = read_corrections(path, images)
+    found = read_corrections(path, images, tmp_path)
     assert set(found.drawings) == {"a", "c"} and found.empty == ("b",) and found.tags == {"c": (1,)}
 
 
@@ -56,26 +56,26 @@ def test_coco_as_it_was_handed_on(images, tmp_path):
     mask[2:9, 1:6] = 2
     path = put(tmp_path, {"images": [coco_image(1, "b.png", SIZE), coco_image(2, "d.png", SIZE)],
                           "categories": coco_categories(images.classes), "annotations": list(coco_objects(mask, 1, 1))})
-    found = read_corrections(path, images)
+    found = read_corrections(path, images, tmp_path)
     assert set(found.drawings) == {"b"} and found.empty == ("d",) and not found.tags
 
 
 def test_cvats_lines_and_tags(images, tmp_path):
     path = put(tmp_path, cvat(("a", '<polyline label="cat" points="1,1;5,1"/>'), ("b", '<tag label="cat"/>'),
                               ("c", '<points label="dog" points="1,1"/><tag label="dog"/>')), "x.xml")
-    found = read_corrections(path, images)
+    found = read_corrections(path, images, tmp_path)
     assert set(found.drawings) == {"a", "c"} and found.tags == {"b": (0,), "c": (1,)} and not found.empty
 
 
 def test_boxes_correct_nothing(images, tmp_path, caplog):
     path = put(tmp_path, coco([(0, 1, {"bbox": [1, 1, 2, 2]}), (1, 1)], "ab"))
     with caplog.at_level(logging.WARNING, "tfwsss"):
-        found = read_corrections(path, images)
+        found = read_corrections(path, images, tmp_path)
     assert found.tags == {"b": (0,)} and not found.drawings and "1 boxes of " in caplog.text
 
 
 def test_a_table_corrects_tags(images, tmp_path):
-    found = read_corrections(put(tmp_path, "image,class\na,dog\nd,cat\n", "x.csv"), images)
+    found = read_corrections(put(tmp_path, "image,class\na,dog\nd,cat\n", "x.csv"), images, tmp_path)
     assert found.tags == {"a": (1,), "d": (0,)}
 
 
@@ -83,7 +83,7 @@ def test_a_table_corrects_tags(images, tmp_path):
 def test_a_folder_of_masks(images, tmp_path, place, caplog):
     for name in (f"{place}a", f"{place}x", "scribbles/b"):
         write_ids(tmp_path / "mine" / f"{name}.png")
-    found = read_corrections(tmp_path / "mine", images)
+    found = read_corrections(tmp_path / "mine", images, tmp_path)
     assert list(found.masks) == ["a"] and list(found.scribbles) == ["b"]
     assert "1 of 3 files of " in caplog.text and "like none of the 4 images of this run, the first 'x'" in caplog.text
 
@@ -102,15 +102,15 @@ def test_a_run_reads_corrected_tags(images, tmp_path):
     ([task("a", entry("choices", "cta"))], "x.json", "'cta' is no class; did you mean 'cat'"),
     (coco([(0, 1, {"segmentation": [[1]]})], "a"), "x.json", "1 corrections cannot be used. The first: .*1 numbers"),
     ([task("a", entry("choices", "cat")), task("a", entry("choices", "dog"))], "x.json", "image 'a' twice"),
-    ("{", "x.json", "is no JSON"), (b"PK", "x.zip", "is packed; unpack it")])
+    ("{", "x.json", "is no JSON"), (b"PK\x03\x04", "x.zip", "x.zip: cannot be read .*; export it again")])
 def test_bad_corrections(images, tmp_path, contents, name, words):
     with pytest.raises(UserError, match=words):
-        read_corrections(put(tmp_path, contents, name), images)
+        read_corrections(put(tmp_path, contents, name), images, tmp_path)
 
 
 def test_missing_and_empty_places(images, tmp_path):
     with pytest.raises(UserError, match="given.corrections: there is no .*nowhere; name Label Studio's JSON"):
-        read_corrections(tmp_path / "nowhere", images)
+        read_corrections(tmp_path / "nowhere", images, tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="corrects none of 4 images"):
-        read_corrections(tmp_path / "empty", images)
+        read_corrections(tmp_path / "empty", images, tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.data.files import encoded
-from tests.support.untrained import untrained_run
+from tests.support.untrained import PLAIN, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.methods import predict as predicting
 from tfwsss.methods.made_from import CALL, JOURNAL
@@ -22,7 +22,7 @@ from tfwsss.runs import journal
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    return untrained_run(tmp_path_factory.mktemp("runs") / "retrain", "retrain", seed=1)
+    return untrained_run(tmp_path_factory.mktemp("runs") / "retrain", "retrain", seed=1, masks=PLAIN)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.support.fake_run import image_set
-from tests.support.untrained import CLASSES, untrained_run
+from tests.support.untrained import CLASSES, PLAIN, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.inference.found import Found
 from tfwsss.methods.predict import predict
@@ -20,7 +20,7 @@ SURE = np.arange(12, dtype=np.float32).reshape(3, 4) / 20
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return untrained_run(tmp_path_factory.mktemp("runs") / "retrain", "retrain")
+    return untrained_run(tmp_path_factory.mktemp("runs") / "retrain", "retrain", masks=PLAIN)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from keras import ops
 
 from tests.ops.test_affinity import dense
 from tests.support.arrays import gradient, recorded
+from tests.support.fits import compiled
 from tests.support.psa import fill
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tests.support.shared import shared_file
@@ -74,7 +75,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    model.compile(SGD(0.05, multipliers={"f8_*": 2, "f9": 2}), jit_compile=False)
+    compiled(model, SGD(0.05, multipliers={"f8_*": 2, "f9": 2}))
     return model.fit(data, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from tests.backbones.test_resnet_v2 import by_rule
 from tests.support.arrays import channels_last, gradient, recorded
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet_v2 import resnet_v2
@@ -75,7 +76,7 @@ def tiny(gamma=0.5, **settings):
 
 
 def fit(model, data, epochs):
-    model.compile(SGD(0.01, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS, 10.0)), jit_compile=False)
+    compiled(model, SGD(0.01, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS, 10.0)))
     return model.fit({"image": data["image"]}, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs,
                      shuffle=False, verbose=0).history
 

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from tests.support.arrays import channels_last, recorded
+from tests.support.fits import compiled
 from tests.support.psa import fill, worst
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tests.support.shared import shared_file
@@ -56,7 +57,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    model.compile(SGD(0.05, coupled_decay=5e-4, multipliers={"fc8": 10}), jit_compile=False)
+    compiled(model, SGD(0.05, coupled_decay=5e-4, multipliers={"fc8": 10}))
     return model.fit(data, {"labels": data["labels"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

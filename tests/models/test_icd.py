@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from tests.support.arrays import channels_last, gradient, recorded
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
@@ -78,7 +79,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs=5, learning_rate=1e-3):
-    model.compile(SGD(learning_rate, coupled_decay=5e-4, multipliers={"fc8": 10, "conv_ft": 10}))
+    compiled(model, SGD(learning_rate, coupled_decay=5e-4, multipliers={"fc8": 10, "conv_ft": 10}))
     return model.fit(data, batch_size=len(data["image"]), epochs=epochs, shuffle=False, verbose=0).history
 
 

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from tests.support.arrays import gradient
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.small import small
 from tfwsss.losses.multilabel import MultilabelLoss
@@ -100,7 +101,7 @@ def test_switch_of_the_batch_is_one_for_each_image_and_over_all_pairs():
 def fit(model, x, y, epochs, rate=0.01):
     optimiser = SGD(rate, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS[1:], 10.0), decayed=("*",),
                     rate_outside=True, nesterov=True)
-    model.compile(optimiser, jit_compile=False)
+    compiled(model, optimiser)
     return model.fit(x, y, batch_size=len(y["labels"]), epochs=epochs, shuffle=False, verbose=0).history
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.small import small
 from tfwsss.backbones.vgg16 import vgg16
@@ -30,7 +31,7 @@ def tiny(**settings):
 
 
 def fit(model, x, y, epochs, rate=0.1):
-    model.compile(SGD(rate), jit_compile=False)
+    compiled(model, SGD(rate))
     return model.fit(x, y, batch_size=8, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 

@@ -6,6 +6,7 @@ from keras import ops
 from tests.losses.test_segmentation import slow
 from tests.ops.test_resize import slow as slow_resize
 from tests.support.arrays import gradient
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
 from tfwsss.backbones.resnet38 import resnet38
@@ -40,7 +41,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    model.compile(SGD(0.05, multipliers=dict.fromkeys(model.heads, 2.0)), jit_compile=False)
+    compiled(model, SGD(0.05, multipliers=dict.fromkeys(model.heads, 2.0)))
     return model.fit(data, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

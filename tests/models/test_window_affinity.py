@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tests.support.fits import compiled
 from tests.support.replicas import assert_one_step_equals_that_of_two, of_one_step
 from tfwsss.backbones.initial import load_initial
 from tfwsss.backbones.mobilenet_v2 import mobilenet_v2
@@ -59,7 +60,7 @@ def test_loss_is_that_of_seeds_and_of_the_image_where_the_crop_shows_it():
 
 def test_learns_to_tell_halves_apart():
     model, (x, y) = tiny(), batch()
-    model.compile(SGD(0.05, multipliers={"f8_*": 2, "f9": 2}), jit_compile=False)
+    compiled(model, SGD(0.05, multipliers={"f8_*": 2, "f9": 2}))
     history = model.fit(x, y, batch_size=2, epochs=25, shuffle=False, verbose=0).history
     assert history["loss"][-1] < 0.7 * history["loss"][0]
     affinity = np.asarray(graph_network(model, 2)(x["image"])["affinity"])[:, :5, :, half_window(2).index((0, 2))]
@@ -118,6 +119,6 @@ def test_one_replica_equals_two_when_their_images_hold_unlike_numbers_of_pairs(s
 def test_half_precision_trains_with_the_graph_in_float32():
     keras.mixed_precision.set_dtype_policy("mixed_float16")
     model, (x, y) = tiny(group_norm=True), batch()
-    model.compile(SGD(0.05), jit_compile=False)
+    compiled(model, SGD(0.05))
     assert np.isfinite(model.fit(x, y, batch_size=2, epochs=2, verbose=0).history["loss"]).all()
     assert {str(ops.dtype(value)) for value in graph_network(model, 1)(x["image"]).values()} == {"float32"}

@@ -18,7 +18,7 @@ def fresh(seed: int = 0) -> keras.Model:
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.5),
                               keras.layers.BatchNormalization(), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
     return model
 
 
@@ -149,7 +149,7 @@ def test_epochs_beyond_four_digits(folder):
 def test_a_checkpoint_of_another_network(folder):
     """Settings guard against it; should it happen, nothing is half filled."""
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", jit_compile=False)
     before = [value.copy() for value in model.get_weights()]
     with pytest.raises(UserError, match="epoch-0004.npz: is of another network; add --redo net to train it again"):
         EpochCheckpoint(shutil.copytree(folder, folder.parent / "net" / "checkpoint"), 0).restore(model)
@@ -160,7 +160,7 @@ def test_metrics_that_grow_while_training_do_not_matter(tmp_path):
     """Keras makes the variables of compiled metrics at the first batch."""
     def compiled():
         model = fresh()
-        model.compile("adam", "mse", metrics=["mae"])
+        model.compile("adam", "mse", metrics=["mae"], jit_compile=False)
         return model
 
     compiled().fit(batches(0), epochs=1, verbose=0, steps_per_epoch=4, callbacks=[EpochCheckpoint(tmp_path, 0)])

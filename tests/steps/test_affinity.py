@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.fake_run import image_set, write_pseudo
+from tests.support.fits import ready
 from tests.support.oracles.affinity_labels import affinity_labels
 from tests.support.shared import shared_file
 from tests.support.tiny_run import AFFINITYNET
@@ -196,5 +197,5 @@ def test_learns_from_labels(images, inputs, source):
     keras.utils.set_random_seed(0)
     own = {"epochs": 15, "batch_size": 5, "border": "full", "learning_rate": 0.01}
     data = batches(images, inputs, source, **own)
-    history = build(images, **own).fit(data, epochs=15, steps_per_epoch=1, shuffle=False, verbose=0).history
+    history = ready(build(images, **own)).fit(data, epochs=15, steps_per_epoch=1, shuffle=False, verbose=0).history
     assert history["loss"][-1] < 0.9 * history["loss"][0] and {"background", "foreground", "negative"} < set(history)

@@ -7,6 +7,7 @@ import pytest
 from tests.support.fake_run import image_set
 from tests.support.oracles.seeds import strongest_class
 from tests.support.oracles.upsample import upsample
+from tests.support.transformers import make_shallow
 from tests.support.whole_images import network
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask
@@ -93,7 +94,8 @@ def test_settings_that_make_no_sense(values, words):
 
 
 @pytest.fixture
-def spread_settings(tmp_path):
+def spread_settings(tmp_path, monkeypatch):
+    make_shallow(monkeypatch)
     keras.utils.set_random_seed(0)
     build_backbone("dinov2_small", width=1 / 64).save_weights(tmp_path / "vit.weights.h5")
     return SpreadMapSettings(canvas=33, scales=(1.0, 0.5), mirror=True, affinity="vit", transformer={

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set
+from tests.support.fits import ready
 from tests.support.tiny_run import AFFINITYNET
 from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.scores import read_scores
@@ -157,5 +158,5 @@ def test_learns_from_tags(images):
     labels = {name: (place % 3,) for place, name in enumerate(images.names)}
     model, own = build(images, epochs=30, batch_size=5, learning_rate=0.01), dataclasses.replace(images, labels=labels)
     data = module.tag_batches(settings(epochs=30, batch_size=5, jitter=[], dropout=0.0), CONTEXT, {}, own, 0)
-    history = model.fit(data, epochs=30, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
+    history = ready(model).fit(data, epochs=30, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
     assert history[-1] < 0.75 * history[0]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.fits import compiled
 from tfwsss.backbones.small import small
 from tfwsss.data.image_set import ImageSet
 from tfwsss.models.oaa import OAA, attention_network
@@ -36,7 +37,7 @@ def network():
 def gathered(model, data, rate=0.0):
     memory = AttentionMemory(accept="probable")
     model.watch = Gatherer(memory, IMAGES)
-    model.compile(SGD(rate), jit_compile=False)
+    compiled(model, SGD(rate))
     model.fit(data, verbose=0)
     return memory
 
@@ -61,7 +62,7 @@ def test_every_image_of_every_batch_is_one_visit():
 def test_watching_changes_no_training_and_evaluation_is_not_watched():
     models = [network(), network()]
     memory = gathered(models[0], batches(2)[1], rate=0.01)
-    models[1].compile(SGD(0.01), jit_compile=False)
+    compiled(models[1], SGD(0.01))
     models[1].fit(batches(2)[1], verbose=0)
     for one, other in zip(models[0].weights, models[1].weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
@@ -88,7 +89,7 @@ def test_the_last_epoch_takes_what_no_visit_before_has_left():
     model, data = network(), batches(3)[1]
     memory = AttentionMemory("plain_max", "top", start=7)
     model.watch = Gatherer(memory, IMAGES, last_from=13)
-    model.compile(SGD(0.0), jit_compile=False)
+    compiled(model, SGD(0.0))
     model.fit(data, verbose=0)
     assert memory.seen == 18 and len(memory) == sum(map(len, LABELS.values()))
 
@@ -127,7 +128,7 @@ def test_nothing_is_hidden_before_anything_was_found():
 def test_a_veiled_training_sees_the_veil_and_inference_does_not():
     model, (x, data) = network(), batches()
     model.veil = lambda inputs: tf.zeros_like(inputs["image"])
-    model.compile(SGD(0.0), jit_compile=False)
+    compiled(model, SGD(0.0))
     seen = []
     model.watch = lambda inputs, maps, logits: tf.numpy_function(lambda z: seen.append(z), [logits], [])
     model.fit(data, verbose=0)
@@ -141,7 +142,7 @@ def test_logs_tell_what_is_gathered():
     model, data = network(), batches(2)[1]
     memory = AttentionMemory(accept="probable", start=1)
     model.watch = Gatherer(memory, IMAGES)
-    model.compile(SGD(0.0), jit_compile=False)
+    compiled(model, SGD(0.0))
     history = model.fit(data, verbose=0, callbacks=[GatheringLogs(memory, IMAGES)]).history
     assert len(memory) > 0 and history["gathered_maps"] == [float(len(memory))]
     assert history["gathered_mebibytes"] == [memory.num_bytes / 2**20]

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.fake_run import image_set
+from tests.support.transformers import DEPTH, shallow
 from tfwsss.artefacts.models import write_model
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.backbones.vit import FORMS
@@ -19,7 +20,7 @@ from tfwsss.steps.word_maps import WordMapSettings, word_map_stage, word_network
 def clip_folder(tmp_path):
     """CLIP of sharp attention: that of small random weights is even, and what it spreads differs by rounding alone."""
     keras.utils.set_random_seed(0)
-    model = ClipMaps(FORMS["clip_b16"].narrowed(1 / 64).get_config(), list("abcde"), 3, 4)
+    model = ClipMaps(shallow(FORMS["clip_b16"], 1 / 64).get_config(), list("abcde"), 3, 4)
     for layer in model.layers:
         if layer.name.endswith("_query"):
             layer.kernel.assign(layer.kernel * 100)
@@ -52,4 +53,4 @@ def test_settings_reach_the_rule(clip_folder):
     model = keras.models.load_model(clip_folder / "model.keras")
     _, rule = word_network(model, WordMapSettings(blocks=3, share=0.7, rounds=1))
     assert (rule.averaged, rule.share, rule.rounds, rule.num_classes) == (3, 0.7, 1, 3)
-    assert word_network(model, WordMapSettings(blocks=99))[1].averaged == 12
+    assert word_network(model, WordMapSettings(blocks=99))[1].averaged == DEPTH

@@ -52,7 +52,7 @@ JOURNEYS = {
     "oaa": Journey(("oaa", "cam", "cam_masks", "accumulated", "oaa_plus", "maps", "labels", "pseudo", "segmenter",
                     "relabel"),
                    ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
-                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, ("--set", "devices=2"), "maps",
+                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, (), "maps",
                    {"oaa": {"epochs": 3}}),
     "seam": Journey(("seam", "cam", "cam_masks", "maps", "map_masks", "marginals", "labels", "affinity", "walk",
                      "pseudo"),
@@ -60,8 +60,7 @@ JOURNEYS = {
                     (), "maps", {"rounds": 0}),
     "a2gnn": Journey(("classifier", "cam", "cam_masks", "seeds", "affinity", "graph", "pseudo", "segmenter", "relabel"),
                      ("cam", "cam_masks", "seeds", "graph", "pseudo", "relabel"),
-                     {"classifier": 2, "affinity": 2, "segmenter": 2}, ("--set", "devices=2"), "graph",
-                     {"data": FILES}),
+                     {"classifier": 2, "affinity": 2, "segmenter": 2}, (), "graph", {"data": FILES}),
     "clip_es": Journey(("clip", "maps", "labels", "pseudo", "segmenter", "relabel"),
                        ("maps", "labels", "pseudo", "relabel"), {"segmenter": 2}, ("--set", "devices=2"), "maps", {}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
@@ -69,8 +68,8 @@ JOURNEYS = {
                        "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
                        {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
-"""AffinityNet's, MCIS', OAA's, A2GNN's and CLIP-ES' are made on two replicas: logical devices of a fresh process, which
-share a batch. A2GNN's images have labels of all kinds."""
+"""AffinityNet's, MCIS' and CLIP-ES' are made on two replicas, logical devices of a fresh process, which share a batch.
+A2GNN's images have labels of all kinds."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
                   r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "

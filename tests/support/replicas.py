@@ -8,6 +8,7 @@ and only one step, since every step starts the next one somewhere else.
 
 import numpy as np
 
+from tests.support.fits import compiled
 from tfwsss.training.optimizers import SGD
 
 NEAR = 1e-5        # how far around is looked, as a share of a weight's largest value; rounding leads to about 1e-6
@@ -16,8 +17,7 @@ CLOSE = 1e-3       # how far two steps may part, as a share of the largest chang
 
 def of_one_step(model, learning_rate: float = 1.0):
     """Compiles a model so that a step moves each weight by the rate times its gradient; returns it."""
-    model.compile(SGD(learning_rate, momentum=0.0), jit_compile=False)
-    return model
+    return compiled(model, SGD(learning_rate, momentum=0.0))
 
 
 def _step(model, weights, x, y):

@@ -107,6 +107,10 @@ A2GNN = {
 }
 """The same for A2GNN."""
 
+TINY = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA, "seam": SEAM,
+        "a2gnn": A2GNN, "clip_es": CLIP_ES, "retrain": RETRAIN}
+"""All of them by method."""
+
 
 def draw_tiny_folder(root: Path, names: Sequence[str] | None = None) -> Path:
     """Draws the pictures of `tiny_voc` as images/, masks/, labels.csv, classes.txt and splits/; returns the folder.
@@ -152,9 +156,7 @@ def write_config(path: Path, root: Path, method: str = "icd", **sections) -> Pat
     """Writes a method's tiny settings for a folder as YAML; `sections` are laid over them."""
     from tfwsss.settings.reading import merge
 
-    tiny = {"icd": SETTINGS, "affinitynet": AFFINITYNET, "cian": CIAN, "mcis": MCIS, "oaa": OAA, "seam": SEAM,
-            "a2gnn": A2GNN, "clip_es": CLIP_ES, "retrain": RETRAIN}[method]
-    values = merge({**tiny, "data": {"kind": "folder", "root": str(root)}}, sections)
+    values = merge({**TINY[method], "data": {"kind": "folder", "root": str(root)}}, sections)
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     return path
 

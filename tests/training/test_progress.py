@@ -12,7 +12,7 @@ from tfwsss.training.progress import Throughput, TrainingProgress
 
 def fit(console, epochs=2, x=None, **settings):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", jit_compile=False)
     callback = TrainingProgress("icd", 2, console=console)
     x = np.zeros((6, 3)) if x is None else x
     model.fit(x, np.ones((6, 1)) if isinstance(x, np.ndarray) else None, batch_size=2, epochs=epochs, verbose=0,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
+from tests.support.transformers import make_shallow
 from tfwsss.artefacts.models import load_model
 from tfwsss.artefacts.regions import write_regions
 from tfwsss.backbones.build import build_backbone
@@ -27,8 +28,9 @@ FIT = {"epochs": 2, "batch_size": 2, "crop": 43, "optimizer": "adam", "learning_
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, monkeypatch):
     """Images, and settings of a backbone of known weights."""
+    make_shallow(monkeypatch)
     images = image_set(tmp_path / "data")
     write_pseudo(tmp_path / "pseudo", images)
     for name in images.names:

@@ -18,7 +18,7 @@ def model_of_two_terms(optimizer=None):
     outputs = {"classification": keras.layers.Dense(2)(x), "bottom_up": keras.layers.Dense(1)(x)}
     model = keras.Model(x, outputs)
     model.compile(optimizer or keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 10)),
-                  loss={name: "mse" for name in outputs})
+                  loss={name: "mse" for name in outputs}, jit_compile=False)
     return model
 
 

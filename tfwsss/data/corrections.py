@@ -3,27 +3,33 @@
 import collections
 import dataclasses
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tfwsss.annotations.drawings import Drawing, painted
+from tfwsss.data.archives import is_archive, unpacked
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.labels import Row, label_indices
 from tfwsss.data.naming import files_of, index_images, resolve
 from tfwsss.data.sources import Splits, open_splits
-from tfwsss.data.tag_files.candidates import read_tag_file
+from tfwsss.data.tag_files.candidates import candidates, read_tag_file
 from tfwsss.data.tag_files.tag_file import TagFile, TagSource
+from tfwsss.data.tag_files.yolo_folders import holds_texts, read_yolo_folders, yolo_folders
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import DataSettings
 
 KEY = "corrections"
 """Key of `given` that names them."""
 
-FORMS = ("Label Studio's JSON, COCO's JSON, CVAT's XML of images, a table of tags, or a folder of PNGs of ids (255 = "
-         "undecided), whose sub-folder scribbles/ holds what was drawn (255 = not touched)")
+FORMS = ("Label Studio's JSON, COCO's JSON, CVAT's XML of images, a table of tags, a folder of YOLO's text files, a "
+         "folder of PNGs of ids (255 = undecided), whose sub-folder scribbles/ holds what was drawn (255 = untouched), "
+         "or a zip of one of these")
 """What is read, for messages."""
 
+_NUMBERED = re.compile(r"task-\d+-annotation-\d+-by-")      # Label Studio's PNGs, whose numbers name no image
+_PHOTOGRAPHS = (".jpg", ".jpeg")                            # that lie among the files of a tool
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -65,7 +71,7 @@ def open_corrected(data: DataSettings, cache: Path, given: Mapping[str, Path]) -
     splits = open_splits(data, cache)
     if KEY not in given:
         return splits, None
-    found = read_corrections(given[KEY], splits.training.joined(splits.pseudo))
+    found = read_corrections(given[KEY], splits.training.joined(splits.pseudo), cache)
     training = with_tags(splits.training, found)
     pseudo = training if splits.pseudo is splits.training else with_tags(splits.pseudo, found)
     return splits._replace(training=training, pseudo=pseudo), found
@@ -82,12 +88,13 @@ def with_tags(images: ImageSet, corrections: Corrections) -> ImageSet:
     return dataclasses.replace(images, labels={**images.labels, **found}) if found else images
 
 
-def read_corrections(path: Path, images: ImageSet) -> Corrections:
+def read_corrections(path: Path, images: ImageSet, cache: Path) -> Corrections:
     """Reads corrections; masks that files draw are not painted yet.
 
     Args:
-        path: file or folder, see `FORMS`.
+        path: file, folder or zip, see `FORMS`.
         images: all that can be corrected.
+        cache: folder in which a zip is unpacked, see `archives.unpacked`.
 
     Returns:
         Corrections of those images; others that the file names are counted in the log.
@@ -98,8 +105,12 @@ def read_corrections(path: Path, images: ImageSet) -> Corrections:
     path = Path(path)
     if not path.exists():
         raise UserError(f"given.{KEY}: there is no {path}; name {FORMS}")
-    found = _of_folder(path, images) if path.is_dir() else _of_file(path, images)
+    place = unpacked(path, cache) if is_archive(path) else path
+    found = _of_folder(place, images) if place.is_dir() else _of_file(place, images)
     count = len({*found.masks, *found.scribbles, *found.drawings, *found.empty, *found.tags})
+    if not count and place.is_dir() and any(_NUMBERED.match(file.name) for file in place.rglob("*.png")):
+        raise UserError(f"given.{KEY}: {path} holds PNGs of Label Studio, which are called by the numbers of tasks and "
+                        "name no image; export as JSON")
     if not count:
         raise UserError(f"given.{KEY}: {path} corrects none of {len(images.names)} images, named like "
                         f"{images.names[0]!r}; expected {FORMS}")
@@ -107,17 +118,30 @@ def read_corrections(path: Path, images: ImageSet) -> Corrections:
 
 
 def _of_folder(path: Path, images: ImageSet) -> Corrections:
+    """Reads masks; a folder without any may hold one file of another form, or YOLO's."""
     scribbled = path / "scribbles"
     masks = next((path / name for name in ("masks", "SegmentationClass") if (path / name).is_dir()), path)
-    found = [index_images(masks, [scribbled]), index_images(scribbled)]
-    if others := [name for each in found for name in each if name not in images.images]:
+    indexed = [{name: file for name, file in each.items() if file.suffix.lower() not in _PHOTOGRAPHS}
+               for each in (index_images(masks, [scribbled]), index_images(scribbled))]
+    found = [{name: file for name, file in each.items() if name in images.images} for each in indexed]
+    others = [] if any(found) else list(candidates(path, path))
+    if len(others) > 1:
+        raise UserError(f"given.{KEY}: both {others[0]} and {others[1]} may hold the corrections; name one of them")
+    if others and others[0].is_file():
+        return _of_file(others[0], images)
+    if others or (not any(found) and holds_texts(path)):
+        return _of_tags(read_yolo_folders(path, yolo_folders(path) or [path], images.classes, exported=True), images)
+    if strange := [name for each in indexed for name in each if name not in images.images]:
         _LOG.warning("given.%s: %d of %d files of %s are named like none of the %d images of this run, the first %r",
-                     KEY, len(others), sum(map(len, found)), path, len(images.names), others[0])
-    return Corrections(path, *({name: file for name, file in each.items() if name in images.images} for each in found))
+                     KEY, len(strange), sum(map(len, indexed)), path, len(images.names), strange[0])
+    return Corrections(path, *found)
 
 
 def _of_file(path: Path, images: ImageSet) -> Corrections:
-    file = read_tag_file(path, images.images, TagSource(), images.classes)
+    return _of_tags(read_tag_file(path, images.images, TagSource(), images.classes), images)
+
+
+def _of_tags(file: TagFile, images: ImageSet) -> Corrections:
     if file.faults:
         raise UserError(f"given.{KEY}: {len(file.faults)} corrections cannot be used. The first: "
                         f"{next(iter(file.faults.values()))}")
@@ -125,7 +149,7 @@ def _of_file(path: Path, images: ImageSet) -> Corrections:
     for row in file.rows:
         name = next((name for form in (row.name, *row.forms) if (name := resolve(form, images.images, by_file))), None)
         if name in rows:
-            raise UserError(f"given.{KEY}: {path} corrects the image {name!r} twice; keep one of them")
+            raise UserError(f"given.{KEY}: {file.path} corrects the image {name!r} twice; keep one of them")
         rows |= {name: row} if name else {}
     _tell(file, len(rows), images)
     return _sorted(file, rows, images)

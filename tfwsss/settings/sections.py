@@ -209,8 +209,8 @@ class RunSettings(Settings):
         mixed_precision: compute in float16 where that is safe; losses and CRF stay in float32.
         seed: start of every random choice.
         workers: processes for work on single images; 0 means one a core.
-        given: stage name to a folder that stands for that stage's artefact; `corrections` to a file or folder of masks,
-            scribbles and tags that a person has corrected.
+        given: stage name to a folder that stands for that stage's artefact; `corrections` to a file, folder or zip of
+            masks, scribbles and tags that a person has corrected.
         tensorboard: what is written for TensorBoard.
     """
 

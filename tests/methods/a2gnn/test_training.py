@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.support.fake_run import image_set, write_pseudo
+from tests.support.fits import ready
 from tests.support.tiny_run import A2GNN as TINY
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.models import write_model
@@ -86,7 +87,7 @@ def test_images_without_seeds_are_refused(images, inputs):
 def test_it_learns(images, inputs):
     model = build(images, epochs=8, learning_rate=0.01)
     data = batches(images, inputs, epochs=8)
-    history = model.fit(data, epochs=8, steps_per_epoch=2, verbose=0, shuffle=False).history
+    history = ready(model).fit(data, epochs=8, steps_per_epoch=2, verbose=0, shuffle=False).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.fake_run import image_set
 from tests.support.plain_maps import halves, plain_maps
+from tests.support.transformers import make_shallow
 from tests.support.untrained import untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.models import write_model
@@ -134,7 +135,7 @@ def test_files_that_are_no_network_of_ours(tmp_path):
     ({"scales": [1.0, 0.5]}, 65, 1), ({"scales": [1.0, 1.5], "mirror": True}, 65, 2),
     ({"scales": [1.0, 0.5], "canvas": 21}, 29, 2), ({"scales": [1.0, 0.5], "affinity": "vit"}, 65, 1),
     ({"scales": [1.0, 1.5], "affinity": "vit"}, 65, 2)])
-def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, cam, side, looks):
+def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, monkeypatch, cam, side, looks):
     """Masks of the stages `cam`, `scores`, `seeds` and `pseudo`, and of the Masker, are the same.
 
     Also on canvases of two sides, where images are larger than both: they cover the same; and where class maps are
@@ -142,6 +143,7 @@ def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, cam, side, l
     """
     images = image_set(tmp_path / "data")
     if "affinity" in cam:
+        make_shallow(monkeypatch)
         build_backbone("dinov2_small", width=1 / 64).save_weights(tmp_path / "vit.weights.h5")
         cam = {**cam, "transformer": {"initial": str(tmp_path / "vit.weights.h5"), "width": 1 / 64}}
     run = untrained_run(tmp_path / "run", "icd", cam={"canvas": side, **cam},

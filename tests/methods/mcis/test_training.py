@@ -100,6 +100,7 @@ def test_batches_follow_the_settings(images):
     assert set(plain) == {"image"} and plain["image"].shape == (3, 2, 20, 20, 3)
 
 
+@pytest.mark.slow                           # of a whole run: test_tensorboard of tests/test_journeys_mcis.py
 def test_every_term_of_the_loss_is_logged(images):
     model = build(images)
     history = model.fit(batches(images), epochs=2, steps_per_epoch=2, verbose=0).history

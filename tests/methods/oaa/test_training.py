@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.fake_run import image_set
+from tests.support.fits import ready
 from tests.support.tiny_run import OAA as TINY
 from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.batches.frames import in_frame
@@ -40,8 +41,8 @@ def fit(model, images, callbacks=(), first=0, **oaa):
     settings = built(oaa=oaa)
     data = training.batches(settings, False, Context(), {}, images, first)
     steps = int(data.cardinality()) // (settings.oaa.epochs - first)
-    model.fit(data, initial_epoch=first, epochs=settings.oaa.epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
-              callbacks=list(callbacks))
+    ready(model).fit(data, initial_epoch=first, epochs=settings.oaa.epochs, steps_per_epoch=steps, verbose=0,
+                     shuffle=False, callbacks=list(callbacks))
     return model.watch.memory
 
 
@@ -109,7 +110,7 @@ def test_what_is_gathered_is_what_the_network_finds(images):
     assert kept > 2
 
 
-@pytest.mark.parametrize("drop", [0.0, 0.5])
+@pytest.mark.parametrize("drop", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])     # what is hidden is remembered
 def test_a_training_that_was_cut_off_gathers_what_an_unbroken_one_does(images, tmp_path, drop):
     """Weights from the checkpoint's place, memory from its file: the same maps to the last byte."""
     settings = {"square": True, "batch_size": 2, "epochs": 4, "accept": "probable", "drop": drop}
@@ -183,7 +184,7 @@ def test_the_second_network_learns_what_is_kept(images, tmp_path):
     for program, bar in (("caffe", 0.0), ("torch", 0.001)):
         model = training.build_plus(built(oaa={"program": program}), Context(), {}, images)
         assert (model.get_config()["integral"], model.get_config()["threshold"]) == (True, bar)
-    model.fit(training.batches(settings, True, Context(), {"accumulated": tmp_path}, images, 0), verbose=0)
+    ready(model).fit(training.batches(settings, True, Context(), {"accumulated": tmp_path}, images, 0), verbose=0)
 
 
 @pytest.mark.parametrize(("board", "kinds"), [

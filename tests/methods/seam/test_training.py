@@ -62,6 +62,7 @@ def test_batches_are_crops_with_their_tags(images):
     np.testing.assert_array_equal(batches(images, 1, **own)[0][0]["image"], later["image"])
 
 
+@pytest.mark.slow                           # tests/models/test_seam.py, and of a whole run tests/test_journeys_seam.py
 def test_every_term_of_the_loss_is_logged(images):
     model, settings = build(images, jitter=[]), built(seam={"jitter": []}).seam
     data = training.batches(settings, Context(), {}, images, 0)

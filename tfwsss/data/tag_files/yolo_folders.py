@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tfwsss.annotations.drawings import Drawings
+from tfwsss.annotations.drawings import Drawings, file_forms
 from tfwsss.annotations.yolo import read_yolo
 from tfwsss.data.labels import read_lines, read_text
 from tfwsss.data.tag_files.documents import tags_of
@@ -16,26 +16,38 @@ FOLDER = "labels"
 """Name of the folder of text files, beside `images`."""
 
 _NAMES = ("obj.names", "classes.txt")
+_CVATS = "obj_*_data"
 _NO_LABELS = ("classes.txt", "train.txt", "val.txt", "test.txt", "notes.txt", "readme.txt")
 
 
 def yolo_folders(root: Path) -> list[Path]:
-    """Returns the folders of labels of a data set: `labels`, or one in each of its lists, such as `train/labels`.
+    """Returns the folders of labels of a data set: `labels`, one in each list, such as `train/labels`, or CVAT's.
 
     Args:
         root: folder of the data set.
     """
     found = [root / FOLDER] if (root / FOLDER).is_dir() else sorted(root.glob(f"*/{FOLDER}"))
-    return [folder for folder in found if folder.is_dir() and next(_texts(folder), None)]
+    return [folder for folder in found or sorted(root.glob(_CVATS)) if folder.is_dir() and holds_texts(folder)]
 
 
-def read_yolo_folders(root: Path, folders: Sequence[Path], classes: tuple[str, ...] | None) -> TagFile:
+def holds_texts(folder: Path) -> bool:
+    """Says whether text files of images lie in a folder, at any depth.
+
+    Args:
+        folder: may be missing.
+    """
+    return next(_texts(folder), None) is not None
+
+
+def read_yolo_folders(root: Path, folders: Sequence[Path], classes: tuple[str, ...] | None,
+                      exported: bool = False) -> TagFile:
     """Reads the labels of all images that have a file; an empty one says that its image shows no class.
 
     Args:
         root: folder of the data set.
         folders: of text files.
         classes: names that the data set declares, background first, or None.
+        exported: `root` is a tool's: classes.txt in it tells the numbers, and is not the data set's.
 
     Returns:
         Tags and drawings.
@@ -43,7 +55,7 @@ def read_yolo_folders(root: Path, folders: Sequence[Path], classes: tuple[str, .
     Raises:
         UserError: nothing tells the names of the classes, or there is no label.
     """
-    names = _names(root, folders) or list((classes or ())[1:])
+    names = _names(root, folders, None if exported else root / _NAMES[1]) or list((classes or ())[1:])
     if not names:
         raise UserError(f"{folders[0]}: nothing tells which classes its numbers are; add data.yaml (names: [cat, dog]) "
                         f"or classes.txt, one class a line, in the order of the numbers, to {root}")
@@ -65,7 +77,7 @@ def _forms(root: Path, folder: Path, written: str) -> tuple[str, ...]:
     """Returns what a text file may call its image: the path below the folder, or the same in `images` beside it."""
     above = folder.parent.relative_to(root).as_posix() if folder.parent.is_relative_to(root) else "."
     beside = [f"{above}/images/{written}", f"{above}/{written}"] if above != "." else []
-    return (*beside, written)
+    return (*beside, *file_forms(written))
 
 
 def _texts(folder: Path) -> Iterator[Path]:
@@ -73,7 +85,7 @@ def _texts(folder: Path) -> Iterator[Path]:
             if path.name.lower() not in _NO_LABELS and not path.name.startswith("."))
 
 
-def _names(root: Path, folders: Sequence[Path]) -> list[str]:
+def _names(root: Path, folders: Sequence[Path], without: Path | None) -> list[str]:
     """Returns the classes that lie beside the labels, in the order of their numbers; empty where nothing tells them."""
     places = list(dict.fromkeys([root, folders[0].parent, folders[0]]))
     for path in (path for place in places for path in sorted([*place.glob("*.yaml"), *place.glob("*.yml")])):
@@ -82,7 +94,7 @@ def _names(root: Path, folders: Sequence[Path]) -> list[str]:
         if names:
             return _listed(path, names)
     beside = [place / name for name in _NAMES for place in places if (place / name).is_file()]
-    listed = next((path for path in beside if path != root / "classes.txt"), None)       # that is the data set's
+    listed = next((path for path in beside if path != without), None)
     return [] if listed is None else read_lines(listed)
 
 
