@@ -32,6 +32,7 @@ ELSEWHERE = {
     r"export K|srun |mpirun |python -m tfwsss.train .* --run /shared/icd":
         "several processes; tests/hosts/test_run.py, in the environment of `make test-scale`",
     r"python -m tfwsss.label .* --runner flink": "needs a cluster; tests/scale/test_pipeline.py",
+    r"python -m tfwsss.train .*data\.root=cells": "needs a table of scores; tests/data/tag_files/test_tables.py",
     r"python benchmarks/": "takes minutes; tests/test_benchmarks.py",
     r"python -m tfwsss.convert (res38_cls.pth|model.safetensors)":
         "needs published weights of hundreds of megabytes; tests/weights/test_convert.py makes small ones",
