@@ -145,8 +145,8 @@ def group_batches(images: ImageSet, *, batch_size: int, group: int, how: Augment
     check(images, batch_size * group, how.scales, masks=masks)
     table = _table(images, batch_size, group, seed, epochs)[initial_epoch:]
     own = share.places(table.shape[1] * group, batch_size * group)
-    places = (table.reshape(-1, table.shape[1] * group)[:, own].ravel(), np.repeat(np.arange(initial_epoch, epochs), len(own)),
-              np.tile(own, len(table)))
+    numbers = table.reshape(-1, table.shape[1] * group)[:, own]                  # (epoch, own place)
+    places = (numbers.ravel(), np.repeat(np.arange(initial_epoch, epochs), len(own)), np.tile(own, len(table)))
     element = reader(images, how, seed, masks=masks)
 
     def member(index, epoch, place):
