@@ -45,6 +45,9 @@ def is_archive(path: Path) -> bool:
     Args:
         path: file or folder.
 
+    Returns:
+        bool; False for a folder.
+
     Raises:
         UserError: it cannot be read.
     """

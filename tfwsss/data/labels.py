@@ -209,7 +209,7 @@ def _cells(path: Path, table: Iterable[tuple[int, list[str]]],
 def _check_names(path: Path, title: str, cells: Sequence[str], classes: Sequence[str] | None) -> None:
     """Refuses a column of numbers that are hardly names of classes."""
     if are_scores(cells) and not set(cells) & set(classes or ()):
-        raise UserError(f"{path}: the column {title!r} holds numbers such as {min(cells, key=len)[:20]!r}, no names of "
+        raise UserError(f"{path}: the column {title!r} holds numbers such as {min(cells, key=len)[:16]!r}, no names of "
                         "classes; --set data.columns.least=0.5 reads them as scores: from that one on an image shows "
                         f"the class {title!r}")
 

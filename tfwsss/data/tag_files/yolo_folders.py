@@ -35,6 +35,9 @@ def holds_texts(folder: Path) -> bool:
 
     Args:
         folder: may be missing.
+
+    Returns:
+        bool; False where the folder is missing.
     """
     return next(_texts(folder), None) is not None
 
