@@ -1,6 +1,7 @@
 """Seconds of an epoch of a segmentation network's and of ICD's training, behind a frozen network and on its features.
 
     python benchmarks/stored_features.py [--backbone dinov2_small] [--images 32] [--crop 225] [--width 256]
+        [--head parallel]
 
 Both train the same heads on the same noise with random weights of the backbone. The first epoch, which traces, does not
 count; what the features take once is told beside.
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--crop", type=int, default=225)
     parser.add_argument("--width", type=int, default=256, help="of both heads")
+    parser.add_argument("--head", default="largefov", help="of the segmentation network; 'parallel' has no width")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -69,11 +71,12 @@ def main() -> None:
                   "longer_side": (options.crop, options.crop), "head_factor": 1.0, "bias_factor": 1.0}
         inputs, steps = {"pseudo": folder / "pseudo", "regions": folder / "regions"}, options.images // 8
         for what in ("segmenter", "icd"):
-            row = {"network": what, "backbone": options.backbone, "images": options.images, "crop": options.crop}
+            row = {"network": what, "backbone": options.backbone, "images": options.images, "crop": options.crop,
+                   "width": options.width, "head": options.head}
             for key, stored in (("in_loop_s", None), ("stored_s", folder / f"{what} features")):
                 start = time.perf_counter()
                 if what == "segmenter":
-                    settings = SegmenterSettings(**common, width=options.width, stored=stored)
+                    settings = SegmenterSettings(**common, head=options.head, width=options.width, stored=stored)
                     model = segmenter._build(settings, None, Context(), inputs, images)
                     row[f"{key[:-2]}_build_s"] = round(time.perf_counter() - start, 1)
                     data = segmenter._batches(settings, "pseudo", Context(), inputs, images, 0)
