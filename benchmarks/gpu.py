@@ -142,7 +142,7 @@ def training(model, x, y):
 
 
 def random_images(options, side):
-    """Returns a batch of images, and the side of the maps of a network of stride 8."""
+    """Returns a batch of square images, float32 `(batch, side, side, 3)`, 0-255."""
     import numpy as np
 
     side = 65 if options.small else side

@@ -34,6 +34,8 @@ def test_columns_of_one_class_each():
     with pytest.raises(UserError, match="the first line is 'pic,cat,dog,width'; expected the header name,classes, or "
                                         "say which of its columns 'pic', 'cat', 'dog', 'width' .*data.columns.name="):
         choose(["pic", "cat", "dog", "width"], rows)
+    with pytest.raises(UserError, match="two columns have the title 'cat'"):
+        choose(["pic", "cat", "cat"], [row[:3] for row in rows])
 
 
 @pytest.mark.parametrize(("titles", "known", "settings", "words"), [

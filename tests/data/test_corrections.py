@@ -11,16 +11,9 @@ from tests.data.tag_files.test_tool_documents import cvat, entry, task
 from tfwsss.annotations.coco import coco_categories, coco_image, coco_objects
 from tfwsss.data.corrections import open_corrected, read_corrections, with_tags
 from tfwsss.errors import UserError
-from tfwsss.logs import LOG
 from tfwsss.settings.sections import DataSettings
 
 TABLE = "name,classes\na,cat\nb,dog\nc,cat dog\nd,\n"
-
-
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch):
-    """A command that ran before in this process keeps the log from others' ears."""
-    monkeypatch.setattr(LOG, "propagate", True)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tfwsss.annotations.yolo import yolo_lines, yolo_table
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.data.corrections import read_corrections
 from tfwsss.errors import UserError
-from tfwsss.logs import LOG
 from tfwsss.palette import voc_palette
 from tfwsss.steps.corrections import keep_corrections
 
@@ -26,12 +25,6 @@ TABLE = "name,classes\na,cat\nb,dog\nc,cat dog\nd,\n"
 NAMES = yolo_table(CLASSES)
 HALF = "0 0 0 0.5 0 0.5 1 0 1\n"               # class 0 in the left half
 BOX = "1 0.5 0.5 0.4 0.2\n"
-
-
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch):
-    """A command that ran before in this process keeps the log from others' ears."""
-    monkeypatch.setattr(LOG, "propagate", True)
 
 
 @pytest.fixture

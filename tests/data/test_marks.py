@@ -16,7 +16,7 @@ def marks(*cells, places=(1, 2), least=None):
 
 @pytest.mark.parametrize(("cell", "number"), [
     ("1", 1), ("0,5", 0.5), ("-1", -1), ("1e-3", 0.001), ("", None), ("nan", None), ("inf", None), ("cat", None),
-    ("1_0", None), ("1.000,5", None)])
+    ("1_0", None), ("1.000,5", None), ("1,234", None), ("12,345,678", None), ("0,333", 0.333), ("1,23", 1.23)])
 def test_numbers_with_point_and_comma(cell, number):
     assert number_of(cell) == number
 

@@ -20,7 +20,7 @@ _CAFFE_MEAN = (104.007, 116.669, 122.679)                      # of blue, green 
 
 def _conv(x, channels: int, kernel: int, dilation: int, name: str, trainable: bool = True, initial="he_normal"):
     """Adds a convolution with bias and ReLU that keeps the size."""
-    kind = Conv2D if dilation > 2 else layers.Conv2D           # from dilation 3 on ours is faster
+    kind = Conv2D if dilation > 2 else layers.Conv2D           # at 2 both take as long, at 4 and 12 ours takes less
     return kind(channels, kernel, padding="same", dilation_rate=dilation, activation="relu",
                 kernel_initializer=initial, name=name, trainable=trainable)(x)
 

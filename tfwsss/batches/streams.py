@@ -95,7 +95,6 @@ def element_batches(element: Callable, count: int, *, batch_size: int, seed: int
     """
     steps = _steps(count, batch_size, drop_remainder)
     per_epoch = steps * batch_size if drop_remainder or count < batch_size else count
-
     place = tf.constant(share.places(per_epoch, batch_size), tf.int32)
 
     def places(epoch):

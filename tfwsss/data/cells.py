@@ -46,9 +46,9 @@ def table_of(path: Path, text: str) -> list[tuple[int, list[str]]]:
     """
     table = list(records(path, text, delimiter_of(text.split("\n", 1)[0])))
     words = [(line, [quoted or plain for quoted, plain in _WORD.findall(row[0])]) for line, row in table]
-    together = all(len(row) == 1 for _, row in table)
-    return words if together and len({len(row) for _, row in words} - {1}) == len({len(row) for _, row in words}) == 1 \
-        else table
+    counts = {len(row) for _, row in words}
+    by_blanks = all(len(row) == 1 for _, row in table) and len(counts) == 1 and counts != {1}
+    return words if by_blanks else table
 
 
 def records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -71,6 +71,9 @@ def choose_columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[st
     Columns(name=1, classes=2, marked=())
     """
     found = _columns(path, titles, rows, settings, is_image)
+    twice = next((titles[place] for place in found.marked if list(titles).count(titles[place]) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: two columns have the title {twice!r}, and each is a class; give one another title")
     if settings.least is None or found.classes is None:
         return found
     return Columns(found.name, None, (found.classes,))

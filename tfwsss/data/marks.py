@@ -1,6 +1,7 @@
 """Columns that are one class each: of 1 and 0, or of scores with the one from which on an image shows the class."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +11,21 @@ from tfwsss.errors import UserError
 YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 """Cells of a column that is one class, in small letters."""
 
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")         # a thousand and more, or a decimal comma: nobody knows
+
 
 def number_of(cell: str) -> float | None:
-    """Returns the number that a cell holds, with a point or a decimal comma; None where it holds none.
+    """Returns the number that a cell holds, with a point or a decimal comma; None where it holds none, or perhaps two.
 
     Args:
         cell: its text.
 
     Example:
-    >>> number_of("0,25"), number_of("-1"), number_of("nan"), number_of("")
-    (0.25, -1.0, None, None)
+    >>> number_of("0,25"), number_of("-1"), number_of("nan"), number_of(""), number_of("1,234")
+    (0.25, -1.0, None, None, None)
     """
+    if _THOUSANDS.fullmatch(cell.strip()):
+        return None
     try:
         number = float(cell.replace(",", ".")) if "_" not in cell else math.nan
     except ValueError:
@@ -83,5 +88,5 @@ def _shows(path: Path, line: int, cell: str, title: str, least: float | None) ->
     number = number_of(cell)
     if number is None:
         raise UserError(f"{path}: line {line}: {cell[:40]!r} in the column {title!r} is no number, of which "
-                        f"data.columns.least={least:g} is one; write one or strike the row")
+                        f"data.columns.least={least:g} is one; write one, such as 0.5, or strike the row")
     return number >= least

@@ -17,8 +17,8 @@ class Conv2D(keras.layers.Conv2D):
 
         y[p, f] = sum_{i, j} (x[p + d (i, j)] . K[i, j])[f],   0 outside of the map
 
-    Cost: as many multiply-adds as the plain convolution. Memory: taps times the fewer of filters (of all taps at once)
-    and channels, floats a position.
+    Cost: as many multiply-adds as the plain convolution. Memory, floats a position: taps times filters where the
+    results are shifted, and else taps times channels, which training keeps.
 
     Args:
         filters: int. Channels of the result.

@@ -35,11 +35,9 @@ def lead(stages: Sequence[Stage], settings: RunSettings, folder: Path, team: Tea
     team.agree(lambda: [settings.model_dump(mode="json"), {name: str(path) for name, path in as_ids.items()}])
     with _context(settings, folder, team) as context:
         other = context.elsewhere
-        if other is not None:
-            def finished(stage: Stage, output: Path) -> None:
-                other.score(stage.name, output)
+        scored = finished if other is None else lambda stage, output: other.score(stage.name, output)
         faults = runner.run(stages, folder, context=context, given=settings.given, read_as=as_ids, until=until,
-                            finished=finished)
+                            finished=scored)
         ended() if other is None else other.choose_presence()
         return faults
 

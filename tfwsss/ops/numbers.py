@@ -34,7 +34,7 @@ def wide(x):
 
     Example:
 
-    >>> int(wide(40_000) * 40_000)
-    1600000000
+    >>> int(wide(60_000) * 60_000)
+    3600000000
     """
     return ops.cast(x, "int32" if keras.backend.backend() == "jax" else "int64")

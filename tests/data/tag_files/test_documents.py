@@ -14,15 +14,8 @@ from tfwsss.data.tag_files.documents import is_coco, is_cvat, is_label_studio, r
 from tfwsss.data.weak.label_files import LabelFiles
 from tfwsss.data.weak_labels import Box
 from tfwsss.errors import UserError
-from tfwsss.logs import LOG
 
 SQUARE = [[0, 0, 4, 0, 4, 4, 0, 4]]
-
-
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch):
-    """A command that ran before in this process keeps the log from others' ears."""
-    monkeypatch.setattr(LOG, "propagate", True)
 
 
 def test_categories_of_coco_are_tags(tmp_path):

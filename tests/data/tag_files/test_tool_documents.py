@@ -11,16 +11,9 @@ from tests.support.shared import shared_file
 from tfwsss.annotations.label_studio import label_studio_task
 from tfwsss.data.weak_labels import Box, Point
 from tfwsss.errors import UserError
-from tfwsss.logs import LOG
 
 ENTRY = {"from_name": "tag", "to_name": "image", "original_width": SIZE[1], "original_height": SIZE[0],
          "image_rotation": 0}
-
-
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch):
-    """A command that ran before in this process keeps the log from others' ears."""
-    monkeypatch.setattr(LOG, "propagate", True)
 
 
 def entry(kind, *names, **value):
