@@ -131,6 +131,23 @@ def test_masks_are_never_taken_for_photographs(run, images, tmp_path):
     assert done == 2 and "is a mask, an indexed PNG in the colours of class ids" in faults["stray"]
 
 
+def test_a_pattern_and_a_list_make_the_same_masks(run, images, tmp_path):
+    """A line that names nothing is a fault, and the others get their masks."""
+    photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))
+    (photos / "x.txt").write_text("image 1\ngone\n")
+    assert predict(str(photos), run, tmp_path / "all") == (2, {})
+    assert predict(f"{photos}/*1.png", run, tmp_path / "few") == (1, {})
+    done, faults = predict(photos / "x.txt", run, tmp_path / "listed")
+    assert done == 1 and list(faults) == ["x.txt, 2"] and "'gone' is no file" in faults["x.txt, 2"]
+    for out in ("few", "listed"):
+        assert [path.name for path in (tmp_path / out / "masks").iterdir()] == ["image 1.png"]
+        np.testing.assert_array_equal(read_mask(tmp_path / out / "masks", "image 1"),
+                                      read_mask(tmp_path / "all" / "masks", "image 1"))
+    for source in (f"{photos}/*", photos / "x.txt"):
+        with pytest.raises(UserError, match="is where the photographs lie; name another folder"):
+            predict(source, run, photos)
+
+
 def test_what_is_no_photograph_is_listed(run, images, tmp_path, monkeypatch):
     monkeypatch.setattr(heic, "readable", lambda: False)
     photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))

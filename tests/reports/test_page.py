@@ -62,18 +62,6 @@ def test_figures_equal_the_json_beside_the_page(run):
     assert figures == expected and len(figures) > 20
 
 
-def test_settings_of_the_data_are_told_as_words(run):
-    """Sections key by key, lists without brackets; what is not set is left out, a score of 0 is not."""
-    record = json.loads((run / "config.json").read_text())
-    record["config"]["data"] = {"kind": "folder", "tags": None, "difficult": False, "negative": ["good", "<ok>"], "columns": {
-        "titles": ["name", "defect", "module"], "name": None, "classes": "defect", "least": 0.0}}
-    (run / "config.json").write_text(json.dumps(record))
-    source = write_report(run).read_text(encoding="utf-8")
-    told = dict(re.findall(r"<dt>data\.(.*?)</dt><dd>(.*?)</dd>", source))
-    assert told == {"kind": "folder", "difficult": "no", "negative": "good, &lt;ok&gt;", "columns.titles":
-                    "name, defect, module", "columns.classes": "defect", "columns.least": "0.0"}
-
-
 def test_a_changed_json_changes_the_page(run):
     metrics = json.loads((run / "metrics.json").read_text())
     metrics["pseudo"]["miou"], metrics["cam"]["miou"], metrics["pseudo"]["iou"]["cat"] = 0.1234, 0.2, None
