@@ -107,7 +107,7 @@ def _names(root: Path, folders: Sequence[Path], without: Path | None) -> list[st
 
 
 def _of_data_set(root: Path, folder: Path) -> list[str]:
-    """Returns the classes of classes.txt, whose lines are mask ids: numbers from 0 only where background is left out."""
+    """Returns the names in classes.txt: lines are mask ids, and YOLO's numbers only where background is left out."""
     path = root / _NAMES[1]
     names = read_lines(path) if path.is_file() else []
     if len(names) > 1 and names[0].casefold() in BACKGROUNDS:
