@@ -34,8 +34,9 @@ def test_one_and_nought():
     with pytest.raises(UserError, match=r"line 7: '0.3' in the column 'dent'.* 1 or 0; where it holds scores, --set "
                                         r"data.columns.least=0.5"):
         marks("1", "0.3")
-    with pytest.raises(UserError, match="line 7: 'yes' in the column 'scratch'; a column of one class holds 1 or 0$"):
-        marks("yes", "0")
+    assert marks("Yes", "no") == ("scratch",)
+    with pytest.raises(UserError, match="line 7: 'some' in the column 'scratch'; a column of one class holds 1 or 0$"):
+        marks("some", "0")
 
 
 def test_a_score_counts_from_the_least_on():

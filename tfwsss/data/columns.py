@@ -1,5 +1,6 @@
 """Which columns of a table hold file names and classes: as told, by their titles, or by what stands in them."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -118,7 +119,7 @@ def _columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], s
         return Columns(name, None, tuple(others))
     if is_image is not None and len(others) == 1:
         return Columns(name, others[0])
-    raise UserError(_unclear(path, titles, rows, settings))
+    raise UserError(_unclear(path, titles, rows, settings, name))
 
 
 def _scored(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], name: int) -> int:
@@ -160,13 +161,18 @@ def _sure(path: Path, titles: Sequence[str], name: int | None, rows: Sequence[Se
     return name
 
 
-def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings) -> str:
+def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings,
+             name: int | None = None) -> str:
+    """Says that nothing tells the columns, and how to name them; as far as some are known, with their titles."""
     if rows and (settings.titles is not None or list(titles) == untitled(len(titles))):
         shown = ", ".join(f"{title} ({cell[:30]!r})" for title, cell in zip(titles, rows[0], strict=True))
         return (f"{path}: has no header, and nothing tells which of {shown[:200]} hold file names and classes; give "
                 "all of them titles, --set data.columns.titles=[name,classes,...], or say which do, --set "
                 "data.columns.name=... --set data.columns.classes=...")
     shown = ", ".join(repr(title) for title in titles if title)
+    marks = [title for place, title in enumerate(titles) if title and place != name and any(row[place] for row in rows)
+             and all(row[place].casefold() in YES_NO for row in rows)]
+    told = "data.columns.name=..." if name is None else shlex.quote(f"data.columns.name={titles[name]}")
+    classes = shlex.quote(f"data.columns.classes=[{','.join(marks)}]") if marks else "data.columns.classes=..."
     return (f"{path}: the first line is {','.join(titles)[:60]!r}; expected the header name,classes, or say which of "
-            f"its columns {shown[:200]} hold file names and classes: --set data.columns.name=... "
-            "--set data.columns.classes=...")
+            f"its columns {shown[:200]} hold file names and classes: --set {told} --set {classes}")

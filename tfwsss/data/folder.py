@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -175,8 +175,18 @@ def _nowhere(root: Path, name: str, found: Found) -> str:
     """Says that there is no image of a name."""
     if any("\ud800" <= sign <= "\udfff" for sign in name):
         return f"{root}: the name {readable_name(name)!r} is not UTF-8; save the table or list in UTF-8"
-    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; add the file or "
-            "strike its line")
+    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; "
+            f"{_perhaps(name, found.images)}add the file or strike its line")
+
+
+def _perhaps(name: str, images: Mapping[str, Path]) -> str:
+    """Says which image a name may mean that lacks a folder, has too many of them, or lost its zeros."""
+    last, file = PurePosixPath(name).name, PurePosixPath(name).stem
+    near = [each for each in images if last in (PurePosixPath(each).name, images[each].name)]
+    if len(near) == 1:
+        return f"if {near[0]!r} is meant, write it with its folders as here; or "
+    bare = [each for each in images if file.isdecimal() and each != file and each.lstrip("0") == file.lstrip("0")]
+    return f"if {bare[0]!r} is meant, its zeros were lost: make the column one of text; or " if len(bare) == 1 else ""
 
 
 def _found(root: Path, place: Path, without: Collection[Path]) -> Found:

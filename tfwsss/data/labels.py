@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import table_of
-from tfwsss.data.columns import choose_columns, is_header, untitled
+from tfwsss.data.columns import NAMES, choose_columns, is_header, untitled
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.marks import are_scores, marked
+from tfwsss.data.naming import tails
 from tfwsss.data.tags import BACKGROUNDS, split_tags
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError, named
@@ -157,6 +158,10 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
     Raises:
         UserError: as there.
     """
+    table = list(table)
+    if len(titles) == 1 and table and len(table[0][1]) > 1 and titles[0].casefold() not in NAMES:
+        raise UserError(f"{path}: the first line is {titles[0][:60]!r}, no header of the {len(table[0][1])} columns "
+                        "below it; strike what stands before the header name,classes")
     rows = list(_cells(path, table, titles))
     chosen = choose_columns(path, titles, [row for _, row in rows], columns, is_image)
     if not rows:
@@ -176,7 +181,8 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
             if readable_name(tag) != tag:
                 raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs "
                                 f"that steer; {_IN_UTF8}{_as_windows(tag.encode('utf-8', 'surrogateescape'))}")
-    return [Row(line, row[chosen.name].replace("\\", "/"), tags) for (line, row), tags in zip(rows, found, strict=True)]
+    names = [row[chosen.name].replace("\\", "/") for _, row in rows]
+    return [Row(line, name, tags, tails(name)) for (line, _), name, tags in zip(rows, names, found, strict=True)]
 
 
 def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tfwsss.data.tags import BACKGROUNDS
 from tfwsss.errors import UserError
 
-YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+YES_NO = {**dict.fromkeys(("1", "1.0", "true", "yes"), True), **dict.fromkeys(("0", "0.0", "false", "no", ""), False)}
 """Cells of a column that is one class, in small letters."""
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")         # a thousand and more, or a decimal comma: nobody knows
