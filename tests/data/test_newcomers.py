@@ -19,7 +19,8 @@ TWO = {"a": {"dog"}, "b": {"cat"}}
     "image,label\nhttps://example.org/photos/a.png,dog\nhttps://example.org/photos/b.png?size=2#x,cat\n",
     "image,label\na.PNG,dog\nb.Png,cat\n", "image,label\nA.png,dog\nB,cat\n",
     "image,dog,cat\na.png,yes,no\nb.png,No,YES\n", "image,label,,\na.png,dog,,\nb.png,cat,,\n,,,\n",
-    "Bild,Klassen\na.png,dog\nb.png,cat\n"])
+    "Bild,Klassen\na.png,dog\nb.png,cat\n",
+    "image,id,choice,annotator\n/data/upload/1/0a1b2c3d-a.png,1,dog,1\n/data/upload/1/1a1b2c3d-b.png,2,cat,1\n"])
 def test_tables_that_are_read_as_they_are_meant(tmp_path, text):
     put(folder(tmp_path, "a", "b"), text, "labels.csv")
     assert shown(read(tmp_path)) == TWO
@@ -51,7 +52,10 @@ def test_capitals_count_where_they_tell_images_apart(tmp_path):
     ("ab", "# labelled by ann\nname,classes\n# some are doubtful\na,dog\nb,cat\n", "the first line is '# labelled by "
      "ann', no header of the 2 columns below it; strike what stands before the header name,classes"),
     (("x/a", "y/b"), "name,classes\na.png,dog\nb.png,cat\n", "no image is named 'a.png', .*; if 'x/a' is meant, write "
-     "it with its folders as here; or add the file"),
+     "it as here; or add the file"),
+    ("ab", "name,cat,dog\na,2,0\nb,0,1\n", "--set data.columns.name=name --set data.columns.classes=..."),
+    ("ab", "name,scratch\na,90%\nb,12.5 %\n", "the column 'scratch' holds numbers such as '90%', no names of classes; "
+     "--set data.columns.least=0.5"),
     (("0001", "0010"), "name,classes\n1,dog\n10,cat\n", "no image is named '1', .*; if '0001' is meant, its zeros were "
      "lost: make the column one of text"),
     ("ab", "my file,split,dog,red cat\na,train,1,0\nb,val,0,1\n", "hold file names and classes: --set "
@@ -72,6 +76,7 @@ def test_the_columns_that_a_message_names_are_read(tmp_path):
 @pytest.mark.parametrize(("names", "file", "words"), [
     (("photos/cat/a", "photos/dog/b"), "notes.txt", "or, if the folders in .*images/photos are classes, --set "
      "data.root=.*images/photos"),
+    ("ab", "images/a.txt", "or, if the text files beside images are YOLO's, --set data.tags=images$"),
     (("cat/a", "dog/b", "z"), "notes.txt", "or, if the folders in .*images are classes, --set data.tags=folders$"),
     ("ab", "labels.xlsx", "labels.xlsx holds the tags, it is a workbook; save its sheet as 'CSV UTF-8' and name that"),
     ("ab", "labels.txt", "labels.txt holds the tags, --set data.tags=labels.txt"),
@@ -81,6 +86,12 @@ def test_where_tags_may_be_instead(tmp_path, names, file, words):
     put(folder(tmp_path, *names), "{}", file)
     with pytest.raises(UserError, match=f"labels.csv: no such file; write a header name,classes .*{words}"):
         read(tmp_path)
+
+
+def test_lists_of_windows(tmp_path):
+    put(folder(tmp_path, "x/a", "x/b", "c"), "name,classes\nx\\a.png,dog\nx\\b.png,cat\nc,dog\n", "labels.csv")
+    put(tmp_path, "\ufeffx\\a.png\r\nx\\b.png\r\n", "splits/try.txt")
+    assert shown(read(tmp_path, split="try")) == {"x/a": {"dog"}, "x/b": {"cat"}}
 
 
 def test_the_newcomers_two_words(tmp_path):

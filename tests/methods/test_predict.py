@@ -14,6 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
+from tfwsss.predict import main
 
 
 @pytest.fixture(scope="module")
@@ -131,14 +132,17 @@ def test_masks_are_never_taken_for_photographs(run, images, tmp_path):
     assert done == 2 and "is a mask, an indexed PNG in the colours of class ids" in faults["stray"]
 
 
-def test_a_pattern_and_a_list_make_the_same_masks(run, images, tmp_path):
+def test_a_pattern_and_a_list_make_the_same_masks(run, images, tmp_path, capsys):
     """A line that names nothing is a fault, and the others get their masks."""
     photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))
     (photos / "x.txt").write_text("image 1\ngone\n")
     assert predict(str(photos), run, tmp_path / "all") == (2, {})
     assert predict(f"{photos}/*1.png", run, tmp_path / "few") == (1, {})
-    done, faults = predict(photos / "x.txt", run, tmp_path / "listed")
-    assert done == 1 and list(faults) == ["x.txt, 2"] and "'gone' is no file" in faults["x.txt, 2"]
+    assert main([f"{photos}/x.txt", "--run", str(run), "--out", str(tmp_path / "listed")]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["images"] == 1 and "fault: x.txt, 2: " in told.err and "'gone' is no file" in told.err
+    assert main(["", "--run", str(run), "--out", str(tmp_path / "none")]) == 2
+    assert "no photographs are named, the text is empty" in capsys.readouterr().err
     for out in ("few", "listed"):
         assert [path.name for path in (tmp_path / out / "masks").iterdir()] == ["image 1.png"]
         np.testing.assert_array_equal(read_mask(tmp_path / out / "masks", "image 1"),

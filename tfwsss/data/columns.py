@@ -13,8 +13,10 @@ from tfwsss.settings.sections import ColumnSettings
 NAMES = ("name", "filename", "file_name", "file", "image", "image_name", "path")
 """Titles of a column of file names."""
 
-CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
+CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category", "choice", "choices")
 """Titles of a column of classes."""
+
+_NUMBERING = ("", "id", "index", "no", "nr", "number", "#")         # of one that numbers the rows
 
 
 def is_header(titles: Sequence[str]) -> bool:
@@ -170,9 +172,17 @@ def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], s
                 "all of them titles, --set data.columns.titles=[name,classes,...], or say which do, --set "
                 "data.columns.name=... --set data.columns.classes=...")
     shown = ", ".join(repr(title) for title in titles if title)
-    marks = [title for place, title in enumerate(titles) if title and place != name and any(row[place] for row in rows)
-             and all(row[place].casefold() in YES_NO for row in rows)]
+    marks = _marks(titles, rows, name)
     told = "data.columns.name=..." if name is None else shlex.quote(f"data.columns.name={titles[name]}")
     classes = shlex.quote(f"data.columns.classes=[{','.join(marks)}]") if marks else "data.columns.classes=..."
     return (f"{path}: the first line is {','.join(titles)[:60]!r}; expected the header name,classes, or say which of "
             f"its columns {shown[:200]} hold file names and classes: --set {told} --set {classes}")
+
+
+def _marks(titles: Sequence[str], rows: Sequence[Sequence[str]], name: int | None) -> list[str]:
+    """Returns the titles of columns that both say yes and no; none where other columns hold numbers, but for ids."""
+    others = [place for place, title in enumerate(titles) if place != name and title.casefold() not in _NUMBERING]
+    said = {place: {YES_NO.get(row[place].casefold()) for row in rows} for place in others}
+    numbers = any(rows and None in said[place] and all(number_of(row[place]) is not None for row in rows)
+                  for place in others)
+    return [] if numbers else [titles[place] for place in others if said[place] == {True, False}]

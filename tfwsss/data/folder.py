@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -153,7 +154,9 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
                         f"{nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
-    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
+    lines = ((line, line.replace("\\", "/")) for line in tables.read_lines(path, names=True))      # a list of Windows
+    names = dict.fromkeys(next(filter(None, (resolve(form, images, by_file) for form in line)), line[0])
+                          for line in lines)
     if not names:
         raise UserError(f"{path}: names no image; write one name a line")
     return list(names)
@@ -181,10 +184,10 @@ def _nowhere(root: Path, name: str, found: Found) -> str:
 
 def _perhaps(name: str, images: Mapping[str, Path]) -> str:
     """Says which image a name may mean that lacks a folder, has too many of them, or lost its zeros."""
-    last, file = PurePosixPath(name).name, PurePosixPath(name).stem
+    last, file = unquote(PurePosixPath(name).name), PurePosixPath(name).stem
     near = [each for each in images if last in (PurePosixPath(each).name, images[each].name)]
     if len(near) == 1:
-        return f"if {near[0]!r} is meant, write it with its folders as here; or "
+        return f"if {near[0]!r} is meant, write it as here; or "
     bare = [each for each in images if file.isdecimal() and each != file and each.lstrip("0") == file.lstrip("0")]
     return f"if {bare[0]!r} is meant, its zeros were lost: make the column one of text; or " if len(bare) == 1 else ""
 

@@ -15,15 +15,20 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")         # a thousand and 
 
 
 def number_of(cell: str) -> float | None:
-    """Returns the number that a cell holds, with a point or a decimal comma; None where it holds none, or perhaps two.
+    """Returns the number that a cell holds, with a point or a decimal comma, or a percentage as a share of 1.
+
+    None where it holds none, or perhaps two.
 
     Args:
         cell: its text.
 
     Example:
-    >>> number_of("0,25"), number_of("-1"), number_of("nan"), number_of(""), number_of("1,234")
-    (0.25, -1.0, None, None, None)
+    >>> number_of("0,25"), number_of("-1"), number_of("90 %"), number_of("nan"), number_of(""), number_of("1,234")
+    (0.25, -1.0, 0.9, None, None, None)
     """
+    if cell.rstrip().endswith("%"):
+        number = number_of(cell.rstrip()[:-1])
+        return None if number is None or cell.count("%") > 1 else number / 100
     if _THOUSANDS.fullmatch(cell.strip()):
         return None
     try:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from tfwsss.annotations.drawings import file_forms
 from tfwsss.data.finding import find_images, stem_of
 from tfwsss.errors import UserError
 
@@ -102,7 +103,8 @@ def tails(written: str) -> tuple[str, ...]:
         match = _ABSOLUTE.match(written)
         path = written[match.end():] if match else ""
     parts = [part for part in path.split("/") if part]
-    return tuple("/".join(parts[place:]) for place in range(len(parts)))
+    ends = ["/".join(parts[place:]) for place in range(len(parts))]
+    return tuple(dict.fromkeys([*ends, *file_forms(written)[1:]] if ends else ()))       # a tool's upload may add to it
 
 
 def usable_names(root: Path, names: Iterable[str], faults: Mapping[str, str]) -> tuple[str, ...]:

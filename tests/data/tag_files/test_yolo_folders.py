@@ -83,6 +83,12 @@ def test_labels_in_lists_below_one_folder(tmp_path):
     assert shown(read(tmp_path)) == {"train/a": {"dog"}, "val/a": {"cat"}}
 
 
+def test_endings_in_capitals(tmp_path):
+    put(labels(folder(tmp_path), a=BOX), TABLE, "data.yaml")
+    put(tmp_path, "0 0.5 0.5 1 1", "labels/B.TXT")
+    assert shown(read(tmp_path)) == {"a": {"dog"}, "b": {"cat"}}
+
+
 def test_a_folder_that_is_named(tmp_path):
     put(put(folder(tmp_path), BOX, "truth/a.txt").parents[1], TABLE, "data.yaml")
     put(tmp_path, "0 0.5 0.5 1 1", "truth/b.txt")

@@ -154,6 +154,8 @@ def instead(root: Path, place: Path, images: Mapping[str, Path]) -> str:
         return f"; or, if the folders in {place / parts[0][0]} are classes, --set data.root={place / parts[0][0]}"
     if len({each[0] for each in parts if len(each) > 1}) > 1:
         return f"; or, if the folders in {place} are classes, --set data.tags={FOLDERS}"
+    if any(path.with_suffix(".txt").is_file() for path in images.values()):
+        return f"; or, if the text files beside images are YOLO's, --set data.tags={place.relative_to(root)}"
     for folder in dict.fromkeys([*(root / name for name in _BESIDE), place]):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             ending = path.suffix.lower()

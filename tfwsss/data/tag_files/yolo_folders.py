@@ -89,8 +89,8 @@ def _forms(root: Path, folder: Path, written: str) -> tuple[str, ...]:
 
 
 def _texts(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*.txt"))
-            if path.name.lower() not in _NO_LABELS and not path.name.startswith("."))
+    return (path for path in sorted(folder.rglob("*.*"))
+            if path.suffix.lower() == ".txt" and path.name.lower() not in _NO_LABELS and not path.name.startswith("."))
 
 
 def _names(root: Path, folders: Sequence[Path], without: Path | None) -> list[str]:
