@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from tfwsss import logs, methods
 from tfwsss.data import label_counts
-from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.corrections import open_corrected
+from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods import automatic
-from tfwsss.methods.opened import demo_folder
 from tfwsss.methods.run import read_settings
 from tfwsss.runs import preflight, resources
 from tfwsss.runs.stage import Stage
@@ -72,7 +72,7 @@ def plan(method: str | None, file: Path | None, folder: Path | None, sets: Seque
     settings = read_settings(method, file, sets)
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
     with tempfile.TemporaryDirectory() as aside:
-        splits = open_splits(settings.data, Path(aside) if settings.data.kind == "demo" else demo_folder(folder))
+        splits, _ = open_corrected(settings.data, Path(aside), settings.given)
         first = []
         if file == automatic.NAME:
             chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
