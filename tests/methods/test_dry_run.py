@@ -9,7 +9,6 @@ from PIL import Image
 from tests.support.tiny_run import draw_tiny_folder, refused, train, write_config
 from tests.support.tiny_voc import CLASSES
 from tfwsss.annotations.label_studio import label_studio_task
-from tfwsss.methods import dry_run
 from tfwsss.methods.dry_run import in_words
 
 
@@ -110,4 +109,3 @@ def test_what_would_stop_the_run_is_told(base):
 def test_times_in_words():
     assert [in_words(seconds) for seconds in (0.2, 59.4, 60, 3599, 3600)] == ["0 s", "59 s", "1 min", "1 h 0 min",
                                                                               "1 h 0 min"]
-    assert dry_run._bytes(2**30) == "1.0 GiB" and dry_run._bytes(3 * 2**19) == "1.5 MiB"
