@@ -20,12 +20,14 @@ def values_of(method: str, values: dict) -> dict:
     return reading.build(methods.get(method).config, {**values, "method": method}, "test").model_dump(mode="json")
 
 
-@pytest.mark.parametrize("method", ["icd", "affinitynet", "seam", "retrain"])
+@pytest.mark.parametrize("method", ["icd", "affinitynet", "seam", "a2gnn", "retrain"])
 def test_of_the_animals_it_is_what_was_measured(method):
     """Nothing is lost against the settings by hand: they are the same, but for a comparison that is left out."""
     by_hand = reading.read_yaml(ROOT / "configs" / f"{method}_animals.yaml")
     data = by_hand.pop("data")
     by_hand.pop("cam_crf", None)
+    if method == "a2gnn":
+        by_hand["affinity"]["batch_size"] = 8             # 16 by hand, in as many epochs
     assert values_of(method, nested(chosen(ANIMALS, method, data=data)) | {"data": data}) == \
         values_of(method, {**by_hand, "data": data})
 

@@ -47,6 +47,8 @@ def _seeds(asked: Asked, section: str) -> Choices:
         yield "corners_aligned", True, "suits MobileNetV2"
     else:
         yield from _nested("crf", _crf(asked, section))
+        if not asked.small:
+            yield "segments", 1000, "of 200 to 1,000, the published choice, the finest: animals are small"
 
 
 def _labels(asked: Asked, section: str) -> Choices:
@@ -79,6 +81,19 @@ def _large_crf(facts: Facts) -> Choices:
 def _walk(asked: Asked, section: str) -> Choices:
     if asked.method == "affinitynet" and not asked.small and asked.facts.side <= 400:
         yield "steps", 64, "the published 256 are for 500 pixels, and carry labels over everything"
+
+
+def _graph(asked: Asked, section: str) -> Choices:
+    """Networks of single images, and the walk beside them."""
+    if not asked.small:
+        why = "half the published width: minutes in place of hours without a graphics card"
+        yield "network.width", 128, why
+        yield "box_network.width", 128, why
+        yield "box_network.epochs", [50, 50], "a third of the published"
+    if not asked.small and asked.facts.side <= 400:
+        why = "measured with MobileNetV2's affinities: the published 6 and 64 lose what class maps know"
+        yield "walk.power", 4.0, why
+        yield "walk.steps", 4, why
 
 
 def _masks(asked: Asked, section: str) -> Choices:
@@ -126,7 +141,7 @@ def _nested(section: str, choices: Choices) -> Choices:
 
 
 RULES = {"data": _data, "superpixels": _superpixels, "regions": _regions, "cam": _maps, "scores": _maps,
-         "maps": _maps, "seeds": _seeds, "labels": _labels, "walk": _walk, "pseudo": _crf, "rounds": _rounds,
+         "maps": _maps, "seeds": _seeds, "labels": _labels, "walk": _walk, "graph": _graph, "pseudo": _crf, "rounds": _rounds,
          "masks": _masks, "relabel": _masks, "devices": _devices, "workers": _workers, "tensorboard": _tensorboard,
          **dict.fromkeys(FITS, fit_of)}
 """Section of the settings to what chooses its keys."""
