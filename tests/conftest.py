@@ -42,6 +42,15 @@ def finished_run(tmp_path_factory):
     return functools.cache(lambda method: journeys.shared(base / "my photos", method))
 
 
+@pytest.fixture(scope="module")
+def kept_maskers():
+    """Runs of the same networks and settings give the same Masker to all tests of a file, which is traced once."""
+    from tests.support import kept_maskers
+
+    with kept_maskers.kept():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _float32_policy():
     yield

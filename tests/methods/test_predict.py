@@ -15,6 +15,8 @@ from tfwsss.errors import UserError
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> ImageSet:
