@@ -51,6 +51,15 @@ def kept_maskers():
         yield
 
 
+@pytest.fixture
+def eagerly():
+    """No function is traced: other tests, and the runs that `finished_run` makes, are in graphs."""
+    from tests.support import eager
+
+    with eager.eagerly():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _float32_policy():
     yield
