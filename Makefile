@@ -46,7 +46,7 @@ test-slow: venv  ## the tests that take long, or repeat at length what smaller o
 
 test-scale: venv-beam venv-jax  ## `label` under Apache Beam, embedded, and training by several processes under JAX
 	$(BEAM_VENV)/bin/python -m pytest -m "not slow" tests/scale tests/test_label.py
-	$(JAX_VENV)/bin/python -m pytest -m scale tests/hosts tests/runs/test_data_parallel.py
+	$(JAX_VENV)/bin/python -m pytest -m "scale and not slow" tests/hosts tests/runs/test_data_parallel.py
 
 bench: venv  ## speed beside the programs that are replaced; pydensecrf2 (extra crf, needs a compiler) where installed
 	for file in crf random_walk superpixels affinitynet serve predict train; do $(BIN)/python benchmarks/$$file.py || exit 1; done

@@ -23,14 +23,16 @@ def free_port() -> int:
             return port
 
 
-def start_all(count: int, module: str, *arguments, counts: Sequence[int] = ()) -> list[subprocess.Popen]:
+def start_all(count: int, module: str, *arguments, counts: Sequence[int] = (),
+              devices: int = 1) -> list[subprocess.Popen]:
     """Starts so many processes of a module under JAX; one alone knows of no others.
 
-    `counts` are the numbers of processes that each is told, where they are to differ.
+    `counts` are the numbers of processes that each is told, where they are to differ; `devices` those that each sees.
     """
     port = free_port()
     environment = {**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu",
-                   "PYTHONUTF8": "1"}
+                   "PYTHONUTF8": "1",
+                   "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     started = []
     for rank in range(count):

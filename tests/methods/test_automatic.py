@@ -35,6 +35,17 @@ def test_where_the_images_are(tmp_path, monkeypatch):
     monkeypatch.setattr(automatic.devices, "count_gpus", lambda: 2)
     assert automatic.before_choosing({"seed": 1}) == {"devices": 2, "seed": 1}
     assert automatic.before_choosing({"devices": 1}) == {"devices": 1}
+    monkeypatch.setattr(automatic.data_parallel, "under_jax", lambda: True)         # where `devices` stays 1
+    assert automatic.before_choosing({"seed": 1}) == {"seed": 1}
+
+
+def test_under_jax_devices_are_left_alone(tmp_path, monkeypatch):
+    """All that a process sees take part there, and another number is refused; batches are shared all the same."""
+    monkeypatch.setattr(automatic.devices, "count_gpus", lambda: 3)
+    monkeypatch.setattr(automatic.data_parallel, "under_jax", lambda: True)
+    chosen = automatic.settle("icd", {"data": {"root": "photos"}}, image_set(tmp_path), None)
+    assert chosen.settings.devices == 1 and chosen.settings.icd.batch_size == 6
+    assert "devices" not in {one.key for one in chosen.choices}
 
 
 def test_settings_before_any_image_is_seen():
@@ -82,6 +93,10 @@ def test_a_run_that_has_begun_keeps_its_choices(tmp_path, monkeypatch):
     assert "the run keeps what it began with" in said[0] and "icd.batch_size = 32 (now 4)" in said[0]
     without = automatic.settle("icd", {"data": {"root": "photos"}, "icd": {"epochs": 2}}, images, folder)
     assert (without.settings.icd.crop, without.settings.icd.epochs, without.settings.icd.batch_size) == (225, 2, 4)
+    small = {"data": {"root": "photos"}, "icd": {"backbone": {"name": "vgg16"}, "batch_size": 1}}
+    other = automatic.settle("icd", small, images, folder)              # five images want 121 steps
+    assert (other.settings.icd.optimizer, other.settings.icd.epochs) == ("sgd", 24)
+    assert other.record()["facts"] == first.record()["facts"] != other.facts._asdict()
     kept = {"facts": {}, "choices": [{"key": "workers", "value": 9, "why": "of another machine"},
                                      {"key": "icd.crop", "value": 97, "why": "as before"}]}
     (folder / "config.json").write_text(json.dumps({"method": "icd", "auto": kept}))

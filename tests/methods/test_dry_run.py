@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.tiny_run import draw_tiny_folder, refused, train, write_config
-from tfwsss.methods import dry_run
+from tests.support.tiny_voc import CLASSES
+from tfwsss.annotations.label_studio import label_studio_task
 from tfwsss.methods.dry_run import in_words
 
 
@@ -74,6 +77,29 @@ def test_of_the_built_in_set_nothing_is_drawn(tmp_path, monkeypatch):
     assert rows(answer.out)["icd"][:5] == ["icd", "model", "320", "97", "280"]
 
 
+def test_what_is_drawn_and_corrected_is_read_and_nothing_of_it_kept(base, tmp_path):
+    """Masks that a tool drew are painted aside; tags that were corrected count."""
+    root = draw_tiny_folder(tmp_path / "photos")
+    names = [path.stem for path in (root / "images").iterdir()]
+    tasks = []
+    for place, name in enumerate(names):
+        columns, rows_ = Image.open(root / "images" / f"{name}.jpg").size
+        mask = np.zeros((rows_, columns), np.uint8)
+        mask[5:20] = 1 + place % 3
+        made = label_studio_task(mask, ("background", *CLASSES), f"/data/upload/1/0a1b2c3d-{name}.jpg")
+        tasks.append({"data": made["data"], "annotations": made["predictions"]})
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks), "utf-8")
+    (tmp_path / "tags.csv").write_text("name,classes\n" + "".join(f"{name},cat\n" for name in names), "utf-8")
+    before = {*tmp_path.rglob("*")}
+    command = ("--method", "retrain", "--set", "data.kind=folder", "--set", f"data.root={root}", "--set",
+               "segmenter.backbone.initial=null", "--run", tmp_path / "runs" / "new", "--dry-run")
+    drawn = train(*command, "--set", f"data.tags={tmp_path / 'tasks.json'}")
+    assert drawn.code == 0 and "12 images by full masks" in " ".join(drawn.err.split())
+    tags = train(*command, "--set", f"given.corrections={tmp_path / 'tags.csv'}")
+    assert tags.code == 0 and "cat 12" in " ".join(tags.err.split()) and {*tmp_path.rglob("*")} == before
+    refused(train(*command, "--set", "given.corrections=none.zip"), "there is no none.zip")
+
+
 def test_what_would_stop_the_run_is_told(base):
     refused(train("--config", base / "config.yaml", "--dry-run", "--until", "seed"), "did you mean 'seeds'?")
     answer = train("--config", base / "config.yaml", "--dry-run", "--set", "icd.backbone.initial=none.h5")
@@ -83,4 +109,3 @@ def test_what_would_stop_the_run_is_told(base):
 def test_times_in_words():
     assert [in_words(seconds) for seconds in (0.2, 59.4, 60, 3599, 3600)] == ["0 s", "59 s", "1 min", "1 h 0 min",
                                                                               "1 h 0 min"]
-    assert dry_run._bytes(2**30) == "1.0 GiB" and dry_run._bytes(3 * 2**19) == "1.5 MiB"

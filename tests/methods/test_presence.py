@@ -75,6 +75,7 @@ def test_kept_until_a_stage_changes(tmp_path, labels):
 def test_off_without_negatives_and_with_several_classes(tmp_path, labels, classes):
     images = image_set(tmp_path, labels, classes)
     assert not asked(images)
+    (tmp_path / PRESENCE).write_text(json.dumps({"least": {"pseudo": 0.9}}), "utf-8")     # of other photographs
     choose_presence(run_of(tmp_path, pseudo=Asked({})), images)
     assert not (tmp_path / PRESENCE).exists()
 

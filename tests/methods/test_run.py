@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from tfwsss import train as command
 from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.methods import run as module
+from tfwsss.methods.opened import PRESENCE
 from tfwsss.methods.run import read_settings, train
 from tfwsss.methods.surveyed import given_masks
+from tfwsss.runs.origins import Stale
 from tfwsss.runs.stage import Stage
 
 
@@ -89,9 +92,23 @@ def test_scores_of_masks_that_will_be_made_again_are_dropped(tmp_path):
         (tmp_path / name / "stage.json").write_text("{}")
     names = ("cam", "seeds", "pseudo", "cam_masks", "walk")
     for redo, kept in (((), ["cam", "seeds", "pseudo"]), (("seeds",), ["cam"])):
-        (tmp_path / "metrics.json").write_text(json.dumps({name: {} for name in names}))
+        for file in ("metrics.json", "without_truth.json"):
+            (tmp_path / file).write_text(json.dumps({name: {} for name in names}))
         module._forget(tmp_path, stages, redo)
-        assert list(json.loads((tmp_path / "metrics.json").read_text())) == kept
+        for file in ("metrics.json", "without_truth.json"):
+            assert list(json.loads((tmp_path / file).read_text())) == kept
+    (tmp_path / "without_truth.json").unlink()
+    module._forget(tmp_path, stages, ())
+    assert not (tmp_path / "without_truth.json").exists()
+
+
+def test_what_networks_of_before_have_chosen_goes_with_them(tmp_path):
+    """Photographs enter no fingerprint: a stage that is made again of others has the one of before."""
+    (tmp_path / PRESENCE).write_text("{}")
+    origins = SimpleNamespace(unused=lambda *all_: [], settle=lambda *all_: Stale((), {}, ()), keep=lambda: None)
+    for again, kept in (("changed", True), ("cam", False)):
+        module._settle(tmp_path, origins, [_stage("cam")], {}, [again])
+        assert (tmp_path / PRESENCE).exists() == kept
 
 
 def test_a_run_from_python(tmp_path):

@@ -81,6 +81,16 @@ def test_what_cannot_be_read_is_left_out(images):
         judge(run_of(images, Bright()))
 
 
+def test_masks_that_leave_all_open_have_no_figure(images):
+    class Open(Bright):
+        def of_pixels(self, image):
+            found = super().of_pixels(image)
+            return found._replace(mask=np.full_like(found.mask, 255))
+
+    found = judge(run_of(images, Open()))
+    assert found["mirrored"] is None and as_text(found).splitlines()[1].split()[-1] == "absent"
+
+
 def test_said_in_lines():
     found = {"stage": "masks", "images": 9, "held_out": False, "average_precision": {"cat": 0.5, "dog": None},
              "mirrored": 0.75, "scaled": 0.5, "note": "no truth"}

@@ -57,6 +57,16 @@ def test_every_missing_file_is_named_with_its_key(tmp_path):
     preflight.check_weights([stages[0], stages[-1]], nothing)
 
 
+def test_weights_of_a_transformer_are_looked_for_where_maps_are_spread(tmp_path):
+    """Class maps come after hours of training; unspread ones need no transformer."""
+    settings = {"affinity": "vit", "transformer": {"name": "dinov2_small", "initial": str(tmp_path / "gone.h5")}}
+    with pytest.raises(UserError, match=r"missing: cam\.transformer\.initial=.*gone\.h5: no such file"):
+        preflight.check_weights([Stage("cam", "scores", (), settings, dict)], nothing)
+    preflight.check_weights([Stage("cam", "scores", (), settings | {"affinity": None}, dict)], nothing)
+    (tmp_path / "gone.h5").touch()
+    preflight.check_weights([Stage("cam", "scores", (), settings, dict)], nothing)
+
+
 def test_imagenet_weights_are_fetched_once_a_network():
     asked = []
     preflight.check_weights([trained("a", name="vgg16", initial="imagenet"),

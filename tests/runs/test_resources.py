@@ -11,8 +11,8 @@ from tfwsss.runs.resources import free_memory, needed_on_disk, shortages
 GIB = 2**30
 
 
-def stage(name, kind, split="pseudo", **settings):
-    return SimpleNamespace(name=name, kind=kind, split=split, settings=settings)
+def stage(name, kind, split="pseudo", trained=True, **settings):
+    return SimpleNamespace(name=name, kind=kind, split=split, trained=trained, settings=settings)
 
 
 def images(count):
@@ -32,8 +32,9 @@ def test_files_of_every_image_and_copies_of_weights_count(tmp_path):
     (tmp_path / "w.weights.h5").write_bytes(bytes(1000))
     splits = Splits(images(10), images(4), images(3))
     stages = [stage("icd", "model", backbone={"initial": str(tmp_path / "w.weights.h5")}), stage("cam", "scores"),
-              stage("masks", "masks", "val"), stage("segmenter", "model", backbone={"initial": None})]
-    assert needed_on_disk(stages, splits) == 8 * 1000 + (4 + 3) * 8192
+              stage("masks", "masks", "val"), stage("segmenter", "model", backbone={"initial": None}),
+              stage("clip", "model", trained=False, backbone={"initial": str(tmp_path / "w.weights.h5")})]
+    assert needed_on_disk(stages, splits) == 8 * 1000 + (4 + 3) * 8192 + 1000
 
 
 @pytest.mark.parametrize(("disk", "told"), [(2 * 8192, False), (2 * 8192 - 1, True)])

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,11 @@ class Chain:
             return {f"image of {name}": "torn"} if name in "ad" else {}
         return work
 
-    def run(self, **options) -> list[str]:
-        """Runs the stages and returns which of them worked."""
+    def run(self, redo: Sequence[str] = (), **options) -> list[str]:
+        """Runs the stages, after those to redo were taken away, and returns which of them worked."""
         self.calls.clear()
+        for stage in runner.depending(self.stages, set(redo)):
+            runner.remove_folder(self.folder / stage.name)
         self.faults = runner.run(self.stages, self.folder, **options)
         return list(self.calls)
 
@@ -173,7 +176,7 @@ def test_until_stops(tmp_path):
     assert chain.run() == ["c", "d"]
 
 
-@pytest.mark.parametrize("option", [{"until": "aa"}, {"redo": ["aa"]}, {"given": {"aa": Path("x")}}])
+@pytest.mark.parametrize("option", [{"until": "aa"}, {"given": {"aa": Path("x")}}])
 def test_unknown_stages(tmp_path, option):
     with pytest.raises(UserError, match="unknown stage 'aa'; did you mean 'a'"):
         Chain(tmp_path).run(**option)

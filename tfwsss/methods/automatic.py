@@ -13,7 +13,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.inference.stream import in_threads
 from tfwsss.logs import LOG
-from tfwsss.runs import devices, resources
+from tfwsss.runs import data_parallel, devices, resources
 from tfwsss.runs.shown import spread
 from tfwsss.settings import reading
 from tfwsss.settings.auto.choose import Choice, choose, is_set
@@ -35,17 +35,21 @@ class Chosen(NamedTuple):
 
     Args:
         settings: all of them, complete.
-        facts: what they rest on.
+        facts: of images and machine now.
         choices: those that were not the user's.
+        begun: facts with which the run began, on which its choices rest.
+        given: what the user has set, nested.
     """
 
     settings: RunSettings
     facts: Facts
     choices: tuple[Choice, ...]
+    begun: Facts
+    given: Mapping[str, Any]
 
     def record(self) -> dict[str, Any]:
         """Returns what a run keeps in its `config.json`."""
-        return {"facts": self.facts._asdict(), "choices": [one._asdict() for one in self.choices]}
+        return {"facts": self.begun._asdict(), "given": self.given, "choices": [one._asdict() for one in self.choices]}
 
 
 def before_choosing(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def before_choosing(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(data, Mapping) and data.get("root") and "kind" not in data:
         given = reading.merge({"data": {"kind": _kind(Path(str(data["root"])))}}, given)
     gpus = devices.count_gpus()
-    return {**({"devices": gpus} if gpus > 1 else {}), **given}
+    return {**({"devices": gpus} if gpus > 1 and not data_parallel.under_jax() else {}), **given}
 
 
 def _kind(root: Path) -> str:
@@ -93,13 +97,18 @@ def settle(method: str, given: Mapping[str, Any], images: ImageSet, folder: Path
     own, known = methods.get(method), before_choosing(given)
     given = reading.merge({"data": known.get("data") or {}}, given) if "data" in known else given
     base = own.demo if (given.get("data") or {}).get("kind", "demo") == "demo" else {}
+    def chosen(facts: Facts) -> list[Choice]:
+        found = choose(own.config, {**given, "method": method}, facts, base)
+        return [one for one in found if one.key != "devices" or not data_parallel.under_jax()]    # where all take part
+
     facts = look(images)
-    fresh = choose(own.config, {**given, "method": method}, facts, base)
-    kept = {key: one for key, one in _kept(folder, method).items() if not is_set(given, key)}
-    choices = _as_before(fresh, kept)
+    begun, then, kept = _kept(folder, method)
+    if begun and then != given:                  # the others go by what is set now
+        kept = {one.key: one for one in chosen(begun) if one.key in kept}
+    choices = _as_before(chosen(facts), {key: one for key, one in kept.items() if not is_set(given, key)})
     values = reading.merge(base, _nested(choices))
     settings = reading.build(own.config, reading.merge(values, given) | {"method": method}, "--config auto and --set")
-    return Chosen(settings, facts, tuple(choices))
+    return Chosen(settings, facts, tuple(choices), begun or facts, given)
 
 
 def look(images: ImageSet) -> Facts:
@@ -143,15 +152,16 @@ def sizes_of(images: ImageSet) -> list[tuple[int, int]]:
     return found
 
 
-def _kept(folder: Path | None, method: str) -> dict[str, Any]:
-    """Returns what a run chose when it began, by key."""
+def _kept(folder: Path | None, method: str) -> tuple[Facts | None, Any, dict[str, Choice]]:
+    """Returns with what a run began, as far as it is noted: facts, what was set, and choices by key."""
     try:
         record = read_json(folder / "config.json") if folder else {}
-        same = record["method"] == method
-        kept = {one["key"]: Choice(**one) for one in record["auto"]["choices"]} if same else {}
-        return {key: one for key, one in kept.items() if key not in _OF_THE_MACHINE}
+        begun = record["auto"]
+        kept = {one["key"]: Choice(**one) for one in begun["choices"] if one["key"] not in _OF_THE_MACHINE}
+        facts = Facts(**begun["facts"]) if "given" in begun else None
+        return (facts, begun.get("given"), kept) if record["method"] == method else (None, None, {})
     except (UserError, KeyError, TypeError):
-        return {}
+        return None, None, {}
 
 
 def _as_before(fresh: Sequence[Choice], kept: Mapping[str, Choice]) -> list[Choice]:

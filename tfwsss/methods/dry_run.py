@@ -10,19 +10,21 @@ from typing import Any, NamedTuple
 
 from tfwsss import logs, methods
 from tfwsss.data import label_counts
-from tfwsss.data.sources import Splits, open_splits
+from tfwsss.data.corrections import open_corrected
+from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods import automatic
-from tfwsss.methods.opened import demo_folder
 from tfwsss.methods.run import read_settings
-from tfwsss.runs import preflight, resources
+from tfwsss.runs import preflight
+from tfwsss.runs.resources import bytes_in_words, copies_of
 from tfwsss.runs.stage import Stage
 from tfwsss.settings import reading
 
 _BLOCK = 4096                                   # bytes that the smallest file takes
 _PIXELS = {"masks": 40, "regions": 8, "saliency": 4}        # of an image, that one byte of its file stands for
-_MILLIONS = {"small": 0.3, "mobilenet_v2": 3.8, "vgg16": 21, "resnet38": 105}       # parameters, heads with them
+_MILLIONS = {"small": 0.3, "mobilenet_v2": 3.8, "vgg16": 21, "resnet38": 105, "dinov2_small": 22, "dinov2_base": 86,
+             "clip_b16": 86}                    # parameters, heads with them
 _NO_FACT = {"images", "seed", "files", "versions", "initial"}
 _TITLES = ("stage", "writes", "images", "sees", "steps", "on disk", "time")
 
@@ -72,7 +74,7 @@ def plan(method: str | None, file: Path | None, folder: Path | None, sets: Seque
     settings = read_settings(method, file, sets)
     folder = folder or Path("runs") / f"{settings.method}-{settings.data.kind}"
     with tempfile.TemporaryDirectory() as aside:
-        splits = open_splits(settings.data, Path(aside) if settings.data.kind == "demo" else demo_folder(folder))
+        splits, _ = open_corrected(settings.data, Path(aside), settings.given)
         first = []
         if file == automatic.NAME:
             chosen = automatic.settle(settings.method, reading.parse_sets(sets), splits.training, folder)
@@ -136,7 +138,7 @@ def _size(stage: Stage, images: int, pixels: int, splits: Splits) -> int:
     if stage.kind == "model":
         name = (stage.settings.get("backbone") or {}).get("name", "")
         millions = _MILLIONS.get(name, 45 if "101" in name else 25)
-        return round(resources.COPIES * 4 * millions * 1e6)
+        return round(copies_of(stage) * 4 * millions * 1e6)
     if stage.kind in _PIXELS:
         each = pixels / _PIXELS[stage.kind]
     else:                                           # half precision, each class of the image
@@ -177,8 +179,8 @@ def _table(found: Sequence[Estimate]) -> Iterator[str]:
     known = [one.seconds for one in left if one.seconds is not None]
     time = in_words(sum(known)) if known and len(known) == len(left) else \
         f"{in_words(sum(known))} and more" if known else "not known: no earlier run lies beside it"
-    rows.append(("to do", "", "", "", str(sum(one.steps or 0 for one in left)), _bytes(sum(one.size for one in left)),
-                 time))
+    steps, size = sum(one.steps or 0 for one in left), sum(one.size for one in left)
+    rows.append(("to do", "", "", "", str(steps), bytes_in_words(size), time))
     widths = [max(len(row[place]) for row in rows) for place in range(len(_TITLES))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -187,8 +189,8 @@ def _table(found: Sequence[Estimate]) -> Iterator[str]:
 
 def _cells(one: Estimate) -> tuple[str, ...]:
     time = "finished" if one.finished else "?" if one.seconds is None else in_words(one.seconds)
-    return (one.name, one.kind, str(one.images), str(one.sees or "as it is"), str(one.steps or ""), _bytes(one.size),
-            time)
+    return (one.name, one.kind, str(one.images), str(one.sees or "as it is"), str(one.steps or ""),
+            bytes_in_words(one.size), time)
 
 
 def in_words(seconds: float) -> str:
@@ -206,7 +208,3 @@ def in_words(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

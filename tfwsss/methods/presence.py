@@ -25,7 +25,7 @@ IMAGES = 100
 
 
 def choose_presence(run: Run, images: ImageSet) -> None:
-    """Writes `presence.json` of a run of one class with negatives; of other runs, nothing.
+    """Writes `presence.json` of a run of one class with negatives; of other runs, what lies there of before is deleted.
 
     Kept where no stage has changed since.
 
@@ -35,6 +35,7 @@ def choose_presence(run: Run, images: ImageSet) -> None:
     """
     names = asked(images)
     if not names:
+        (run.folder / PRESENCE).unlink(missing_ok=True)
         return
     made_from = fingerprint([*sorted(_stages(run).items()), names])
     before = read_json(run.folder / PRESENCE) if (run.folder / PRESENCE).is_file() else {}

@@ -16,7 +16,7 @@ from tfwsss.data.sources import Splits
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods import automatic
-from tfwsss.methods.opened import load_run
+from tfwsss.methods.opened import PRESENCE, load_run
 from tfwsss.methods.presence import choose_presence
 from tfwsss.methods.surveyed import corrected_masks, given_masks, look
 from tfwsss.methods.together import follow, lead
@@ -32,6 +32,7 @@ from tfwsss.settings.sections import RunSettings
 _HINT = ("no config: training on the built-in data set. For your own photographs add --config auto --set "
          "data.root=FOLDER (labels.csv and images/ in it); for VOC 2012 add --config configs/icd_voc12.yaml "
          "--set data.root=VOCdevkit/VOC2012")
+_METRICS = "metrics.json"
 _PACKAGES = ("tfwsss", "tensorflow", "keras", "numpy", "scikit-image", "opencv-python-headless")
 
 
@@ -97,7 +98,7 @@ def _lead(settings: RunSettings, auto: Sequence[str] | None, folder: Path, team:
                            lambda: choose_presence(load_run(folder), splits.training))
     write_atomically(folder / "faults.json", json.dumps(faults, indent=1, ensure_ascii=False).encode())
     page = report(folder)
-    metrics = _metrics(folder)
+    metrics = _told(folder)
     miou = {name: score["miou"] for name, score in metrics.items() if score["miou"] is not None}
     LOG.info("report: %s", page)
     return {"run": str(folder), "report": str(page), "miou": miou}, faults
@@ -175,28 +176,35 @@ def _write_config(folder: Path, settings: RunSettings, splits: Splits, noted: Ma
     write_atomically(folder / "config.json", json.dumps(record, indent=1, ensure_ascii=False).encode())
 
 
-def _metrics(folder: Path) -> dict[str, Any]:
-    path = folder / "metrics.json"
-    return read_json(path) if path.is_file() else {}
+def _told(folder: Path, file: str = _METRICS) -> dict[str, Any]:
+    """Returns what a file of a run tells of its stages; nothing where there is none."""
+    return read_json(folder / file) if (folder / file).is_file() else {}
+
+
+def _tell(folder: Path, told: Mapping[str, Any], file: str = _METRICS) -> None:
+    write_atomically(folder / file, json.dumps(told, indent=1, ensure_ascii=False).encode())
 
 
 def _settle(folder: Path, origins: Origins, stages: Sequence[Stage], given: Mapping[str, Path],
             again: Sequence[str]) -> None:
-    """Deletes what is made again, with its scores; then what is there counts as what the rest was made from."""
+    """Deletes what is made again, with what is told of it; then what is there counts as what the rest was made from."""
     unused = origins.unused(stages, given, again)
     stale = origins.settle(stages, given, again)
     for name in {*again, *stale.whole, *unused} - {CHANGED}:
         runner.remove_folder(folder / name)
+        (folder / PRESENCE).unlink(missing_ok=True)          # chosen by networks of before
     _forget(folder, stages, [*again, *stale.whole, *stale.scored])
     origins.keep()
 
 
 def _forget(folder: Path, stages: Sequence[Stage], redo: Sequence[str]) -> None:
-    """Drops scores of stages that are not finished, are made again, or are none of this method's now."""
+    """Drops what is told of stages that are not finished, are made again, or are none of this method's now."""
     own = {stage.name for stage in stages} - {stage.name for stage in runner.depending(stages, set(redo))}
-    kept = {name: score for name, score in _metrics(folder).items()
-            if name in own and (folder / name / "stage.json").is_file()}
-    write_atomically(folder / "metrics.json", json.dumps(kept, indent=1, ensure_ascii=False).encode())
+    for file in (_METRICS, without_truth.FILE):
+        told = _told(folder, file)
+        kept = {name: told[name] for name in told if name in own and (folder / name / "stage.json").is_file()}
+        if file == _METRICS or kept != told:
+            _tell(folder, kept, file)
 
 
 def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
@@ -208,7 +216,7 @@ def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
         output: its folder.
         splits: the usable images.
     """
-    metrics, images = _metrics(folder), getattr(splits, stage.split)
+    metrics, images = _told(folder), getattr(splits, stage.split)
     if stage.name in metrics:
         return
     if stage.kind not in scoring.KINDS or not images.masks:
@@ -218,8 +226,7 @@ def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
             _describe(folder, stage, output, splits)
         return
     found = dict(scoring.evaluate(stage.kind, output, images))
-    metrics[stage.name] = found
-    write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1, ensure_ascii=False).encode())
+    _tell(folder, {**metrics, stage.name: found})
     for warning in found["warnings"]:
         LOG.warning("%s: %s", stage.name, warning)
     if found["miou"] is not None:
@@ -228,14 +235,14 @@ def score(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
 
 def _describe(folder: Path, stage: Stage, output: Path, splits: Splits) -> None:
     """Keeps what can be said of a finished stage's masks without truth, beside masks of stages before it."""
-    path, images = folder / without_truth.FILE, getattr(splits, stage.split)
-    known, made = read_json(path) if path.is_file() else {}, read_json(output / "stage.json")["fingerprint"]
+    known, images = _told(folder, without_truth.FILE), getattr(splits, stage.split)
+    made = read_json(output / "stage.json")["fingerprint"]
     if known.get(stage.name, {}).get("fingerprint") == made:
         return
     others = {name: folder / name for name in ("cam_masks", "labels", "seeds", "pseudo")
               if name != stage.name and known.get(name, {}).get("split") == stage.split}
     found = without_truth.describe_masks(output, images, others)
     if found:
-        known[stage.name] = {"split": stage.split, "fingerprint": made, **found}
-        write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False).encode())
+        found = {"split": stage.split, "fingerprint": made, **found}
+        _tell(folder, {**known, stage.name: found}, without_truth.FILE)
         LOG.info("%s: %s", stage.name, without_truth.in_words(found))

@@ -37,7 +37,8 @@ def judge(run: Run, stage: str | None = None, count: int = IMAGES) -> dict[str, 
     Returns:
         `stage`, `images` (looked at), `held_out` (whether the network was not trained on them: those of
         `data.val_split`), `average_precision` (class to 0–1, None where no image shows it), `mirrored` and `scaled`
-        (mean IoU of the masks with those of the photograph as it is, 0 to 1) and `note`.
+        (mean IoU of the masks with those of the photograph as it is, 0 to 1, None where these leave all open), and
+        `note`.
 
     Raises:
         UserError: the run has no such stage, or none of its images can be read.
@@ -52,12 +53,15 @@ def judge(run: Run, stage: str | None = None, count: int = IMAGES) -> dict[str, 
     likely, mirrored, scaled = zip(*seen, strict=True)
     truth, scores = zip(*likely, strict=True)
     values = average_precision(np.array(truth), np.array(scores))
-    found = {name: None if np.isnan(value) else float(value)
-             for name, value in zip(images.classes[1:], values, strict=True)}
+    found = {name: _known(value) for name, value in zip(images.classes[1:], values, strict=True)}
     nothing = Confusion.zeros(len(images.classes))
     return {"stage": chosen, "images": len(seen), "held_out": held_out, "average_precision": found,
-            "mirrored": float(iou(sum(mirrored, nothing), reduction="mean")),
-            "scaled": float(iou(sum(scaled, nothing), reduction="mean")), "note": HONEST}
+            "mirrored": _known(iou(sum(mirrored, nothing), reduction="mean")),
+            "scaled": _known(iou(sum(scaled, nothing), reduction="mean")), "note": HONEST}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def as_text(found: Mapping[str, Any]) -> str:

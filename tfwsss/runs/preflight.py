@@ -53,7 +53,7 @@ def pending(stages: Sequence[Stage], folder: Path, given: Mapping[str, Path], un
 
 
 def check_weights(stages: Sequence[Stage], fetch: Callable[[str], object]) -> None:
-    """Looks for the initial weights of all networks that are still to be trained, before any time is spent.
+    """Looks for the initial weights of all networks that stages begin with, before any time is spent.
 
     Args:
         stages: those still to be made.
@@ -107,13 +107,14 @@ def check_batches(stages: Sequence[Stage], devices: int) -> None:
 
 
 def _backbones(stages: Sequence[Stage]) -> Iterator[tuple[str, Mapping]]:
-    """Yields key and settings of each backbone that is to be trained, each key once."""
+    """Yields key and settings of each network that begins with weights, each key once: backbones, and transformers."""
     told = set()
     for stage in stages:
-        key = f"{stage.section or stage.name}.backbone.initial"
-        if stage.kind == "model" and "backbone" in stage.settings and key not in told:
+        part = "backbone" if stage.kind == "model" else "transformer" if stage.settings.get("affinity") else None
+        key = f"{stage.section or stage.name}.{part}.initial"
+        if part in stage.settings and key not in told:
             told.add(key)
-            yield key, stage.settings["backbone"]
+            yield key, stage.settings[part]
 
 
 def doubts(stages: Sequence[Stage], splits: Splits) -> list[str]:

@@ -19,7 +19,7 @@ def ranked(likely: np.ndarray, count: int) -> list[int]:
     """Returns the likeliest classes, as many as an image has tags.
 
     Args:
-        likely: of each class.
+        likely: float `(class,)`, how likely each class is.
         count: of tags.
 
     Example:

@@ -10,9 +10,6 @@ from tfwsss.runs.stage import Stage
 FILE = 8 * 1024
 """Bytes that one small picture or class map takes on a disk, at least."""
 
-COPIES = 8
-"""Of its initial weights a training keeps: the model, and two checkpoints with their moments."""
-
 LEAST_MEMORY = 2 * 1024**3
 """Bytes; even small networks want this much."""
 
@@ -22,7 +19,7 @@ _MEMORY = Path("/proc/meminfo")
 def needed_on_disk(stages: Sequence[Stage], splits: Splits) -> int:
     """Returns how many bytes the stages will write, at least.
 
-        sum over stages of images x 8 KiB, and of 8 times the file of initial weights
+        sum over stages of images x 8 KiB, and of 8 times (where nothing is trained once) the file of initial weights
 
     Masks of large photographs and superpixels take more.
 
@@ -42,9 +39,18 @@ def needed_on_disk(stages: Sequence[Stage], splits: Splits) -> int:
 
 
 def _weights(stage: Stage) -> int:
-    """Returns the bytes that a training keeps, as far as its initial weights tell them."""
+    """Returns the bytes that a model's stage keeps, as far as its initial weights tell them."""
     source = (stage.settings.get("backbone") or {}).get("initial")
-    return COPIES * Path(source).stat().st_size if source and Path(source).is_file() else 0
+    return copies_of(stage) * Path(source).stat().st_size if source and Path(source).is_file() else 0
+
+
+def copies_of(stage: Stage) -> int:
+    """Returns how often the disk holds a stage's model: with a training go two checkpoints with their moments.
+
+    Args:
+        stage: of kind `model`.
+    """
+    return 8 if stage.trained else 1
 
 
 def free_memory(file: Path = _MEMORY) -> int | None:
@@ -75,14 +81,24 @@ def shortages(stages: Sequence[Stage], folder: Path, splits: Splits) -> list[str
         return []
     found, needed, free = [], needed_on_disk(stages, splits), shutil.disk_usage(folder).free
     if free < needed:
-        found.append(f"{folder}: the disk has {_in_words(free)} free, and this run will write at least "
-                     f"{_in_words(needed)}; make room, or name another --run")
+        found.append(f"{folder}: the disk has {bytes_in_words(free)} free, and this run will write at least "
+                     f"{bytes_in_words(needed)}; make room, or name another --run")
     memory = free_memory()
     if memory is not None and memory < LEAST_MEMORY:
-        found.append(f"{_in_words(memory)} of memory are free; runs want {_in_words(LEAST_MEMORY)} at least: end other "
-                     "programs, or lower batch sizes and canvases")
+        found.append(f"{bytes_in_words(memory)} of memory are free; runs want {bytes_in_words(LEAST_MEMORY)} at least: "
+                     "end other programs, or lower batch sizes and canvases")
     return found
 
 
-def _in_words(size: int) -> str:
+def bytes_in_words(size: int) -> str:
+    """Returns a number of bytes for people.
+
+    Args:
+        size: of files or memory.
+
+    Example:
+
+    >>> bytes_in_words(2**30), bytes_in_words(3 * 2**19)
+    ('1.0 GiB', '1.5 MiB')
+    """
     return f"{size / 2**30:.1f} GiB" if size >= 2**29 else f"{size / 2**20:.1f} MiB"

@@ -19,15 +19,14 @@ from tfwsss.runs.stage import Context, Stage
 
 
 def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(),  # noqa: B008  a value, no state
-        given: Mapping[str, Path] | None = None, read_as: Mapping[str, Path] | None = None, redo: Sequence[str] = (),
-        until: str | None = None,
+        given: Mapping[str, Path] | None = None, read_as: Mapping[str, Path] | None = None, until: str | None = None,
         finished: Callable[[Stage, Path], None] = lambda stage, output: None) -> dict[str, str]:
     """Runs what is not yet finished.
 
     A stage is finished when its `stage.json` says so; a finished stage is never
-    repeated. A stage that was made with other settings stops the run. Of several
-    processes the first looks and writes the records; all work, and none begins a
-    stage before the one before it is finished.
+    repeated, unless its folder was taken away. A stage that was made with other
+    settings stops the run. Of several processes the first looks and writes the
+    records; all work, and none begins a stage before the one before it is finished.
 
     Args:
         stages: in an order in which each comes after those it needs.
@@ -35,7 +34,6 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
         context: the run's seed, workers, devices and precision.
         given: stage name to a folder that stands for that stage's artefact.
         read_as: stage name to the folder that is read in place of the given one: the same contents in our form.
-        redo: stages to make again, with all that depends on them.
         until: last stage to run.
         finished: called with each stage and its folder once its artefact is whole, also where it was kept.
 
@@ -48,8 +46,6 @@ def run(stages: Sequence[Stage], folder: Path, *, context: Context = Context(), 
     given = dict(given or {})
     team = context.team
     check_names([*given, *([until] if until else [])], stages)
-    if team.first:
-        remove(stages, folder, redo)
     outputs: dict[str, Path] = {}
     prints: dict[str, str] = {}
     faults: dict[str, str] = {}
@@ -126,19 +122,6 @@ def depending(stages: Sequence[Stage], redo: set[str]) -> list[Stage]:
             redo = redo | {stage.name}
             again.append(stage)
     return again
-
-
-def remove(stages: Sequence[Stage], folder: Path, redo: Sequence[str]) -> None:
-    """Deletes stages by their names, and all that depend on them.
-
-    Args:
-        stages: of the run.
-        folder: of the run.
-        redo: names; an unknown one is a UserError.
-    """
-    check_names(redo, stages)
-    for stage in depending(stages, set(redo)):
-        remove_folder(folder / stage.name)
 
 
 def remove_folder(folder: Path) -> None:

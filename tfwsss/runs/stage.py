@@ -34,7 +34,7 @@ class Stage:
 
     Args:
         name: artefact folder.
-        kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`.
+        kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`; `corrections` are given and never made.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier call

@@ -205,7 +205,7 @@ class RunSettings(Settings):
         method: name of the method.
         data: where images, labels and masks come from.
         devices: number of replicas, or a list of device names such as `["GPU:0", "GPU:1"]`. On a machine
-            without a GPU a number makes as many logical CPU devices.
+            without a GPU a number makes as many logical CPU devices. Under JAX 1: all that a process sees.
         mixed_precision: compute in float16 where that is safe; losses and CRF stay in float32.
         seed: start of every random choice.
         workers: processes for work on single images; 0 means one a core.
