@@ -13,6 +13,8 @@ import pytest
 def pytest_sessionstart(session):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:      # as in a shell's background, which commands inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if session.config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        return                                                 # it runs no test itself: its processes do
     try:
         import tensorflow as tf
     except ImportError:
