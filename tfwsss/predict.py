@@ -13,7 +13,8 @@ from tfwsss import cli
 def build_parser() -> argparse.ArgumentParser:
     """Returns the command line of `python -m tfwsss.predict`."""
     parser = argparse.ArgumentParser("python -m tfwsss.predict", description=__doc__.splitlines()[0])
-    parser.add_argument("images", type=Path, metavar="IMAGE_OR_FOLDER", help="a photograph, or a folder of them")
+    parser.add_argument("images", metavar="IMAGES", help="a photograph; a folder; a pattern in quotes, * stops at "
+                        "/, ** does not; or a text file (.txt) of paths, one a line, as seen from that file")
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="a finished run")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where masks/, overlays/ and "
                         "predictions.csv go")

@@ -58,3 +58,10 @@ def test_blanks_separate_where_nothing_else_does():
     ("a\nb\n", [["a"], ["b"]]), ("", [])])
 def test_blanks_in_names_do_not_separate(text, rows):
     assert [row for _, row in table_of(PATH, text)] == rows
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;"])
+def test_a_line_that_tells_the_sign_is_no_row(first):
+    """As spreadsheets write it; lines count on, and another sign in the cells stays in them."""
+    assert table_of(Path("t.csv"), f"{first}\na,1;b\nc;d\n") == [(2, ["a,1", "b"]), (3, ["c", "d"])]
+    assert table_of(Path("t.csv"), "sep=x\na\n") == [(1, ["sep=x"]), (2, ["a"])]

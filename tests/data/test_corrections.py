@@ -9,7 +9,7 @@ from PIL import Image
 from tests.data.tag_files.drawn import SIZE, coco, folder, put, read
 from tests.data.tag_files.test_tool_documents import cvat, entry, task
 from tfwsss.annotations.coco import coco_categories, coco_image, coco_objects
-from tfwsss.data.corrections import open_corrected, read_corrections, with_tags
+from tfwsss.data.corrections import Corrections, open_corrected, read_corrections, twice_corrected, with_tags
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import DataSettings
 
@@ -79,6 +79,40 @@ def test_a_folder_of_masks(images, tmp_path, place, caplog):
     found = read_corrections(tmp_path / "mine", images, tmp_path)
     assert list(found.masks) == ["a"] and list(found.scribbles) == ["b"]
     assert "1 of 3 files of " in caplog.text and "like none of the 4 images of this run, the first 'x'" in caplog.text
+
+
+def test_masks_beside_a_file_hold(images, tmp_path, caplog):
+    """What is corrected twice is told with both files, and what the file alone corrects with the way to take it."""
+    for name in ("masks/a", "masks/c", "scribbles/b"):
+        write_ids(tmp_path / "mine" / f"{name}.png")
+    square = entry("polygonlabels", "dog", points=[[0, 0], [40, 0], [40, 20]])
+    put(tmp_path, [task("a", square), task("b", square), task("d", square)], "mine/x.json")
+    put(tmp_path, "image,class,score\na,dog,0.5\nd,cat,0.5", "mine/predictions.csv")             # as predict leaves it
+    with caplog.at_level(logging.WARNING, "tfwsss"):
+        found = read_corrections(tmp_path / "mine", images, tmp_path)
+    assert set(found.masks) == {"a", "c"} and set(found.scribbles) == {"b"} and not (found.drawings or found.tags)
+    assert found.beside == {tmp_path / "mine" / "x.json": ("a", "b", "d")} and len(caplog.messages) == 1
+    assert caplog.messages[0].endswith(
+        "mine hold, and x.json beside them is not read: it corrects 2 images that they correct, the first 'a', and 1 "
+        "others, the first 'd'; name that file to take these")
+    assert twice_corrected(found).split("\n")[1:] == ["  a      masks/a.png      x.json",
+                                                      "  b      scribbles/b.png  x.json"]
+    assert read_corrections(tmp_path / "mine" / "x.json", images, tmp_path).drawings.keys() == {"a", "b", "d"}
+
+
+def test_a_broken_file_beside_masks_is_told(images, tmp_path, caplog):
+    write_ids(tmp_path / "mine" / "a.png")
+    put(tmp_path, "{", "mine/x.json")
+    with caplog.at_level(logging.WARNING, "tfwsss"):
+        found = read_corrections(tmp_path / "mine", images, tmp_path)
+    assert "what lies beside them is not read: " in caplog.text and "x.json: is no JSON" in caplog.text
+    assert set(found.masks) == {"a"} and twice_corrected(found) == ""
+
+
+def test_many_images_that_are_corrected_twice(tmp_path):
+    names = [f"{place:02}" for place in range(53)]
+    found = Corrections(tmp_path, {name: tmp_path / name for name in names}, beside={tmp_path / "x.json": tuple(names)})
+    assert twice_corrected(found).split("\n")[-2:] == ["  49     49     x.json", "  and 3 more"]
 
 
 def test_a_run_reads_corrected_tags(images, tmp_path):

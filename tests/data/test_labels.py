@@ -111,6 +111,8 @@ def test_a_tag_that_is_no_class_names_the_nearest(tmp_path):
 
 @pytest.mark.parametrize(("text", "classes"), [
     ("cat\npolar bear\n", ("background", "cat", "polar bear")), ("background\r\ncat\r\n", ("background", "cat")),
+    ("1 euro\n2 euro", ("background", "1 euro", "2 euro")), ("0 degrees\n90 degrees", ("background", "0 degrees",
+                                                                                      "90 degrees")),
     ("\ufeff__background__\ncat", ("background", "cat")), ("Background\n\n cat \n", ("background", "cat"))])
 def test_class_names(tmp_path, text, classes):
     (tmp_path / "classes.txt").write_text(text, "utf-8")
@@ -119,7 +121,9 @@ def test_class_names(tmp_path, text, classes):
 
 @pytest.mark.parametrize(("text", "words"), [("cat\nbackground", "line 2; mask id 0"), ("", "names no class"),
                                              ("background\n", "names no class"),
-                                             ("_background_\ncat\nBackground", "line 3; mask id 0")])
+                                             ("_background_\ncat\nBackground", "line 3; mask id 0"),
+                                             *((text, "its lines are numbered, such as '.*dog'; write the names alone")
+                                               for text in ("0 cat\n1 dog", "0: cat\n1: dog", "1, cat\n2, dog"))])
 def test_class_names_that_would_shift_the_ids(tmp_path, text, words):
     (tmp_path / "classes.txt").write_text(text, "utf-8")
     with pytest.raises(UserError, match=words):

@@ -15,6 +15,7 @@ def marks(*cells, places=(1, 2), least=None):
 
 
 @pytest.mark.parametrize(("cell", "number"), [
+    ("90%", 0.9), ("2,5 %", 0.025), ("100%", 1), ("%", None), ("5%%", None), ("cat%", None),
     ("1", 1), ("0,5", 0.5), ("-1", -1), ("1e-3", 0.001), ("", None), ("nan", None), ("inf", None), ("cat", None),
     ("1_0", None), ("1.000,5", None), ("1,234", None), ("12,345,678", None), ("0,333", 0.333), ("1,23", 1.23)])
 def test_numbers_with_point_and_comma(cell, number):
@@ -23,7 +24,7 @@ def test_numbers_with_point_and_comma(cell, number):
 
 @pytest.mark.parametrize(("cells", "scores"), [
     (["0.0", "1.0"], True), (["1", "0"], True), (["-1", "1"], True), (["2.5", "7"], True), (["3", "12"], False),
-    (["1", "1.0"], False), (["0.5", "cat"], False), (["0.5", ""], False), ([], False)])
+    (["90%", "10%"], True), (["1", "1.0"], False), (["0.5", "cat"], False), (["0.5", ""], False), ([], False)])
 def test_numbers_that_are_hardly_names(cells, scores):
     assert are_scores(cells) is scores
 
@@ -34,8 +35,9 @@ def test_one_and_nought():
     with pytest.raises(UserError, match=r"line 7: '0.3' in the column 'dent'.* 1 or 0; where it holds scores, --set "
                                         r"data.columns.least=0.5"):
         marks("1", "0.3")
-    with pytest.raises(UserError, match="line 7: 'yes' in the column 'scratch'; a column of one class holds 1 or 0$"):
-        marks("yes", "0")
+    assert marks("Yes", "no") == ("scratch",)
+    with pytest.raises(UserError, match="line 7: 'some' in the column 'scratch'; a column of one class holds 1 or 0$"):
+        marks("some", "0")
 
 
 def test_a_score_counts_from_the_least_on():

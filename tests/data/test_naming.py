@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.test_folder import draw
-from tfwsss.data.naming import files_of, index_images, resolve, usable_names
+from tfwsss.data.naming import files_of, index_images, resolve, tails, usable_names
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 
@@ -38,12 +38,19 @@ def test_masks_and_maps_that_cannot_be_used_are_told(tmp_path, caplog, monkeypat
 
 @pytest.mark.parametrize(("written", "name"), [
     ("farm/c", "farm/c"), ("farm/c.webp", "farm/c"), ("./farm/c", "farm/c"), ("/images/farm/c.webp", "farm/c"),
-    ("JPEGImages/a.jpg", "a.jpg"), ("c", None), ("a.gif", None)])
+    ("JPEGImages/a.jpg", "a.jpg"), ("c", None), ("a.gif", None), ("Farm/C.WEBP", "farm/c"), ("images/A.JPG", "a.jpg")])
 def test_names_as_people_write_them(written, name):
     images = {"farm/c": Path("x/farm/c.webp"), "a.jpg": Path("x/a.jpg"), "a.png": Path("x/a.png")}
     assert resolve(written, images, files_of(images)) == name
     with pytest.raises(UserError, match="'a' fits a.jpg and a.png"):
         resolve("a", images, files_of(images))
+
+
+@pytest.mark.parametrize(("written", "ends"), [
+    ("/srv/x/a.jpg", ("srv/x/a.jpg", "x/a.jpg", "a.jpg")), ("D:/a.jpg", ("a.jpg",)), ("x/a.jpg", ()), ("a", ()),
+    ("s3://bucket/x/%C3%A9.jpg", ("x/é.jpg", "é.jpg")), ("http://example.org", ()), ("/", ())])
+def test_what_paths_of_other_machines_may_mean(written, ends):
+    assert tails(written) == ends
 
 
 def test_a_few_faults_pass_and_many_stop():

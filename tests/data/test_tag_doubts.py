@@ -24,6 +24,20 @@ def test_words_that_never_stand_apart(cells, pair):
     check_apart(PATH, tags(*cells, sure=True), " ")
 
 
+@pytest.mark.parametrize(("cells", "one", "two"), [
+    (("traffic,sign,car", "traffic,sign,pedestrian", "traffic,sign"), "'car', 'pedestrian', 'traffic sign'",
+     "'car', 'pedestrian', 'sign', 'traffic'"),
+    (("traffic,light,car", "dog", "polar,bear", "traffic,light"), "'car', 'dog', 'polar bear', 'traffic light'",
+     "'bear', 'car', 'dog', 'light', 'polar', 'traffic'"),
+    (("stop,sign", "car,traffic,sign", "car"), "'car', 'stop sign', 'traffic sign'",
+     "'car', 'sign', 'stop', 'traffic'"),
+    (("car", "car,a,b,c"), "'a b', 'c', 'car'", "'a', 'b', 'c', 'car'")])
+def test_the_list_of_classes_that_says_it_is_told(cells, one, two):
+    with pytest.raises(UserError, match=f"stand apart. If one, write a classes.txt with the lines {one}; if two, with "
+                                        f"{two}; or separate classes by ;"):
+        check_apart(PATH, tags(*cells), " ")
+
+
 @pytest.mark.parametrize("cells", [
     ("cat,dog", "dog", "cat"), ("cat,dog", "dog,cat"), ("cat,dog", "cat"), ("horse,person", "person,dog", "dog"), ()])
 def test_words_that_do(cells):

@@ -14,6 +14,7 @@ from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import UserError
 from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
+from tfwsss.predict import main
 
 pytestmark = pytest.mark.usefixtures("kept_maskers")
 
@@ -131,6 +132,26 @@ def test_masks_are_never_taken_for_photographs(run, images, tmp_path):
     shutil.copy(photos / "found" / "masks" / "image 0.png", photos / "stray.png")
     done, faults = predict(photos, run, photos / "found")
     assert done == 2 and "is a mask, an indexed PNG in the colours of class ids" in faults["stray"]
+
+
+def test_a_pattern_and_a_list_make_the_same_masks(run, images, tmp_path, capsys):
+    """A line that names nothing is a fault, and the others get their masks."""
+    photos = Path(shutil.copytree(images.root / "images", tmp_path / "photos"))
+    (photos / "x.txt").write_text("image 1\ngone\n")
+    assert predict(str(photos), run, tmp_path / "all") == (2, {})
+    assert predict(f"{photos}/*1.png", run, tmp_path / "few") == (1, {})
+    assert main([f"{photos}/x.txt", "--run", str(run), "--out", str(tmp_path / "listed")]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["images"] == 1 and "fault: x.txt, 2: " in told.err and "'gone' is no file" in told.err
+    assert main(["", "--run", str(run), "--out", str(tmp_path / "none")]) == 2
+    assert "no photographs are named, the text is empty" in capsys.readouterr().err
+    for out in ("few", "listed"):
+        assert [path.name for path in (tmp_path / out / "masks").iterdir()] == ["image 1.png"]
+        np.testing.assert_array_equal(read_mask(tmp_path / out / "masks", "image 1"),
+                                      read_mask(tmp_path / "all" / "masks", "image 1"))
+    for source in (f"{photos}/*", photos / "x.txt"):
+        with pytest.raises(UserError, match="is where the photographs lie; name another folder"):
+            predict(source, run, photos)
 
 
 def test_what_is_no_photograph_is_listed(run, images, tmp_path, monkeypatch):

@@ -1,89 +1,15 @@
-"""Patterns against what they mean, written down by hand."""
+"""Files by patterns on a disk; those of a store are in test_stores."""
 
-import os
-
-import pytest
-
-from tests.support.tiny_export import draw
-from tfwsss.errors import UserError
+from tfwsss.data.patterns import parse
 from tfwsss.scale import patterns
 
-FILES = ("a.jpg", "ab.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/[x].jpg", ".hidden.jpg", "b/.hidden/a.jpg", "two words.jpg")
+
+def test_a_disk_is_searched(tmp_path):
+    for name in ("b/a.jpg", "a.jpg", "a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(patterns.match(parse(f"{tmp_path}/**.jpg"))) == ["a.jpg", "b/a.jpg"]
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    for name in FILES:
-        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "photos" / name).write_bytes(name.encode())
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.mark.parametrize(("text", "base", "expected"), [
-    ("photos", "photos/", {"a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/[x].jpg"}),
-    ("photos/", "photos/", {"a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/[x].jpg"}),
-    ("photos/**", "photos/", {"a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/[x].jpg"}),
-    ("photos/*", "photos/", {"a.jpg", "ab.jpg", "two words.jpg"}),
-    ("photos/*/a.jpg", "photos/", {"b/a.jpg"}),
-    ("photos/**/a.jpg", "photos/", {"b/a.jpg", "b/c/a.jpg"}),
-    ("photos/**a.jpg", "photos/", {"a.jpg", "b/a.jpg", "b/c/a.jpg"}),
-    ("photos/a?.jpg", "photos/", {"ab.jpg"}),
-    ("photos/[!a]*.jpg", "photos/", {"two words.jpg"}),
-    ("photos/[ab].jpg", "photos/", {"a.jpg"}),
-    ("photos/b/c/a.jpg", "photos/b/c/", {"a.jpg"}),
-    ("photos/b/c/[x].jpg", "photos/b/c/", {"[x].jpg"}),
-    ("photos/a*", "photos/", {"a.jpg", "ab.jpg"}),
-    ("photos/c*", "photos/", set()), ("nothing/*", "nothing/", set()), ("**", "", {f"photos/{name}" for name in (
-        "a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/[x].jpg")})])
-def test_patterns(folder, text, base, expected):
-    pattern = patterns.parse(text)
-    found = list(patterns.match(pattern))
-    assert pattern.base == base and len(found) == len(set(found)) and set(found) == expected
-
-
-def test_a_sign_of_a_class_is_taken_as_it_is(tmp_path):
-    for name in ("^", "a", "\\"):
-        (tmp_path / f"{name}.jpg").touch()
-    assert list(patterns.match(patterns.parse(f"{tmp_path}/[^x].jpg"))) == ["^.jpg"]
-    assert list(patterns.match(patterns.parse(f"{tmp_path}/[\\x].jpg"))) == ["\\.jpg"]
-
-
-def test_folders_beyond_the_pattern_are_not_searched(folder, monkeypatch):
-    searched, walk = [], os.walk
-
-    def watched(*arguments, **options):
-        for entry in walk(*arguments, **options):
-            searched.append(entry[0])
-            yield entry
-
-    monkeypatch.setattr(os, "walk", watched)
-    assert set(patterns.match(patterns.parse("photos/*/a.jpg"))) == {"b/a.jpg"}
-    assert "photos/b" in searched and "photos/b/c" not in searched
-
-
-def test_linked_folders_are_searched_once(folder):
-    (folder / "photos" / "b" / "ring").symlink_to(folder / "photos")
-    (folder / "photos" / "z").symlink_to(folder / "other")
-    draw(folder / "other", ["o.jpg"])
-    assert list(patterns.match(patterns.parse("photos/**.jpg"))) == [
-        "a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg", "b/c/[x].jpg", "b/c/a.jpg", "z/o.jpg"]
-
-
-def test_a_folder_that_cannot_be_opened_stops_the_walk(folder, monkeypatch):
-    scan = os.scandir
-
-    def closed(path):
-        if str(path).endswith("b/c"):
-            raise PermissionError(13, os.strerror(13), str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    with pytest.raises(UserError, match="photos/b/c: cannot be searched .Permission denied.; give yourself the right"):
-        list(patterns.match(patterns.parse("photos")))
-
-
-@pytest.mark.parametrize("pattern", ["photos", "photos/**"])
-def test_a_folder_is_left_out(folder, pattern):
-    assert set(patterns.match(patterns.parse(pattern, "photos/b/c"))) == {"a.jpg", "ab.jpg", "two words.jpg", "b/a.jpg"}
-    assert patterns.parse(pattern, "elsewhere").without == "" == patterns.parse(pattern, "photos").without
+def test_a_folder_of_a_disk_is_not_copied(tmp_path):
+    assert patterns.folder_on_disk(f"{tmp_path}/", tmp_path / "copy") == tmp_path and not list(tmp_path.iterdir())

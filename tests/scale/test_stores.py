@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_export import draw, masks_of
+from tfwsss.data.patterns import parse
 from tfwsss.errors import UserError
 from tfwsss.label import main
 from tfwsss.scale import patterns, places
@@ -118,9 +119,9 @@ def test_objects_are_written_at_once_where_the_store_is_known_for_it(store, tmp_
 def test_patterns_of_a_store(store, tmp_path):
     draw(tmp_path / "bucket", ["a.jpg", "b/c.jpg", "b/.hidden.jpg"])
     asked = ("", "*.jpg", "b/", "a.jpg")
-    found = {text: list(patterns.match(patterns.parse(f"test://bucket/{text}"))) for text in asked}
+    found = {text: list(patterns.match(parse(f"test://bucket/{text}"))) for text in asked}
     assert found == {"": ["a.jpg", "b/c.jpg"], "*.jpg": ["a.jpg"], "b/": ["c.jpg"], "a.jpg": ["a.jpg"]}
-    assert list(patterns.match(patterns.parse("test://bucket/", "test://bucket/b"))) == ["a.jpg"]
+    assert list(patterns.match(parse("test://bucket/", "test://bucket/b"))) == ["a.jpg"]
 
 
 def test_an_unknown_store_is_told():

@@ -1,5 +1,7 @@
 """Corrected masks and scribbles in the masks that a network learns from."""
 
+import logging
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,6 +65,16 @@ def test_what_is_corrected_stands_in_the_labels(images, tmp_path):
     expected[20, 20] = 3
     np.testing.assert_array_equal(masks[D], expected)
     assert not masks[E].any()
+
+
+def test_what_is_corrected_twice_is_told_before_the_start(images, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("tfwsss"), "propagate", True)
+    path = path_of(tmp_path / "mine", "masks", A)
+    write_mask(tmp_path / "mine", A, square(), voc_palette())
+    with caplog.at_level(logging.INFO, "tfwsss"):
+        kept(tmp_path, images, masks={A: path}, beside={tmp_path / "mine" / "x.json": (A, B)})
+    told, = (line for line in caplog.messages if "corrected twice" in line)
+    assert told.split("\n")[1:] == ["  image    holds        not read", f"  {A}  {path.name}  x.json"]
 
 
 def test_images_without_label_and_mask_are_left_to_the_stage_before(images, tmp_path):

@@ -9,6 +9,7 @@ from tfwsss.errors import UserError
 DELIMITERS = ",;\t"
 """Signs that separate the columns of a table; the first wins ties."""
 
+_TOLD = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*\n', re.IGNORECASE)
 _WORD = re.compile(r'"([^"]+)"(?!\S)|(\S+)')
 
 
@@ -28,7 +29,8 @@ def delimiter_of(header: str) -> str:
 def table_of(path: Path, text: str) -> list[tuple[int, list[str]]]:
     r"""Returns the rows of a table whose columns are separated as its first line tells.
 
-    Where no line holds a sign that separates, blanks do, however many, if they give all lines as many cells.
+    Where no line holds a sign that separates, blanks do, however many, if they give all lines as many cells. A first
+    line such as `sep=;`, by which spreadsheets tell the sign, is no row.
 
     Args:
         path: the file, for messages.
@@ -44,7 +46,10 @@ def table_of(path: Path, text: str) -> list[tuple[int, list[str]]]:
     >>> table_of(Path("t.csv"), 'a.jpg   0.5 x\n"b 1.jpg" 0.25  y')
     [(1, ['a.jpg', '0.5', 'x']), (2, ['b 1.jpg', '0.25', 'y'])]
     """
-    table = list(records(path, text, delimiter_of(text.split("\n", 1)[0])))
+    told = _TOLD.match(text)
+    text = text[told.end():] if told else text
+    delimiter = told[1] if told else delimiter_of(text.split("\n", 1)[0])
+    table = [(line + bool(told), row) for line, row in records(path, text, delimiter)]
     words = [(line, [quoted or plain for quoted, plain in _WORD.findall(row[0])]) for line, row in table]
     counts = {len(row) for _, row in words}
     by_blanks = all(len(row) == 1 for _, row in table) and len(counts) == 1 and counts != {1}

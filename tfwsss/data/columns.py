@@ -1,5 +1,6 @@
 """Which columns of a table hold file names and classes: as told, by their titles, or by what stands in them."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from tfwsss.settings.sections import ColumnSettings
 NAMES = ("name", "filename", "file_name", "file", "image", "image_name", "path")
 """Titles of a column of file names."""
 
-CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category")
+CLASSES = ("classes", "class", "labels", "label", "tags", "tag", "categories", "category", "choice", "choices")
 """Titles of a column of classes."""
+
+_NUMBERING = ("", "id", "index", "no", "nr", "number", "#")         # of one that numbers the rows
 
 
 def is_header(titles: Sequence[str]) -> bool:
@@ -118,7 +121,7 @@ def _columns(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], s
         return Columns(name, None, tuple(others))
     if is_image is not None and len(others) == 1:
         return Columns(name, others[0])
-    raise UserError(_unclear(path, titles, rows, settings))
+    raise UserError(_unclear(path, titles, rows, settings, name))
 
 
 def _scored(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], name: int) -> int:
@@ -160,13 +163,26 @@ def _sure(path: Path, titles: Sequence[str], name: int | None, rows: Sequence[Se
     return name
 
 
-def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings) -> str:
+def _unclear(path: Path, titles: Sequence[str], rows: Sequence[Sequence[str]], settings: ColumnSettings,
+             name: int | None = None) -> str:
+    """Says that nothing tells the columns, and how to name them; as far as some are known, with their titles."""
     if rows and (settings.titles is not None or list(titles) == untitled(len(titles))):
         shown = ", ".join(f"{title} ({cell[:30]!r})" for title, cell in zip(titles, rows[0], strict=True))
         return (f"{path}: has no header, and nothing tells which of {shown[:200]} hold file names and classes; give "
                 "all of them titles, --set data.columns.titles=[name,classes,...], or say which do, --set "
                 "data.columns.name=... --set data.columns.classes=...")
     shown = ", ".join(repr(title) for title in titles if title)
+    marks = _marks(titles, rows, name)
+    told = "data.columns.name=..." if name is None else shlex.quote(f"data.columns.name={titles[name]}")
+    classes = shlex.quote(f"data.columns.classes=[{','.join(marks)}]") if marks else "data.columns.classes=..."
     return (f"{path}: the first line is {','.join(titles)[:60]!r}; expected the header name,classes, or say which of "
-            f"its columns {shown[:200]} hold file names and classes: --set data.columns.name=... "
-            "--set data.columns.classes=...")
+            f"its columns {shown[:200]} hold file names and classes: --set {told} --set {classes}")
+
+
+def _marks(titles: Sequence[str], rows: Sequence[Sequence[str]], name: int | None) -> list[str]:
+    """Returns the titles of columns that both say yes and no; none where other columns hold numbers, but for ids."""
+    others = [place for place, title in enumerate(titles) if place != name and title.casefold() not in _NUMBERING]
+    said = {place: {YES_NO.get(row[place].casefold()) for row in rows} for place in others}
+    numbers = any(rows and None in said[place] and all(number_of(row[place]) is not None for row in rows)
+                  for place in others)
+    return [] if numbers else [titles[place] for place in others if said[place] == {True, False}]

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ FORMS = ("Label Studio's JSON, COCO's JSON, CVAT's XML of images, a table of tag
 """What is read, for messages."""
 
 _NUMBERED = re.compile(r"task-\d+-annotation-\d+-by-")      # Label Studio's PNGs, whose numbers name no image
+_OURS = ("predictions.csv", "predictions.json", "predictions.jsonl", "made_from.jsonl", "doubtful.csv", "faults.csv")
+_SHOWN = 50             # images that are corrected twice
 _PHOTOGRAPHS = (".jpg", ".jpeg")                            # that lie among the files of a tool
 _LOG = logging.getLogger("tfwsss")
 
@@ -44,6 +46,7 @@ class Corrections(NamedTuple):
             touch; so do masks and polygons where background is painted too.
         empty: images on which somebody has left nothing.
         tags: classes that take the place of an image's.
+        beside: file beside masks that is not read, as these hold -> the images that it corrects.
     """
 
     path: Path
@@ -52,6 +55,7 @@ class Corrections(NamedTuple):
     drawings: Mapping[str, Drawing] = {}
     empty: tuple[str, ...] = ()
     tags: Mapping[str, tuple[int, ...]] = {}
+    beside: Mapping[Path, tuple[str, ...]] = {}
 
 
 def open_corrected(data: DataSettings, cache: Path, given: Mapping[str, Path]) -> tuple[Splits, Corrections | None]:
@@ -134,7 +138,52 @@ def _of_folder(path: Path, images: ImageSet) -> Corrections:
     if strange := [name for each in indexed for name in each if name not in images.images]:
         _LOG.warning("given.%s: %d of %d files of %s are named like none of the %d images of this run, the first %r",
                      KEY, len(strange), sum(map(len, indexed)), path, len(images.names), strange[0])
-    return Corrections(path, *found)
+    return Corrections(path, *found, beside=_beside(path, {*found[0], *found[1]}, images) if any(found) else {})
+
+
+def _beside(path: Path, held: Collection[str], images: ImageSet) -> dict[Path, tuple[str, ...]]:
+    """Looks at what lies beside masks and corrects images too; masks hold, and a warning says so."""
+    found: dict[Path, tuple[str, ...]] = {}
+    try:
+        for file in candidates(path, path):
+            if file.name not in _OURS:
+                told = read_tag_file(file, images.images, TagSource(), images.classes) if file.is_file() else \
+                    read_yolo_folders(path, yolo_folders(path), images.classes, exported=True)
+                found[file] = tuple(_by_image(told, images))
+    except UserError as error:
+        _LOG.warning("given.%s: the PNGs in %s hold; what lies beside them is not read: %s", KEY, path, error)
+    for file, names in found.items():
+        twice, alone = [name for name in names if name in held], [name for name in names if name not in held]
+        parts = [f"{len(twice)} images that they correct, the first {twice[0]!r}"] if twice else []
+        parts += [f"{len(alone)} others, the first {alone[0]!r}; name that file to take these"] if alone else []
+        _LOG.warning("given.%s: the PNGs in %s hold, and %s beside them is not read: it corrects %s", KEY, path,
+                     file.relative_to(path), ", and ".join(parts) or "none of the images of this run")
+    return found
+
+
+def twice_corrected(corrections: Corrections) -> str:
+    """Returns a table of the images that are corrected twice: the file that holds, and the one that is not read.
+
+    Args:
+        corrections: of a user.
+
+    Returns:
+        Its lines, of at most 50 images; empty where there are none.
+
+    Example:
+    >>> mine = Path("mine")
+    >>> print(twice_corrected(Corrections(mine, {"a": mine / "masks/a.png"}, beside={mine / "x.json": ("a", "b")})))
+      image  holds        not read
+      a      masks/a.png  x.json
+    """
+    holding = {**corrections.scribbles, **corrections.masks}
+    rows = [(name, *(str(each.relative_to(corrections.path)) for each in (holding[name], file)))
+            for file, names in corrections.beside.items() for name in names if name in holding]
+    shown = [("image", "holds", "not read"), *rows[:_SHOWN]] if rows else []
+    widths = [max(len(row[place]) for row in shown) for place in range(2)] if rows else []
+    lines = ["  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+             for row in shown]
+    return "\n".join([*lines, *([f"  and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else [])])
 
 
 def _of_file(path: Path, images: ImageSet) -> Corrections:
@@ -145,14 +194,20 @@ def _of_tags(file: TagFile, images: ImageSet) -> Corrections:
     if file.faults:
         raise UserError(f"given.{KEY}: {len(file.faults)} corrections cannot be used. The first: "
                         f"{next(iter(file.faults.values()))}")
+    rows = _by_image(file, images)
+    _tell(file, len(rows), images)
+    return _sorted(file, rows, images)
+
+
+def _by_image(file: TagFile, images: ImageSet) -> dict[str, Row]:
+    """Returns the rows of a file by the images of this run that they mean."""
     by_file, rows = files_of(images.images), {}
     for row in file.rows:
         name = next((name for form in (row.name, *row.forms) if (name := resolve(form, images.images, by_file))), None)
         if name in rows:
             raise UserError(f"given.{KEY}: {file.path} corrects the image {name!r} twice; keep one of them")
         rows |= {name: row} if name else {}
-    _tell(file, len(rows), images)
-    return _sorted(file, rows, images)
+    return rows
 
 
 def _sorted(file: TagFile, rows: Mapping[str, Row], images: ImageSet) -> Corrections:

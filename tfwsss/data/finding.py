@@ -5,7 +5,7 @@ import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -83,27 +83,19 @@ def find_images(folder: Path, without: Collection[Path] = ()) -> Found:
         Images, faults and others; a name is the path below the folder without the
         ending, unless that would name two files; then with it.
     """
-    images, faults, others = {}, {}, []
-    skipped = {path.resolve() for path in without}
-    for place, path, fault in _walk(folder, skipped):
-        shown = readable_name(place)
-        name = unicodedata.normalize("NFC", place)
-        if fault is None and path is not None and (what := _what(path)) != "photograph":
-            if what is None:
-                others.append(shown)
-                continue
-            fault = what
-        if path is None:
-            others.append(f"{shown} ({fault})")
-        elif fault := fault or unfit_name(place) or _twice(name, images):
-            faults[shown] = f"{readable_name(str(path))}: {fault}"
-        else:
-            images[name] = path
-    named = _named(images)
-    for name in [name for name in named if any(str(parent)[:-4] in named for parent in PurePosixPath(name).parents
-                                               if parent.suffix in (".png", ".npz"))]:
-        faults[name] = f"{named.pop(name)}: its folder is named like the mask of another image; rename one of them"
-    return Found(named, faults, sorted(others))
+    return _sorted(_walk(folder, {path.resolve() for path in without}))
+
+
+def find_these(files: Mapping[str, Path]) -> Found:
+    """Sorts files that somebody has named as `find_images` sorts those of a folder, and names them likewise.
+
+    Args:
+        files: place below a folder to path.
+
+    Returns:
+        As `find_images`.
+    """
+    return _sorted((place, path, _unreadable(path)) for place, path in files.items())
 
 
 def fault_of(written: str, faults: Mapping[str, str]) -> str | None:
@@ -122,6 +114,29 @@ def fault_of(written: str, faults: Mapping[str, str]) -> str | None:
     wanted = {shown, shown.replace("\\", "/")}           # tables of Windows have backslashes for slashes
     return next((file for file in faults for form in (file, file.replace("\\", "/"))
                  if form in wanted or stem_of(form) in wanted), None)
+
+
+def _sorted(files: Iterable[tuple[str, Path | None, str | None]]) -> Found:
+    images, faults, others = {}, {}, []
+    for place, path, fault in files:
+        shown = readable_name(place)
+        name = unicodedata.normalize("NFC", place)
+        if fault is None and path is not None and (what := _what(path)) != "photograph":
+            if what is None:
+                others.append(shown)
+                continue
+            fault = what
+        if path is None:
+            others.append(f"{shown} ({fault})")
+        elif fault := fault or unfit_name(place) or _twice(name, images):
+            faults[shown] = f"{readable_name(str(path))}: {fault}"
+        else:
+            images[name] = path
+    named = _named(images)
+    for name in [name for name in named if any(str(parent)[:-4] in named for parent in PurePosixPath(name).parents
+                                               if parent.suffix in (".png", ".npz"))]:
+        faults[name] = f"{named.pop(name)}: its folder is named like the mask of another image; rename one of them"
+    return Found(named, faults, sorted(others))
 
 
 def _walk(folder: Path, skipped: set[Path]) -> Iterator[tuple[str, Path | None, str | None]]:

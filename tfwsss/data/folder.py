@@ -3,7 +3,8 @@
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from tfwsss.errors import UserError
 
 _SPLITS = ("ImageSets/Segmentation", "splits", ".")
 _NOT_SPLITS = ("classes", "labelmap", "README", "LICENSE", "requirements")
+_NUMBER = "\n"          # before numbers among names, none of which begins so
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -153,30 +155,51 @@ def _split(root: Path, split: str, images: Mapping[str, Path]) -> list[str]:
         raise UserError(f"{root}: no list {split}.txt in {', '.join(_SPLITS)}; "
                         f"{nearest(split, sorted(found)) if found else 'leave the split out to use all images'}")
     by_file = files_of(images)
-    names = dict.fromkeys(resolve(line, images, by_file) or line for line in tables.read_lines(path, names=True))
+    lines = ((line, line.replace("\\", "/")) for line in tables.read_lines(path, names=True))      # a list of Windows
+    names = dict.fromkeys(next(filter(None, (resolve(form, images, by_file) for form in line)), line[0])
+                          for line in lines)
     if not names:
         raise UserError(f"{path}: names no image; write one name a line")
     return list(names)
 
 
 def _faults(root: Path, names: list[str], found: Found, weak: WeakLabels, tagging: Tagging) -> dict[str, str]:
-    faults, rest = {}, dict(found.faults)
+    faults, rest, near = {}, dict(found.faults), _by_last(found.images)
     for name in names:
         if name not in found.images:
             file = fault_of(name, found.faults)
-            faults[name] = _nowhere(root, name, found) if file is None else rest.pop(file, found.faults[file])
+            faults[name] = _nowhere(root, name, found, near) if file is None else rest.pop(file, found.faults[file])
         elif name not in weak.labels:
             faults[name] = weak.faults.get(name) or tagging.faults.get(name) or (
                 f"{found.images[name]}: has no row in {tagging.path.name} and is left out; add one to use it")
     return faults | rest
 
 
-def _nowhere(root: Path, name: str, found: Found) -> str:
+def _nowhere(root: Path, name: str, found: Found, near: Mapping[str, list[str]]) -> str:
     """Says that there is no image of a name."""
     if any("\ud800" <= sign <= "\udfff" for sign in name):
         return f"{root}: the name {readable_name(name)!r} is not UTF-8; save the table or list in UTF-8"
-    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; add the file or "
-            "strike its line")
+    return (f"{root}: no image is named {name!r}, they are named like {next(iter(found.images))!r}; "
+            f"{_perhaps(name, near)}add the file or strike its line")
+
+
+def _perhaps(name: str, near: Mapping[str, list[str]]) -> str:
+    """Says which image a name may mean that lacks a folder, has too many of them, or lost its zeros."""
+    found = near.get(unquote(PurePosixPath(name).name), [])
+    if len(found) == 1:
+        return f"if {found[0]!r} is meant, write it as here; or "
+    found = near.get(_NUMBER + PurePosixPath(name).stem.lstrip("0"), [])
+    return f"if {found[0]!r} is meant, its zeros were lost: make the column one of text; or " if len(found) == 1 else ""
+
+
+def _by_last(images: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Returns images by their names without folders, with ending and without, and numbers without zeros before."""
+    found: dict[str, list[str]] = {}
+    for name, path in images.items():
+        number = [_NUMBER + name.lstrip("0")] if name.isdecimal() else []
+        for key in {PurePosixPath(name).name, path.name, *number}:
+            found.setdefault(key, []).append(name)
+    return found
 
 
 def _found(root: Path, place: Path, without: Collection[Path]) -> Found:

@@ -1,6 +1,7 @@
 """Reads tables of image-level labels and lists of names as people write them."""
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -8,14 +9,16 @@ from typing import NamedTuple
 
 from tfwsss.artefacts.files import readable_name
 from tfwsss.data.cells import table_of
-from tfwsss.data.columns import choose_columns, is_header, untitled
+from tfwsss.data.columns import NAMES, choose_columns, is_header, untitled
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.marks import are_scores, marked
+from tfwsss.data.naming import tails
 from tfwsss.data.tags import BACKGROUNDS, split_tags
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError, named
 from tfwsss.settings.sections import ColumnSettings
 
+_NUMBERED = re.compile(r"(\d{1,3})\s*([\s:,;])\s*\S")
 _IN_UTF8 = "save the file in UTF-8 (spreadsheets call it 'CSV UTF-8')"
 _SNIFFED = 1000         # bytes
 _NEAR = 20              # bytes, shown of each side of a wrong one
@@ -90,16 +93,27 @@ def read_classes(path: Path) -> tuple[str, ...]:
         Class names, the first is "background".
 
     Raises:
-        UserError: background stands on a later line, or the file is empty.
+        UserError: background stands on a later line, lines are numbered, or the file is empty.
     """
     lines = read_lines(path)
     places = [number for number, line in enumerate(lines) if line.casefold() in BACKGROUNDS]
     if places and places[-1] != 0:
         raise UserError(f"{path}: {lines[places[-1]]!r} stands on line {places[-1] + 1}; mask id 0 is background, "
                         "so put it first, and there alone")
+    if _are_numbered(lines):
+        raise UserError(f"{path}: its lines are numbered, such as {lines[-1]!r}; write the names alone, one a line, in "
+                        "the order of the mask ids")
     if not lines[len(places):]:
         raise UserError(f"{path}: names no class; write one class name a line, in the order of the mask ids")
     return (BACKGROUND, *lines[len(places):])
+
+
+def _are_numbered(lines: Sequence[str]) -> bool:
+    """Says whether lines count from 0, or from 1 with a sign behind the number: `1 euro` and `2 euro` are names."""
+    found = [match for match in map(_NUMBERED.match, lines) if match]
+    numbers = [int(match[1]) for match in found]
+    signs = len(found) == len(lines) and not any(match[2].isspace() for match in found)
+    return bool(lines) and (numbers == [*range(len(lines))] or (signs and numbers == [*range(1, len(lines) + 1)]))
 
 
 def read_table(path: Path, classes: Sequence[str] | None,
@@ -157,6 +171,10 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
     Raises:
         UserError: as there.
     """
+    table = list(table)
+    if len(titles) == 1 and table and len(table[0][1]) > 1 and titles[0].casefold() not in NAMES:
+        raise UserError(f"{path}: the first line is {titles[0][:60]!r}, no header of the {len(table[0][1])} columns "
+                        "below it; strike what stands before the header name,classes")
     rows = list(_cells(path, table, titles))
     chosen = choose_columns(path, titles, [row for _, row in rows], columns, is_image)
     if not rows:
@@ -176,7 +194,8 @@ def read_rows(path: Path, titles: Sequence[str], table: Iterable[tuple[int, list
             if readable_name(tag) != tag:
                 raise UserError(f"{path}: line {line}: the class {readable_name(tag)!r} is not UTF-8 or holds signs "
                                 f"that steer; {_IN_UTF8}{_as_windows(tag.encode('utf-8', 'surrogateescape'))}")
-    return [Row(line, row[chosen.name].replace("\\", "/"), tags) for (line, row), tags in zip(rows, found, strict=True)]
+    names = [row[chosen.name].replace("\\", "/") for _, row in rows]
+    return [Row(line, name, tags, tails(name)) for (line, _), name, tags in zip(rows, names, found, strict=True)]
 
 
 def label_indices(path: Path, row: Row, classes: Sequence[str]) -> tuple[int, ...]:

@@ -8,22 +8,27 @@ from pathlib import Path
 from tfwsss.data.tags import BACKGROUNDS
 from tfwsss.errors import UserError
 
-YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+YES_NO = {**dict.fromkeys(("1", "1.0", "true", "yes"), True), **dict.fromkeys(("0", "0.0", "false", "no", ""), False)}
 """Cells of a column that is one class, in small letters."""
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")         # a thousand and more, or a decimal comma: nobody knows
 
 
 def number_of(cell: str) -> float | None:
-    """Returns the number that a cell holds, with a point or a decimal comma; None where it holds none, or perhaps two.
+    """Returns the number that a cell holds, with a point or a decimal comma, or a percentage as a share of 1.
+
+    None where it holds none, or perhaps two.
 
     Args:
         cell: its text.
 
     Example:
-    >>> number_of("0,25"), number_of("-1"), number_of("nan"), number_of(""), number_of("1,234")
-    (0.25, -1.0, None, None, None)
+    >>> number_of("0,25"), number_of("-1"), number_of("90 %"), number_of("nan"), number_of(""), number_of("1,234")
+    (0.25, -1.0, 0.9, None, None, None)
     """
+    if cell.rstrip().endswith("%"):
+        number = number_of(cell.rstrip()[:-1])
+        return None if number is None or cell.count("%") > 1 else number / 100
     if _THOUSANDS.fullmatch(cell.strip()):
         return None
     try:

@@ -1,10 +1,13 @@
 """Names of images: which file each means, and which of a list can be used."""
 
 import logging
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
+from tfwsss.annotations.drawings import file_forms
 from tfwsss.data.finding import find_images, stem_of
 from tfwsss.errors import UserError
 
@@ -14,6 +17,7 @@ IMAGE_FOLDERS = ("JPEGImages", "images")
 MASK_FOLDERS = ("SegmentationClass", "masks")
 """Folders of true masks in a data set, the first that is there."""
 
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 _LOG = logging.getLogger("tfwsss")
 
 
@@ -36,7 +40,7 @@ def index_images(folder: Path, without: Collection[Path] = ()) -> dict[str, Path
 
 
 def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list[str]]) -> str | None:
-    """Finds the image that a table or list means: by name, by file name, or by a path that ends in one.
+    """Finds the image that a table or list means: by name, by file name, or by one that differs in capitals only.
 
     Args:
         written: the name as a person wrote it.
@@ -54,7 +58,7 @@ def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list
         short = written.removeprefix(prefix)
         if short in images:
             return short
-        fitting = by_file.get(short, [])
+        fitting = by_file.get(short) or by_file.get(_folded(short), [])
         if len(fitting) > 1:
             raise UserError(f"the name {written!r} fits {' and '.join(fitting)}; write it with its ending")
         if fitting:
@@ -63,7 +67,7 @@ def resolve(written: str, images: Mapping[str, Path], by_file: Mapping[str, list
 
 
 def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Returns for each file name and each stem the names of the images it may mean.
+    """Returns for each file name and each stem, as they are and in small letters, the names of the images it may mean.
 
     Args:
         images: name -> file.
@@ -72,8 +76,35 @@ def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
     for name, path in images.items():
         full = name if name.endswith(path.suffix) else name + path.suffix
         for key in (full, stem_of(full)):
-            by_file.setdefault(unicodedata.normalize("NFC", key), []).append(name)
+            key = unicodedata.normalize("NFC", key)
+            by_file.setdefault(key, []).append(name)
+            by_file.setdefault(_folded(key), []).append(name)
     return by_file
+
+
+def _folded(key: str) -> str:
+    """Returns a key of those that differ in capitals only; no name begins with a line break."""
+    return f"\n{key.casefold()}"
+
+
+def tails(written: str) -> tuple[str, ...]:
+    """Returns what an absolute path of another machine, or an address, may mean below a folder, the longest first.
+
+    Args:
+        written: with "/" between its parts.
+
+    Example:
+    >>> tails("C:/photos/a 1.jpg"), tails("https://example.org/x/a%201.jpg?size=2"), tails("x/a.jpg")
+    (('photos/a 1.jpg', 'a 1.jpg'), ('x/a 1.jpg', 'a 1.jpg'), ())
+    """
+    if "://" in written:
+        path = unquote(written.split("://", 1)[1].partition("/")[2].split("?")[0].split("#")[0])
+    else:
+        match = _ABSOLUTE.match(written)
+        path = written[match.end():] if match else ""
+    parts = [part for part in path.split("/") if part]
+    ends = ["/".join(parts[place:]) for place in range(len(parts))]
+    return tuple(dict.fromkeys([*ends, *file_forms(written)[1:]] if ends else ()))       # a tool's upload may add to it
 
 
 def usable_names(root: Path, names: Iterable[str], faults: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Class names that may not be what was meant: refused with the way to say it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ CURE = ("separate classes by ; (traffic sign;car), or put names with spaces in q
 
 _NO_START, _NO_END = "[({\"'])}:.-_*#=<>~!?", "])}\"[({:.-_*#=<>~!?"
 _PARTS = re.compile(r"\s*[/+&:=>#*~\\]\s*|\s+and\s+", re.IGNORECASE)
+_SHOWN = 100            # names in a message
 NOTHING = {"none", "nan", "null", "nil", "n/a", "na", "nothing", "empty", "no", "false", "unknown", "0"}
 """Words, in small letters, that say that there is no class."""
 
@@ -42,7 +43,7 @@ def check_apart(path: Path, cells: Sequence[Sequence[Tag]], mark: str) -> None:
         mark: what separates words: a space, or a sign that may be a part of a name.
 
     Raises:
-        UserError: such words; both and their line are named.
+        UserError: such words; both and their line are named, and the classes.txt that says which is meant.
     """
     after: dict[str, set[str | None]] = {}
     before: dict[str, set[str | None]] = {}
@@ -56,14 +57,28 @@ def check_apart(path: Path, cells: Sequence[Sequence[Tag]], mark: str) -> None:
                 before.setdefault(other, set()).add(one)
         for tag in tags:
             lines.setdefault(tag.text, tag.line)
-    pairs = [(one, min(others)) for one, others in after.items()
-             if None not in others and all(before[other] == {one} for other in others)]
-    pairs += [(min(others), one) for one, others in before.items()
-              if None not in others and all(after[other] == {one} for other in others)]
+    pairs = [(one, other) for one, others in after.items()
+             if None not in others and all(before[other] == {one} for other in others) for other in sorted(others)]
+    pairs += [(other, one) for one, others in before.items()
+              if None not in others and all(after[other] == {one} for other in others) for other in sorted(others)]
     if pairs:
         one, other = min(pairs, key=lambda pair: lines[pair[0]])
         raise UserError(f"{path}: line {lines[one]}: is {one + mark + other!r} one class or two? These words never "
-                        f"stand apart; {CURE}")
+                        f"stand apart. If one, write a classes.txt with the lines {_listed(cells, {*pairs}, mark)}; "
+                        f"if two, with {_listed(cells, (), mark)}; or {CURE}")
+
+
+def _listed(cells: Sequence[Sequence[Tag]], pairs: Collection[tuple[str, str]], mark: str) -> str:
+    """Returns the lines of a classes.txt, those pairs taken for one class each."""
+    found = set()
+    for tags in cells:
+        place = 0
+        while place < len(tags):
+            both = [tag for tag in tags[place:place + 2] if not tag.sure]
+            joined = len(both) == 2 and (both[0].text, both[1].text) in pairs
+            found.add(f"{both[0].text}{mark}{both[1].text}" if joined else tags[place].text)
+            place += 1 + joined
+    return ", ".join([*map(repr, sorted(found)[:_SHOWN]), *(["..."] if len(found) > _SHOWN else [])])
 
 
 def check_plain(path: Path, cells: Sequence[Sequence[Tag]]) -> None:

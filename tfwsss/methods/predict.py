@@ -9,10 +9,10 @@ from PIL import Image
 
 from tfwsss import logs
 from tfwsss.artefacts.drawing import overlay
-from tfwsss.artefacts.files import path_of, readable_name, unfit_name, write_atomically
+from tfwsss.artefacts.files import path_of, write_atomically
 from tfwsss.artefacts.masks import write_mask
-from tfwsss.data.finding import find_images
 from tfwsss.data.image_set import ImageSet
+from tfwsss.data.photographs import photographs_of
 from tfwsss.data.survey import survey
 from tfwsss.data.words import nearest
 from tfwsss.errors import ImageFault, UserError
@@ -26,7 +26,7 @@ _WRITTEN = ("masks", "overlays", "images", "probabilities")
 """Folders that a call writes into `--out`."""
 
 
-def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = None,
+def predict(source: str | Path, run: Path, out: Path, tags: Sequence[str] | None = None,
             stage: str | None = None, probability: bool = False, document: bool = False,
             least: float | None = None) -> tuple[int, dict[str, str]]:
     """Writes `out/masks/<name>.png` and `out/overlays/<name>.png` of each photograph, and `out/predictions.csv`.
@@ -36,7 +36,7 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     they were made from; one line of the log says how many, and why others are made anew.
 
     Args:
-        source: a photograph, or a folder of them.
+        source: a photograph, a folder of them, a pattern, or a text file that lists them: see `photographs_of`.
         run: a finished run.
         out: where the pictures go.
         tags: classes that every image shows; None lets the network decide.
@@ -50,16 +50,19 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
         Number of images with a mask, and a message for each that could not be used.
 
     Raises:
-        UserError: no such image or run, or a stage that it has not, or a tag that is no class of the run, or `out` is
-            where the photographs lie.
+        UserError: no such photograph or run, or a stage that it has not, or a tag that is no class of the run, or
+            `out` is where the photographs lie.
     """
     logs.open_log()
     opened = load_run(run)
     chosen, masker = opened.masker(stage, least)
     classes = tuple(opened.record["classes"])
-    _check_apart(source, out)
-    images = _images(source, out, classes, _labels(tags, classes, run))
-    made_from = MadeFrom(out, note_call(out, source, opened, chosen, tags, masker.least), images.images)
+    base, found = photographs_of(source, out)
+    _check_apart(base, out)
+    paths, labels = found.images, _labels(tags, classes, run)
+    images = ImageSet(tuple(paths), base, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {},
+                      faults=found.faults)
+    made_from = MadeFrom(out, note_call(out, Path(source), opened, chosen, tags, masker.least), images.images)
     usable, faults = survey(images, out, opened.config.data.max_pixels)
     told, faults = Predictions(out, classes, probability), dict(faults)
     lacking = set(made_from.missing(usable.names))
@@ -87,30 +90,11 @@ def predict(source: Path, run: Path, out: Path, tags: Sequence[str] | None = Non
     return len(usable.names) - len(faults.keys() & set(usable.names)), faults
 
 
-def _check_apart(source: Path, out: Path) -> None:
+def _check_apart(base: Path, out: Path) -> None:
     """Refuses an output folder in which photographs and pictures of ours would lie together."""
-    here, place = (source if source.is_dir() else source.parent).resolve(), out.resolve()
+    here, place = (base if base.is_dir() else base.parent).resolve(), out.resolve()
     if here == place or any(here.is_relative_to(place / folder) for folder in _WRITTEN):
         raise UserError(f"--out {out}: is where the photographs lie; name another folder, such as {out / 'found'}")
-
-
-def _images(source: Path, out: Path, classes: tuple[str, ...], labels: tuple[int, ...]) -> ImageSet:
-    faults: dict[str, str] = {}
-    if source.is_dir():
-        found = find_images(source, without=[out])
-        paths, faults = found.images, found.faults
-        found.tell(source)
-        if not paths:
-            raise UserError(f"{source}: no image in it; "
-                            f"{next(iter(faults.values()), 'expected files such as .jpg or .png')}")
-    elif source.is_file():
-        paths = {source.stem: source}
-        if fault := unfit_name(source.stem):
-            raise UserError(f"{readable_name(str(source))}: {fault}")
-    else:
-        raise UserError(f"{source}: no such image or folder; check the path")
-    return ImageSet(tuple(paths), source, classes, voc_palette(), paths, dict.fromkeys(paths, labels), {},
-                    faults=faults)
 
 
 def _labels(tags: Sequence[str] | None, classes: tuple[str, ...], run: Path) -> tuple[int, ...]:

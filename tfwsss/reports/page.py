@@ -1,6 +1,8 @@
 """Writes the page of a run: what ran, what came out, how it looks. It opens offline and holds no script."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -30,10 +32,21 @@ def write_report(run: Path) -> Path:
     templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True, loader=templates)
-    environment.filters.update(percent=_percent, points=_points, duration=_duration, moment=_moment)
+    environment.filters.update(percent=_percent, points=_points, duration=_duration, moment=_moment, in_words=_in_words)
     page = environment.get_template("report.html").render(gather(run))
     write_atomically(run / "report.html", page.encode())
     return run / "report.html"
+
+
+def _in_words(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yields the keys that are set, as `--set` takes them, and their values for people."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _in_words(value, f"{prefix}{key}.")
+        elif isinstance(value, bool):
+            yield prefix + key, "yes" if value else "no"
+        elif value is not None:
+            yield prefix + key, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _percent(share: float | None) -> str:

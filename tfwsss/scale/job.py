@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from tfwsss.artefacts.identity import fingerprint
 from tfwsss.data.labels import label_indices, read_table
+from tfwsss.data.patterns import Pattern, parse
 from tfwsss.errors import UserError, brief
 from tfwsss.scale import patterns, places
 from tfwsss.scale.names import composed
-from tfwsss.scale.patterns import Pattern
 
 RECORD, FAULTS, MASKS = "label.json", "faults.csv", "masks/"
 """Beside the masks: what made them; photographs without one, and why; and the folder of the masks."""
@@ -72,7 +72,7 @@ def make_job(model: str, images: str, out: str, tags: str | None = None, threads
     out = out.rstrip("/") + "/"
     version = find_version(model)
     classes = tuple(places.read(version + _CLASSES).decode().splitlines())
-    pattern = patterns.parse(images, out)
+    pattern = parse(images, out)
     if _whole(pattern.base) == _whole(out):
         raise UserError(f"--out {out}: is where the photographs lie; name another folder, such as {out}found")
     job = Job(version, classes, pattern, out, tags, threads)
@@ -96,7 +96,7 @@ def find_version(model: str) -> str:
     here = model.rstrip("/") + "/"
     found = [here] if places.exists(here + _GRAPH) else []
     if not found:
-        numbers = [place.split("/")[0] for place in patterns.match(patterns.parse(f"{here}*/{_GRAPH}"))]
+        numbers = [place.split("/")[0] for place in patterns.match(parse(f"{here}*/{_GRAPH}"))]
         versions = sorted((number for number in numbers if number.isdecimal()), key=int)
         found = [f"{here}{number}/" for number in versions[-1:]]
     if not found:

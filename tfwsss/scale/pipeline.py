@@ -28,6 +28,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.utils.shared import Shared
 
 from tfwsss.artefacts.files import readable_name, unfit_name
+from tfwsss.data.patterns import Pattern
 from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.scale import faults, names, patterns
@@ -91,7 +92,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
          | "Faults" >> beam.Map(faults.write, beam.pvalue.AsIter(every)))
 
 
-def _photographs(pattern: patterns.Pattern) -> Iterator[Any]:
+def _photographs(pattern: Pattern) -> Iterator[Any]:
     """Lists photographs with their keys; names that no list can hold are faults."""
     for place in filter(names.is_photograph, patterns.match(pattern)):
         if fault := unfit_name(place):
@@ -101,7 +102,7 @@ def _photographs(pattern: patterns.Pattern) -> Iterator[Any]:
             yield names.key_of(place), place
 
 
-def _masks(pattern: patterns.Pattern) -> Iterator[tuple[str, str]]:
+def _masks(pattern: Pattern) -> Iterator[tuple[str, str]]:
     for place in patterns.match(pattern):
         name = place.removesuffix(names.MASK)
         if not unfit_name(name):

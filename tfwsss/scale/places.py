@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfwsss.artefacts.files import write_atomically
+from tfwsss.data.patterns import SCHEME, is_remote
 from tfwsss.errors import UserError, brief
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _WHOLE = ("gs", "s3", "azfs")           # stores whose objects appear when their writer closes, and not before
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
@@ -90,7 +90,7 @@ def write(path: str, data: bytes) -> None:
         write_atomically(Path(path), data)
         return
     systems = file_systems()
-    whole = _SCHEME.match(path)[1] in _WHOLE
+    whole = SCHEME.match(path)[1] in _WHOLE
     target = path if whole else f"{path[:path.rfind('/') + 1]}.{secrets.token_hex(8)}.part"
     with told(path):
         with systems.create(target, compression_type="uncompressed") as file:
@@ -111,22 +111,6 @@ def clear_parts(folder: str) -> None:
         for here, _, files in os.walk(folder):
             for name in filter(_PART.fullmatch, files):
                 Path(here, name).unlink(missing_ok=True)
-
-
-def is_remote(path: str) -> bool:
-    """Returns whether a path is one of an object store.
-
-    Args:
-        path: any.
-
-    Returns:
-        bool.
-
-    Example:
-    >>> is_remote("gs://bucket/a.jpg"), is_remote("C:/a.jpg")
-    (True, False)
-    """
-    return _SCHEME.match(path) is not None
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfwsss import logs
+from tfwsss.data.patterns import NOTHING
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
 from tfwsss.runs.lock import locked
@@ -88,8 +89,7 @@ def _check_photographs(images: str, job: Job) -> None:
             return
         first = first or place
     if first is None:
-        raise UserError(f"--images {images}: no photograph matches; expected files such as .jpg or .png, by a folder "
-                        "or a pattern such as 'photos/**.jpg', in quotes")
+        raise UserError(f"--images {images}: {NOTHING}")
     raise UserError(f"--tags {job.tags}: names none of the photographs; a row's name is a path below "
                     f"{job.images.base or '.'}, with or without ending, such as {first}: {nearest(first, table)}")
 

@@ -12,7 +12,7 @@ from tfwsss.annotations.painting import paint
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.data.colour_table import FILE, read_colour_table
-from tfwsss.data.corrections import KEY, Corrections
+from tfwsss.data.corrections import KEY, Corrections, twice_corrected
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.reading import other_size, read_class_ids
 from tfwsss.errors import ImageFault, UserError
@@ -121,6 +121,8 @@ def keep_corrections(corrections: Corrections, images: ImageSet, folder: Path) -
     counts = {kind: count for kind, count in counts.items() if count}
     LOG.info("given.%s: %s of %s", KEY, ", ".join(f"{kind} of {count} images" for kind, count in counts.items()),
              corrections.path)
+    if table := twice_corrected(corrections):
+        LOG.info("given.%s: images that are corrected twice:\n%s", KEY, table)
     if strange:
         LOG.warning("given.%s: %d images are corrected to show a class that is none of their tags, the first %r; "
                     "correct the tags too", KEY, len(strange), strange[0])

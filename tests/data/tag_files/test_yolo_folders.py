@@ -36,11 +36,34 @@ def test_what_is_handed_to_yolo_comes_back(tmp_path):
 
 @pytest.mark.parametrize(("name", "text"), [
     ("data.yaml", "names: [cat, dog]\nnc: 2\n"), ("dataset.yml", "path: x\nnames:\n  0: cat\n  1: dog\n"),
-    ("classes.txt", "cat\ndog\n"), ("classes.txt", "background\ncat\ndog\n"), ("labels/classes.txt", "cat\ndog\n"),
+    ("classes.txt", "cat\ndog\n"), ("labels/classes.txt", "cat\ndog\n"),
     ("obj.names", "cat\ndog\n")])
 def test_where_the_names_of_classes_stand(tmp_path, name, text):
     put(labels(folder(tmp_path), a=BOX, b="0 0.5 0.5 1 1"), text, name)
     assert shown(read(tmp_path)) == {"a": {"dog"}, "b": {"cat"}}
+
+
+@pytest.mark.parametrize(("name", "text", "seen"), [
+    ("data.yaml", "names: [cat, dog]\n", {"a": {"dog"}, "b": {"cat"}}), ("labels/classes.txt", "dog\ncat\n", {
+        "a": {"cat"}, "b": {"dog"}}),
+    ("labels/classes.txt", "background\ncat\ndog\n", {"a": {"cat"}, "b": set()})])
+def test_numbers_beside_a_list_of_mask_ids(tmp_path, name, text, seen):
+    """Where that begins with background, 0 is one thing or another: the tool's own list tells, or background goes."""
+    put(labels(folder(tmp_path, classes="background\ncat\ndog\n"), a=BOX, b="0 0.5 0.5 1 1"), "x", "labels/notes.txt")
+    with pytest.raises(UserError, match=r"classes.txt: begins with 'background', so nothing tells whether number 0 in "
+                                        r".*labels is that or 'cat'; .* or strike 'background', if 0 is 'cat'"):
+        read(tmp_path)
+    put(tmp_path, text, name)
+    assert shown(read(tmp_path)) == seen
+    (tmp_path / name).unlink()
+    put(tmp_path, "cat\ndog\n", "classes.txt")
+    assert shown(read(tmp_path)) == {"a": {"dog"}, "b": {"cat"}}
+
+
+def test_colours_of_masks_do_not_tell_numbers(tmp_path):
+    put(labels(folder(tmp_path), a=BOX), "background:0,0,0::\ncat:1,0,0::\ndog:2,0,0::\n", "labelmap.txt")
+    with pytest.raises(UserError, match="nothing tells which classes its numbers are; add data.yaml"):
+        read(tmp_path)
 
 
 def test_lists_of_images_with_labels_of_their_own(tmp_path):
@@ -58,6 +81,12 @@ def test_labels_in_lists_below_one_folder(tmp_path):
         put(tmp_path, text, f"labels/{place}.txt")
     put(tmp_path, TABLE, "data.yaml")
     assert shown(read(tmp_path)) == {"train/a": {"dog"}, "val/a": {"cat"}}
+
+
+def test_endings_in_capitals(tmp_path):
+    put(labels(folder(tmp_path), a=BOX), TABLE, "data.yaml")
+    put(tmp_path, "0 0.5 0.5 1 1", "labels/B.TXT")
+    assert shown(read(tmp_path)) == {"a": {"dog"}, "b": {"cat"}}
 
 
 def test_a_folder_that_is_named(tmp_path):

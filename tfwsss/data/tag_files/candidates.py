@@ -1,9 +1,10 @@
 """Finds what may hold the tags of a folder of images, and reads it."""
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tfwsss.annotations.documents import parse_json
+from tfwsss.data.columns import CLASSES
 from tfwsss.data.tag_files.class_folders import read_class_folders
 from tfwsss.data.tag_files.documents import is_coco, is_cvat, is_document, is_label_studio, read_document
 from tfwsss.data.tag_files.records import are_records, read_tag_records
@@ -137,3 +138,30 @@ def _may_be(path: Path) -> bool:
     return False
 
 
+def instead(root: Path, place: Path, images: Mapping[str, Path]) -> str:
+    """Says what else of a folder without tags may hold them, for the message that there are none.
+
+    Args:
+        root: folder of the data set.
+        place: folder of its images.
+        images: name -> file.
+
+    Returns:
+        Words that go on with a sentence; empty where there is nothing.
+    """
+    parts = [PurePosixPath(name).parts for name in images]
+    if len({each[0] for each in parts}) == 1 and len({each[1] for each in parts if len(each) > 2}) > 1:
+        return f"; or, if the folders in {place / parts[0][0]} are classes, --set data.root={place / parts[0][0]}"
+    if len({each[0] for each in parts if len(each) > 1}) > 1:
+        return f"; or, if the folders in {place} are classes, --set data.tags={FOLDERS}"
+    if any(path.with_suffix(".txt").is_file() for path in images.values()):
+        return f"; or, if the text files beside images are YOLO's, --set data.tags={place.relative_to(root)}"
+    for folder in dict.fromkeys([*(root / name for name in _BESIDE), place]):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            ending = path.suffix.lower()
+            if ending in _OTHER:
+                return f"; if {path} holds the tags, it {_OTHER[ending]}"
+            if ending in (".txt", ".json", ".xml") and path.stem.casefold() in CLASSES and \
+                    path.name != "classes.txt":
+                return f"; or, if {path} holds the tags, --set data.tags={path.relative_to(root)}"
+    return ""

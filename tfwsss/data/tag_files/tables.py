@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tfwsss.data.labels import read_table
-from tfwsss.data.naming import files_of, resolve
+from tfwsss.data.naming import files_of, resolve, tails
 from tfwsss.data.tag_files.tag_file import TagFile
 from tfwsss.errors import UserError
 from tfwsss.settings.sections import ColumnSettings
@@ -42,8 +42,9 @@ def names_image(images: Mapping[str, Path]) -> Callable[[str], bool]:
     by_file = files_of(images)
 
     def names(written: str) -> bool:
+        written = written.replace("\\", "/")
         try:
-            return resolve(written.replace("\\", "/"), images, by_file) is not None
+            return any(resolve(form, images, by_file) is not None for form in (written, *tails(written)))
         except UserError:                       # it names two
             return True
     return names

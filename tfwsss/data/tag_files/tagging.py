@@ -10,7 +10,7 @@ from tfwsss.data import labels as tables
 from tfwsss.data.image_set import BACKGROUND
 from tfwsss.data.labels import Row
 from tfwsss.data.naming import files_of, resolve
-from tfwsss.data.tag_files.candidates import LABELS, tags_of_folder
+from tfwsss.data.tag_files.candidates import LABELS, instead, tags_of_folder
 from tfwsss.data.tag_files.tag_file import TagFile, TagSource
 from tfwsss.data.words import nearest
 from tfwsss.errors import UserError
@@ -65,7 +65,7 @@ def read_tagging(root: Path, place: Path, images: Mapping[str, Path], classes: t
     if file is None:
         also = "; or add a classes.txt, where the labels of all images tell their tags" if weak is not None else ""
         raise UserError(f"{root / LABELS}: no such file; write a header name,classes and one line for each image, such "
-                        f"as {next(iter(images))},cat dog{also}")
+                        f"as {next(iter(images))},cat dog{also}{instead(root, place, images)}")
     _LOG.info("tags: %s, %s", file.form, file.path)
     file = _without_negatives(file, source.negative)
     classes = classes or _classes(file)
@@ -114,6 +114,9 @@ def _of_images(file: TagFile, images: Mapping[str, Path], classes: tuple[str, ..
             others.append(row)
             continue
         name = found or row.name
+        if name in rows and row.line and (row.forms or rows[name].forms) and row.name != rows[name].name:
+            raise UserError(f"{file.path}: lines {rows[name].line} and {row.line}: both {rows[name].name!r} and "
+                            f"{row.name!r} may be the image {name!r}; write names as the images here have them")
         if name in rows and one_a_line and rows[name].tags and row.tags:
             row = rows[name] = rows[name]._replace(tags=tuple(dict.fromkeys((*rows[name].tags, *row.tags))))
         if name in rows and (set(rows[name].tags) != set(row.tags) or name in drawings):

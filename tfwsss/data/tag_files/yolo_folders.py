@@ -9,6 +9,7 @@ from tfwsss.annotations.yolo import read_yolo
 from tfwsss.data.labels import read_lines, read_text
 from tfwsss.data.tag_files.documents import tags_of
 from tfwsss.data.tag_files.tag_file import TagFile
+from tfwsss.data.tags import BACKGROUNDS
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.settings.bounded_yaml import load_yaml
 
@@ -49,16 +50,20 @@ def read_yolo_folders(root: Path, folders: Sequence[Path], classes: tuple[str, .
     Args:
         root: folder of the data set.
         folders: of text files.
-        classes: names that the data set declares, background first, or None.
+        classes: names that the data set declares, background first, or None; those of exported numbers where no list
+            lies beside them.
         exported: `root` is a tool's: classes.txt in it tells the numbers, and is not the data set's.
 
     Returns:
         Tags and drawings.
 
     Raises:
-        UserError: nothing tells the names of the classes, or there is no label.
+        UserError: nothing tells the names of the classes, or only a list that begins with background, or there is no
+            label.
     """
-    names = _names(root, folders, None if exported else root / _NAMES[1]) or list((classes or ())[1:])
+    names = _names(root, folders, None if exported else root / _NAMES[1])
+    if not names:
+        names = list((classes or ())[1:]) if exported else _of_data_set(root, folders[0])
     if not names:
         raise UserError(f"{folders[0]}: nothing tells which classes its numbers are; add data.yaml (names: [cat, dog]) "
                         f"or classes.txt, one class a line, in the order of the numbers, to {root}")
@@ -84,8 +89,8 @@ def _forms(root: Path, folder: Path, written: str) -> tuple[str, ...]:
 
 
 def _texts(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*.txt"))
-            if path.name.lower() not in _NO_LABELS and not path.name.startswith("."))
+    return (path for path in sorted(folder.rglob("*.*"))
+            if path.suffix.lower() == ".txt" and path.name.lower() not in _NO_LABELS and not path.name.startswith("."))
 
 
 def _names(root: Path, folders: Sequence[Path], without: Path | None) -> list[str]:
@@ -99,6 +104,17 @@ def _names(root: Path, folders: Sequence[Path], without: Path | None) -> list[st
     beside = [place / name for name in _NAMES for place in places if (place / name).is_file()]
     listed = next((path for path in beside if path != without), None)
     return [] if listed is None else read_lines(listed)
+
+
+def _of_data_set(root: Path, folder: Path) -> list[str]:
+    """Returns the names in classes.txt: lines are mask ids, and YOLO's numbers only where background is left out."""
+    path = root / _NAMES[1]
+    names = read_lines(path) if path.is_file() else []
+    if len(names) > 1 and names[0].casefold() in BACKGROUNDS:
+        raise UserError(f"{path}: begins with {names[0]!r}, so nothing tells whether number 0 in {folder} is that or "
+                        f"{names[1]!r}; add the tool's own list: data.yaml (names: [{names[1]}, ...]) to {root}, or "
+                        f"its classes.txt to {folder}; or strike {names[0]!r}, if 0 is {names[1]!r}")
+    return names
 
 
 def _listed(path: Path, names: list | Mapping) -> list[str]:
