@@ -13,6 +13,8 @@ import pytest
 def pytest_sessionstart(session):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:      # as in a shell's background, which commands inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if session.config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        return                                                 # it runs no test itself: its processes do
     try:
         import tensorflow as tf
     except ImportError:
@@ -40,6 +42,24 @@ def finished_run(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     return functools.cache(lambda method: journeys.shared(base / "my photos", method))
+
+
+@pytest.fixture(scope="module")
+def kept_maskers():
+    """Runs of the same networks and settings give the same Masker to all tests of a file, which is traced once."""
+    from tests.support import kept_maskers
+
+    with kept_maskers.kept():
+        yield
+
+
+@pytest.fixture
+def eagerly():
+    """No function is traced: other tests, and the runs that `finished_run` makes, are in graphs."""
+    from tests.support import eager
+
+    with eager.eagerly():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,8 @@ from tests.support.documented import (
 from tests.support.sources import ROOT, relative
 from tests.test_doctests import FLAGS
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 TYPED = [line for line in documented() if reason(line) is None]
 PREDICTS = "python -m tfwsss.predict new_photos --run runs/icd-folder --out found"
 EXPORTS_IT = "python -m tfwsss.export --run runs/icd-folder --to export/models/animals"

@@ -13,6 +13,8 @@ from tfwsss.errors import UserError
 from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:

@@ -4,11 +4,10 @@ import ast
 import functools
 import graphlib
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.support.sources import PACKAGE, imports, place, python_files, relative, tree
+from tests.support.sources import PACKAGE, for_each, imports, place, python_files, relative, tree
 
 BOTTOM = ("errors", "logs", "palette", "cli")  # every file may import these
 
@@ -148,7 +147,7 @@ def graph() -> dict[str, set[str]]:
     return edges
 
 
-FILES_OF_OURS = pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
+FILES_OF_OURS = for_each(python_files("tfwsss"))
 
 
 def test_rooms_are_those_of_the_table():
@@ -178,16 +177,9 @@ def test_every_file_has_a_row(path):
         f"{relative(path)} has no row in this test's tables: decide what it may import"
 
 
-def known(path: Path) -> str:
-    """Returns a file's place, or skips: one test tells of a missing row, not three."""
-    if packages(place(path)) is None:
-        pytest.skip("has no row in the table")
-    return place(path)
-
-
 @FILES_OF_OURS
 def test_imports_go_upwards_in_the_list(path):
-    here = known(path)
+    here = place(path)
     wrong = [f"line {line}: {there}" for module, name, line in imports(path)
              if (there := target(module, name)) and not allowed(here, there)]
     may = " ".join(room for room in ROOMS if room in may_import(room_of(here))) or "no other room"
@@ -196,7 +188,7 @@ def test_imports_go_upwards_in_the_list(path):
 
 @FILES_OF_OURS
 def test_third_party_packages(path):
-    others = packages(known(path))
+    others = packages(place(path)) or ()
     wrong = [f"line {line}: {module}" for module, _, line in imports(path)
              if (package := third_party(module)) and package not in others]
     assert not wrong, f"{relative(path)} may import {others}, not {wrong}"

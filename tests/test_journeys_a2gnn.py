@@ -29,6 +29,8 @@ from tfwsss.export import main as export
 from tfwsss.methods.run import read_settings
 from tfwsss.saved_model import export as exporting
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 LABELLED, MASKED = ODD_NAMES[:7], ODD_NAMES[6]
 """Images that have more than tags, and the one that has a mask."""
 

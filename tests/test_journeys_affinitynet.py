@@ -13,6 +13,8 @@ from tests.support.journeys import JOURNEYS, masks_of
 from tests.support.tiny_run import call, contents, times, train
 from tfwsss.methods.run import read_settings
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
@@ -74,6 +76,7 @@ def test_the_walk_leaves_nothing_open(base):
 
 
 @pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), (" dog , sheep ", {0, 2, 3}), ("", {0})])
+@pytest.mark.usefixtures("eagerly")
 def test_predict_one_photograph(base, tmp_path, tags, ids):
     """One mask and one overlay; only classes that the tags allow."""
     photo = base / "data" / "images" / "猫" / "子 猫.jpg"

@@ -73,6 +73,7 @@ def test_what_is_refused_with_its_cure(base, tmp_path, sets, words):
     assert not (tmp_path / "run" / "clip" / "model.keras").exists()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_predict_with_tags_and_without(base, tmp_path):
     photo = base / "data" / "images" / "9.jpg"
     for place, tags in enumerate((["--tags", "cat"], [])):

@@ -21,6 +21,8 @@ from tfwsss.methods.run import read_settings
 from tfwsss.models.mcis import TERMS
 from tfwsss.saved_model import export as exporting
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
@@ -124,6 +126,7 @@ def test_torn_images_are_listed_and_others_stand_for_them(tmp_path):
     assert list(json.loads((tmp_path / "run" / "faults.json").read_text("utf-8"))) == [ODD_NAMES[3]]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_predict_with_tags_and_without(base, tmp_path):
     photo = base / "data" / "images" / "9.jpg"
     for place, tags in enumerate((["--tags", "cat"], [])):

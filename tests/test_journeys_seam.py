@@ -22,6 +22,8 @@ from tfwsss.methods.run import read_settings
 from tfwsss.models.seam import TERMS
 from tfwsss.saved_model import export as exporting
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
@@ -94,6 +96,7 @@ def test_given_labels(base, tmp_path):
 
 
 @pytest.mark.parametrize(("tags", "ids"), [(None, {0, 1, 2, 3}), ("sheep", {0, 3})])
+@pytest.mark.usefixtures("eagerly")
 def test_predict_one_photograph(base, tmp_path, tags, ids):
     """With an image's own tags the mask is its pseudo label."""
     photo = base / "data" / "images" / "9.jpg"
@@ -106,7 +109,7 @@ def test_predict_one_photograph(base, tmp_path, tags, ids):
         assert np.mean(mask == np.array(Image.open(base / "run 1" / "pseudo" / "9.png"))) >= 0.99
 
 
-@pytest.mark.slow                  # walks in exports: saved_model/test_signatures.py; SEAM: methods/seam/test_masker.py
+@pytest.mark.slow                  # walks in exports: test_recorded_runs.py; SEAM: methods/seam/test_masker.py
 def test_an_export_makes_the_masks_of_predict(base, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(exporting, "try_out", lambda folder: {"milliseconds": 5.0, "memory_mib": 7})
     assert export(["--run", str(base / "run 1"), "--to", str(tmp_path / "model")]) == 0, capsys.readouterr().err

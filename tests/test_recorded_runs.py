@@ -19,7 +19,7 @@ from tfwsss.artefacts.masks import read_mask
 from tfwsss.methods.opened import load_run
 from tfwsss.saved_model import export as exporting
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("kept_maskers")]
 
 RECORDED = Path(__file__).parent / "recorded" / "runs_6875e85"
 STAGES = ("masks", "pseudo", "cam_masks")

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.support.sources import imports_in, place, python_files, relative, tree
+from tests.support.sources import for_each, imports_in, place, python_files, relative, tree
 
 NO_PYTHON_IN_GRAPH = {"ops", "layers", "losses", "backbones", "models", "inference", "saved_model"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp"}
@@ -33,7 +33,7 @@ def unsafe(root: ast.Module, where: str) -> list[str]:
     return [f"line {line}: {text}" for line, text in found if (where, text) != ("methods/__init__", "import_module")]
 
 
-@pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
+@for_each(python_files("tfwsss"))
 def test_nothing_unsafe(path):
     assert not (found := unsafe(tree(path), place(path))), f"{relative(path)}: {found}"
 

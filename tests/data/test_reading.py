@@ -10,7 +10,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from tests.data.files import odd_images
-from tests.support.sources import python_files, relative, tree
+from tests.support.sources import for_each, python_files, relative, tree
 from tfwsss.data.reading import FORMATS, opened, read_ids, read_rgb
 from tfwsss.errors import ImageFault
 from tfwsss.palette import voc_palette
@@ -161,7 +161,7 @@ def test_faults_inside_the_block_are_translated(tmp_path):
         raise zlib.error("inside")
 
 
-@pytest.mark.parametrize("path", python_files("tfwsss"), ids=relative)
+@for_each(python_files("tfwsss"))
 def test_every_picture_is_opened_by_a_list_of_formats(path):
     """Without one, a file named .jpg may be given to another program, such as Ghostscript."""
     calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)

@@ -1,5 +1,7 @@
 """Whole images beside their references; for the stage see `tests.steps.test_co_attention_maps`."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -39,8 +41,13 @@ def maps_of(model, images, references: int = 3, draw: int = 0) -> CoAttentionMap
     return CoAttentionMaps(networks, images, references, draw)
 
 
+@functools.cache
+def seer(model) -> Seer:
+    return Seer(feature_network(model), SQUARE)
+
+
 def features(model, images, name) -> np.ndarray:
-    return Seer(feature_network(model), SQUARE)(images.read_image(name)[None])["features"].numpy()[0]
+    return seer(model)(images.read_image(name)[None])["features"].numpy()[0]
 
 
 def seen(maps: CoAttentionMaps, images, name) -> dict:
@@ -72,11 +79,11 @@ def test_maps_of_one_image_are_those_of_its_own_references(model, images):
 
 def test_all_images_of_a_set_by_their_own_labels(model, images):
     images.images["image 2"].write_bytes(b"torn")
-    maps = maps_of(model, images)
+    maps, single = maps_of(model, images), maps_of(model, images)
     found = dict(maps.scores(images, images.names))
     assert isinstance(found.pop("image 2"), ImageFault) and len(found) == 4
     for name, each in found.items():
-        alone = maps_of(model, images).merged(seen(maps, images, name), name, images.labels[name])
+        alone = single.merged(seen(maps, images, name), name, images.labels[name])
         assert tuple(each.classes) == images.labels[name] and each.size == (24, 33)
         assert np.abs(np.moveaxis(each.scores, 0, -1).astype(int) - alone).max() <= 1
 

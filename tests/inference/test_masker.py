@@ -46,7 +46,8 @@ RUNS: dict[str, tuple] = {
 }
 SIZES = [(48, 64), (130, 70), (48, 64), (1, 40), (90, 1), (1, 1), (48, 64), (33, 150), (64, 64)]
 LABELS = [(0, 2), (1,), (0, 1, 2), (2,), (), (0,), (1, 2), (0, 1), (0,)]
-EACH = pytest.mark.parametrize("key", RUNS)
+REPEATED = {"walk at own size", "probability without CRF"}   # by "refined at own size" and "probability": see, decide
+EACH = pytest.mark.parametrize("key", [pytest.param(key, marks=[pytest.mark.slow] * (key in REPEATED)) for key in RUNS])
 
 
 @pytest.fixture(scope="module")
@@ -134,27 +135,26 @@ def test_stage_by_stage_gives_the_masks_of_one_go(maskers, masks, images, tmp_pa
 
 
 @EACH
-@pytest.mark.parametrize("tagged", [True, False])
-def test_a_graph_gives_the_masks_of_one_go(maskers, masks, images, key, tagged):
+def test_a_graph_gives_the_masks_of_one_go(maskers, masks, images, key):
     """As exported: one photograph of unknown size, with tags and without; one trace for all."""
     masker = maskers(key)
 
     def work(image, tags):
-        maps = {}
-        for look in masker.looks:
-            maps |= see(functools.partial(look.network, training=False), masker.stride, look.view, image[None],
-                        masker.num_ids)
-        return masker.answer({key: each[0] for key, each in maps.items()}, image, tags if tagged else None)
+        seen = [see(functools.partial(network, training=False), masker.stride, view, image[None], masker.num_ids)
+                for network, view in masker.looks]
+        maps = {key: each[0] for found in seen for key, each in found.items()}
+        return masker.answer(maps, image, tags), masker.answer(maps, image, None)
 
     traced = tf.function(work, autograph=False, input_signature=[tf.TensorSpec((None, None, 3), tf.uint8),
                                                                  tf.TensorSpec((None,), tf.bool)])
-    answers = {name: traced(images.read_image(name), images.multi_hot(name) > 0) for name in images.names}
-    same([(masks(key, tagged)[name], answers[name].mask.numpy()) for name in images.names])
+    found = {name: traced(images.read_image(name), images.multi_hot(name) > 0) for name in images.names}
     assert traced.experimental_get_tracing_count() == 1
-    for name, answer in answers.items():
-        scores, likely = answer.scores.numpy(), answer.likely.numpy()
-        assert scores.shape == (*masks(key, tagged)[name].shape, len(CLASSES)) and likely.shape == (len(CLASSES) - 1,)
-        assert scores.min() >= 0 and scores.max() <= 1 + 1e-6 and likely.min() >= 0 and likely.max() <= 1
+    for place, tagged in enumerate((True, False)):
+        same([(masks(key, tagged)[name], answers[place].mask.numpy()) for name, answers in found.items()])
+        for name, answers in found.items():
+            scores, likely = answers[place].scores.numpy(), answers[place].likely.numpy()
+            assert scores.shape == (*masks(key, tagged)[name].shape, len(CLASSES)) and likely.shape == (3,)
+            assert scores.min() >= 0 and scores.max() <= 1 + 1e-6 and likely.min() >= 0 and likely.max() <= 1
 
 
 @EACH

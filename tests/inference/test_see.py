@@ -1,5 +1,7 @@
 """Whole images shown to a network: one trace for all sizes, several at once as one by one."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +24,12 @@ def model_of(kind: str) -> keras.Model:
     return network({"logits": kernel(4, 5)} if kind == "windows" else KERNELS)
 
 
+@functools.cache
+def seer_of(kind: str) -> Seer:
+    """Returns one that is traced once for all tests."""
+    return Seer(model_of(kind), VIEWS[kind])
+
+
 @pytest.mark.parametrize("stride", [1, 4, 8, 16])
 def test_the_stride_of_a_network(stride):
     image = keras.Input((None, None, 3))
@@ -40,7 +48,7 @@ def test_unknown_sizes_are_traced_once(kind, monkeypatch):
 
 @EACH
 def test_several_images_at_once_are_as_one_by_one(kind):
-    seer = Seer(model_of(kind), VIEWS[kind])
+    seer = seer_of(kind)
     for size in SIZES:
         images = pictures(3, size)
         together = seer(images)
@@ -54,7 +62,7 @@ def test_several_images_at_once_are_as_one_by_one(kind):
 @EACH
 def test_a_compiled_network_sees_what_an_uncompiled_one_does(kind):
     model, images = model_of(kind), pictures(2, (40, 57))
-    found = Seer(model, VIEWS[kind])(images)
+    found = seer_of(kind)(images)
     expected = see(lambda x: model(x, training=False), STRIDE, VIEWS[kind], tf.constant(images), 4)
     for key, maps in expected.items():
         np.testing.assert_allclose(found[key], maps, rtol=2.0**-10, atol=1e-5)
@@ -65,7 +73,7 @@ def test_a_compiled_network_sees_what_an_uncompiled_one_does(kind):
     ("windows", (40, 57), (41, 57))])
 def test_what_maps_cover_of_an_image(kind, size, expected):
     assert tuple(map(int, covered(STRIDE, VIEWS[kind], size))) == expected
-    assert Seer(model_of(kind), VIEWS[kind]).covered(size) == expected
+    assert seer_of(kind).covered(size) == expected
 
 
 @pytest.mark.parametrize(("view", "size", "expected"), [
@@ -83,7 +91,7 @@ def test_kept_maps_are_those_of_the_labelled_classes(kind, tmp_path):
     shown = [pictures(1, size, seed)[0] for seed, size in enumerate([(40, 57), (90, 64), (40, 57), (1, 30), (57, 40)])]
     images = written(tmp_path, [*shown, shown[0]], labels)
     images.images["image 4"].write_bytes(b"no image")
-    seer = Seer(model_of(kind), VIEWS[kind])
+    seer = seer_of(kind)
     pairs = list(seer.scores(images, images.names))
     found = dict(pairs)
     assert len(pairs) == 6 and set(found) == set(images.names) and isinstance(found["image 4"], ImageFault)
@@ -105,7 +113,7 @@ def test_a_network_on_replicas_gives_the_same(kind, strategy):
         shared = model_of(kind)
         found = Seer(shared, VIEWS[kind])(pictures(1, (40, 57)))
     assert shared.distribute_strategy.num_replicas_in_sync == 2
-    for key, maps in Seer(model_of(kind), VIEWS[kind])(pictures(1, (40, 57))).items():
+    for key, maps in seer_of(kind)(pictures(1, (40, 57))).items():
         np.testing.assert_allclose(found[key], maps, rtol=2.0**-10, atol=1e-5)
 
 

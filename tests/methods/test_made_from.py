@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from tfwsss.methods import predict as predicting
 from tfwsss.methods.made_from import CALL, JOURNAL
 from tfwsss.methods.predict import predict
 from tfwsss.runs import journal
+
+pytestmark = pytest.mark.usefixtures("kept_maskers")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def told(monkeypatch) -> Iterator[list[str]]:
 
     class Handler(logging.Handler):
         def emit(self, record):
-            if not record.getMessage().endswith(" left"):           # how far a slow machine is
+            if not re.fullmatch(r"predict: \d+ of \d+(, about \d+ s left)?", record.getMessage()):   # of slow ones
                 lines.append(record.getMessage())
 
     monkeypatch.setattr("tfwsss.logs.open_log", lambda: None)

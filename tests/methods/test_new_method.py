@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.sources import PACKAGE, ROOT
-from tests.support.tiny_run import AFFINITYNET, SEGMENTER, draw_tiny_folder
+from tests.support.tiny_run import AFFINITYNET, CIAN, SEGMENTER, draw_tiny_folder
 
 GUIDE = ROOT / "docs" / "new_method.md"
 
@@ -32,25 +32,27 @@ def home(tmp_path_factory):
     names = home / "tfwsss" / "methods" / "__init__.py"
     names.write_text(names.read_text("utf-8").replace('METHODS = (', 'METHODS = ("toy", '), encoding="utf-8")
     root = draw_tiny_folder(home / "data")
-    settings = {**{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "classifier", "cam", "pseudo")},
-                "segmenter": SEGMENTER, "data": {"kind": "folder", "root": str(root), "split": "train",
-                                                 "val_split": "val"}}
+    settings = {**{key: AFFINITYNET[key] for key in ("workers", "tensorboard", "cam", "pseudo")},
+                "classifier": {**AFFINITYNET["classifier"], "epochs": 1}, "segmenter": {**SEGMENTER, "epochs": 1},
+                "relabel": CIAN["relabel"], "masks": CIAN["relabel"],
+                "data": {"kind": "folder", "root": str(root), "split": "train", "val_split": "val"}}
     (home / "toy.yaml").write_text(json.dumps(settings), encoding="utf-8")          # JSON is YAML
     return home
 
 
-def call(home, module, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(home), "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run([sys.executable, "-m", f"tfwsss.{module}", *map(str, arguments)], cwd=home, text=True,
-                          capture_output=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.strip().splitlines()[-1])
+BOTH = """
+from tfwsss import predict, train
+assert train.main("--method toy --config toy.yaml --run run".split()) == 0
+assert predict.main("data/images --run run --out out --stage pseudo".split()) == 0
+"""
 
 
 def test_the_guides_method_trains_and_predicts(home):
-    result = call(home, "train", "--method", "toy", "--config", "toy.yaml", "--run", "run")
+    environment = {**os.environ, "PYTHONPATH": str(home), "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([sys.executable, "-c", BOTH], cwd=home, text=True, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    result, found = map(json.loads, done.stdout.strip().splitlines())
     assert list(result["miou"]) == ["cam", "cam_masks", "pseudo", "relabel", "masks"]
-    found = call(home, "predict", "data/images", "--run", "run", "--out", "out", "--stage", "pseudo")
     assert (found["images"], found["faults"]) == (12, 0)
     mask = np.array(Image.open(next((home / "out" / "masks").glob("*.png"))))
     assert set(np.unique(mask)) <= {0, 1, 2, 3, 255}

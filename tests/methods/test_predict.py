@@ -16,6 +16,8 @@ from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
 from tfwsss.predict import main
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> ImageSet:

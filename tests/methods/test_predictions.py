@@ -14,6 +14,8 @@ from tfwsss.methods.predict import predict
 from tfwsss.methods.predictions import COLUMNS, Predictions, described
 from tfwsss.predict import main
 
+pytestmark = pytest.mark.usefixtures("kept_maskers")
+
 MASK = np.array([[0, 1, 0, 1], [0, 1, 255, 0], [3, 3, 3, 0]], np.uint8)
 SURE = np.arange(12, dtype=np.float32).reshape(3, 4) / 20
 

@@ -75,7 +75,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    compiled(model, SGD(0.05, multipliers={"f8_*": 2, "f9": 2}))
+    compiled(model, SGD(0.05, multipliers={"f8_*": 2, "f9": 2}), epochs)
     return model.fit(data, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

@@ -76,7 +76,7 @@ def tiny(gamma=0.5, **settings):
 
 
 def fit(model, data, epochs):
-    compiled(model, SGD(0.01, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS, 10.0)))
+    compiled(model, SGD(0.01, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS, 10.0)), epochs)
     return model.fit({"image": data["image"]}, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs,
                      shuffle=False, verbose=0).history
 

@@ -57,7 +57,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    compiled(model, SGD(0.05, coupled_decay=5e-4, multipliers={"fc8": 10}))
+    compiled(model, SGD(0.05, coupled_decay=5e-4, multipliers={"fc8": 10}), epochs)
     return model.fit(data, {"labels": data["labels"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

@@ -79,7 +79,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs=5, learning_rate=1e-3):
-    compiled(model, SGD(learning_rate, coupled_decay=5e-4, multipliers={"fc8": 10, "conv_ft": 10}))
+    compiled(model, SGD(learning_rate, coupled_decay=5e-4, multipliers={"fc8": 10, "conv_ft": 10}), epochs)
     return model.fit(data, batch_size=len(data["image"]), epochs=epochs, shuffle=False, verbose=0).history
 
 

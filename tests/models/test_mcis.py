@@ -101,7 +101,7 @@ def test_switch_of_the_batch_is_one_for_each_image_and_over_all_pairs():
 def fit(model, x, y, epochs, rate=0.01):
     optimiser = SGD(rate, coupled_decay=5e-4, multipliers=dict.fromkeys(HEADS[1:], 10.0), decayed=("*",),
                     rate_outside=True, nesterov=True)
-    compiled(model, optimiser)
+    compiled(model, optimiser, epochs)
     return model.fit(x, y, batch_size=len(y["labels"]), epochs=epochs, shuffle=False, verbose=0).history
 
 

@@ -31,7 +31,7 @@ def tiny(**settings):
 
 
 def fit(model, x, y, epochs, rate=0.1):
-    compiled(model, SGD(rate))
+    compiled(model, SGD(rate), epochs)
     return model.fit(x, y, batch_size=8, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.support.arrays import channels_last, gradient, recorded
+from tests.support.arrays import channels_last, gradient_norms, recorded
 from tests.support.memory import collect_what_is_large
 from tests.support.psa import fill, worst
 from tests.support.shared import shared_file
@@ -27,18 +27,14 @@ def test_classifier_at_even_sizes_and_every_gradient_as_recorded(trunk):
     data, model = recorded("psa_grad_resnet38_cls"), Classifier(trunk, num_classes=20)
     names = fill(model, "resnet38_cls").filled
     image = ops.convert_to_tensor(data["images"].astype("float32"))
-    by_size = sorted(model.trainable_variables, key=lambda weight: np.prod(weight.shape))
-    norms = {}
 
     def loss(y_pred=None):
         y_pred = y_pred or model({"image": image}, training=False)                 # recorded without dropout
         return model.compute_loss(None, {"labels": data["class_label"]}, y_pred)
 
-    for part in range(4):                                      # of 0.4 GB of gradients
-        variables = by_size[part::4]
-        norms |= {names[weight.path]: np.linalg.norm(one)
-                  for weight, one in zip(variables, gradient(loss, variables, graph=True), strict=True)}
-        collect_what_is_large()
+    learnt = model.trainable_variables
+    norms = dict(zip([names[weight.path] for weight in learnt], gradient_norms(loss, learnt), strict=True))
+    collect_what_is_large()
     found = model({"image": image}, training=False)
     assert worst(found["logits"], data["logits"]) < 1e-4
     np.testing.assert_allclose(float(loss(found)), data["loss"], rtol=1e-5)

@@ -114,7 +114,7 @@ def test_loss_and_gradients_are_those_of_the_release_written_out(minimum):
 
 
 def fit(model, x, labels=LABELS, epochs=1, rate=0.05) -> dict:
-    compiled(model, SGD(rate, multipliers={"fc8": 2.0}))
+    compiled(model, SGD(rate, multipliers={"fc8": 2.0}), epochs)
     return model.fit({"image": x}, {"labels": labels}, batch_size=len(x), epochs=epochs, shuffle=False,
                      verbose=0).history
 

@@ -41,7 +41,7 @@ def tiny(**settings):
 
 
 def fit(model, data, epochs):
-    compiled(model, SGD(0.05, multipliers=dict.fromkeys(model.heads, 2.0)))
+    compiled(model, SGD(0.05, multipliers=dict.fromkeys(model.heads, 2.0)), epochs)
     return model.fit(data, {"mask": data["mask"]}, batch_size=len(data["image"]), epochs=epochs, shuffle=False,
                      verbose=0).history
 

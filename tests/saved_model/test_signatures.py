@@ -15,11 +15,13 @@ from tests.support.untrained import CLASSES, CRF, photographs, untrained_run
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.data.reading import read_rgb
 from tfwsss.errors import UserError
+from tfwsss.methods.opened import load_run
 from tfwsss.methods.predict import predict
 from tfwsss.palette import voc_palette
 from tfwsss.saved_model import export
+from tfwsss.saved_model.signatures import Signatures
 
-pytestmark = pytest.mark.large
+pytestmark = [pytest.mark.large, pytest.mark.usefixtures("kept_maskers")]
 
 RUNS: dict[str, tuple] = {
     "icd": ("icd", {"pseudo": CRF}),
@@ -63,6 +65,12 @@ def test_looks_on_canvases_of_two_sides_are_not_exported(tmp_path):
     with pytest.raises(UserError, match="set scores.canvas and cam.canvas alike"):
         export.export(run, tmp_path / "models" / "m")
     assert not list(tmp_path.glob("models/**/*.pb"))
+
+
+def test_a_batch_of_a_run_without_canvas_or_windows_is_of_513_pixels(tmp_path):
+    run = untrained_run(tmp_path / "run", "affinitynet", **RUNS["own sizes"][1])
+    _, masker = load_run(run).masker("pseudo")
+    assert Signatures(masker, CLASSES, voc_palette(), 20_000).side == SIDES["own sizes"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +129,8 @@ def on_canvases(photos: list[Path], side: int) -> dict[str, np.ndarray]:
             "width": np.int32([pixels.shape[1] for pixels in fitting])}
 
 
-QUICK = ("icd", "retrain", "own sizes")     # ways of looking: on a canvas, in windows, at its own size
+QUICK = ("icd", "retrain")     # both ways of a batch: the network sees it at once, or one image after another
+# the others: tests/inference/test_masker.py, whose graphs are of every rule and view, the own size among them
 EACH = pytest.mark.parametrize("key", [key if key in QUICK else pytest.param(key, marks=pytest.mark.slow)
                                        for key in RUNS])
 

@@ -1,5 +1,7 @@
 """From a network of pairs to kept maps; for the maps themselves see `tests.inference.decide.test_co_attention`."""
 
+import functools
+
 import keras
 import numpy as np
 import pydantic
@@ -37,8 +39,11 @@ def images(tmp_path):
     return image_set(tmp_path / "data")
 
 
+features_of, pairs_of = functools.cache(feature_network), functools.cache(pair_network)
+
+
 def features(model, image, side: int = 32) -> np.ndarray:
-    return feature_network(model)(np.float32(resize_as_pillow(image, (side, side)))[None])["features"].numpy()[0]
+    return features_of(model)(np.float32(resize_as_pillow(image, (side, side)))[None])["features"].numpy()[0]
 
 
 def expected(model, images, training, name, settings) -> np.ndarray:
@@ -46,14 +51,14 @@ def expected(model, images, training, name, settings) -> np.ndarray:
     image, labels = images.read_image(name), images.labels[name]
     seen = {"features": features(model, image, settings.side)}
     if settings.self_views:
-        seen |= {"mirrored": feature_network(model)(np.float32(resize_as_pillow(image, (settings.side,) * 2))
+        seen |= {"mirrored": features_of(model)(np.float32(resize_as_pillow(image, (settings.side,) * 2))
                                                      [None, :, ::-1])["features"].numpy()[0],
                  "smaller": features(model, image, 24), "larger": features(model, image, 64)}
     members = members_by_class(training)
     others = np.stack([[features(model, training.read_image(other), settings.side) for other in draw_references(
         members[label], name, label, settings.references, settings.draw)] for label in labels]) \
         if settings.references else None
-    return np.asarray(merged_maps(pair_network(model), seen, others, np.int32(labels)))
+    return np.asarray(merged_maps(pairs_of(model), seen, others, np.int32(labels)))
 
 
 def near(found, maps) -> None:
@@ -102,7 +107,7 @@ def test_references_come_from_the_images_trained_on(model, tmp_path):
     settings = CoAttentionSettings(side=32, self_views=False)
     assert run_stage(model, own, tmp_path, settings, training) == {}
     others = np.stack([[features(model, shown[0])] * 3, [features(model, shown[2])] * 3])
-    maps = merged_maps(pair_network(model), {"features": features(model, shown[2])}, others, np.int32([0, 2]))
+    maps = merged_maps(pairs_of(model), {"features": features(model, shown[2])}, others, np.int32([0, 2]))
     near(np.moveaxis(read_scores(tmp_path / "maps", "image 0").scores, 0, -1), np.asarray(maps))
 
 
@@ -121,7 +126,7 @@ def test_maps_apart_are_those_of_each_reference(model, images):
     found = maps.apart(seen, name, images.labels[name])
     others = np.stack([[features(model, images.read_image(other)) for other in names]
                        for names in maps.drawn(name, images.labels[name])])
-    wanted = np.asarray(reference_maps(pair_network(model), seen, others, np.int32(images.labels[name])))
+    wanted = np.asarray(reference_maps(pairs_of(model), seen, others, np.int32(images.labels[name])))
     assert list(found) == ["1", "2"]
     for place, one in enumerate(found.values()):
         np.testing.assert_allclose(one, wanted[:, place], rtol=1e-3, atol=1e-4)

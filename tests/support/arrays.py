@@ -16,17 +16,23 @@ def channels_last(array):
     return np.ascontiguousarray(np.moveaxis(array, 1, -1))
 
 
-def gradient(loss, variables, graph: bool = False) -> list:
-    """Returns the gradients of a function of nothing by Keras variables, as arrays (None where there is none).
+def gradient(loss, variables) -> list:
+    """Returns the gradients of a function of nothing by Keras variables, as arrays (None where there is none)."""
+    import tensorflow as tf
 
-    In a graph a large network needs half the memory, since maps are free as soon as nobody reads them.
-    """
+    with tf.GradientTape() as tape:
+        value = loss()
+    found = tape.gradient(value, [variable.value for variable in variables])
+    return [None if one is None else np.asarray(one) for one in found]
+
+
+def gradient_norms(loss, variables) -> list[float]:
+    """Returns their lengths, of a large network: in a graph maps and gradients are free once nobody reads them."""
     import tensorflow as tf
 
     def work():
         with tf.GradientTape() as tape:
             value = loss()
-        return tape.gradient(value, [variable.value for variable in variables])
+        return [tf.norm(one) for one in tape.gradient(value, [variable.value for variable in variables])]
 
-    found = tf.function(work, autograph=False)() if graph else work()
-    return [None if one is None else np.asarray(one) for one in found]
+    return [float(one) for one in tf.function(work, autograph=False)()]

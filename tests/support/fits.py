@@ -2,10 +2,13 @@
 
 import keras
 
+FEW = 6
+"""Steps that take less time as they come than it takes to trace one."""
 
-def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-    """Compiles a model without XLA; returns it, ready."""
-    model.compile(optimizer, jit_compile=False)
+
+def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer, steps: int | None = None) -> keras.Model:
+    """Compiles a model without XLA, and without a graph where it is to make but a few steps; returns it, ready."""
+    model.compile(optimizer, jit_compile=False, run_eagerly=steps is not None and steps <= FEW)
     return ready(model)
 
 

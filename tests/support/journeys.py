@@ -49,27 +49,27 @@ JOURNEYS = {
                     ("cam", "cam_masks", "maps", "pseudo"), {"mcis": 3}, ("--set", "devices=2"), "maps",
                     {"data": {"saliency": "make"},
                      "mcis": {"epochs": 3, "batch_size": 4, "contrastive_from_epoch": 1}}),
-    "oaa": Journey(("oaa", "cam", "cam_masks", "accumulated", "oaa_plus", "maps", "labels", "pseudo", "segmenter",
-                    "relabel"),
-                   ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo", "relabel"),
-                   {"oaa": 3, "oaa_plus": 2, "segmenter": 2}, (), "maps",
-                   {"oaa": {"epochs": 3}}),
+    "oaa": Journey(("oaa", "cam", "cam_masks", "accumulated", "oaa_plus", "maps", "labels", "pseudo"),
+                   ("cam", "cam_masks", "accumulated", "maps", "labels", "pseudo"), {"oaa": 3, "oaa_plus": 2}, (),
+                   "maps", {"oaa": {"epochs": 3}, "rounds": 0}),
     "seam": Journey(("seam", "cam", "cam_masks", "maps", "map_masks", "marginals", "labels", "affinity", "walk",
                      "pseudo"),
                     ("cam", "cam_masks", "maps", "map_masks", "labels", "walk", "pseudo"), {"seam": 2, "affinity": 2},
                     (), "maps", {"rounds": 0}),
     "a2gnn": Journey(("classifier", "cam", "cam_masks", "seeds", "affinity", "graph", "pseudo", "segmenter", "relabel"),
                      ("cam", "cam_masks", "seeds", "graph", "pseudo", "relabel"),
-                     {"classifier": 2, "affinity": 2, "segmenter": 2}, (), "graph", {"data": FILES}),
-    "clip_es": Journey(("clip", "maps", "labels", "pseudo", "segmenter", "relabel"),
-                       ("maps", "labels", "pseudo", "relabel"), {"segmenter": 2}, ("--set", "devices=2"), "maps", {}),
+                     {"classifier": 2, "affinity": 2, "segmenter": 2}, (), "graph",
+                     {"data": FILES, "tensorboard": {"panels": 0}}),
+    "clip_es": Journey(("clip", "maps", "labels", "pseudo"), ("maps", "labels", "pseudo"), {},
+                       ("--set", "devices=2"), "maps", {"rounds": 0}),
     "retrain": Journey(("labels", "segmenter", "relabel", "masks", "segmenter_2", "relabel_2", "masks_2"),
                        ("labels", "relabel", "masks", "relabel_2", "masks_2"), {"segmenter": 2, "segmenter_2": 2}, (),
-                       "segmenter_2", {"data": {"split": "train", "val_split": "val"}},
+                       "segmenter_2", {"data": {"split": "train", "val_split": "val"}, "tensorboard": {"panels": 0}},
                        {"training": ODD_NAMES[:8], "pseudo": ODD_NAMES[:8], "val": ODD_NAMES[8:]}),
 }
 """AffinityNet's, MCIS' and CLIP-ES' are made on two replicas, logical devices of a fresh process, which share a batch.
-A2GNN's images have labels of all kinds."""
+A2GNN's images have labels of all kinds. The segmentation network at the end, alike for all, is trained where the list
+of stages names it."""
 
 LINE = re.compile(r"(\d\d:\d\d:\d\d|        ) .*|"
                   r"(icd|classifier|affinity|mcis|oaa(_plus)?|seam|segmenter(_2)?): "

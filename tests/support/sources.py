@@ -2,7 +2,7 @@
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +19,26 @@ def python_files(*folders: str) -> list[Path]:
 def tree(path: Path) -> ast.Module:
     """Returns a file's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def for_each(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Makes a rule for one file into one test of all, which tells of every file that breaks it."""
+    paths = list(paths)
+
+    def as_one(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as error:
+                    broken.append(str(error))
+            assert paths and not broken, "\n".join(broken)
+
+        test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+        return test
+
+    return as_one
 
 
 def relative(path: Path) -> str:

@@ -1,6 +1,8 @@
 """Runs as training would leave them, made in a second: networks of random weights, and the files beside them."""
 
+import functools
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,22 +32,34 @@ def untrained_run(folder: Path, method: str, seed: int = 0, **sections) -> Path:
     values = reading.merge({**tiny, "method": method, "data": {"kind": "demo"}}, sections)
     settings = reading.build(methods.get(method).config, values, "test")
     keras.utils.set_random_seed(seed)
-    for stage, build in NETWORKS[method].items():
+    for stage, contents in _networks(method, seed).items():
         (folder / stage).mkdir(parents=True)
-        model = build()
-        for variable in model.trainable_variables:          # large enough that no map is all but flat
-            if variable.path.split("/")[-2] in HEADS:
-                variable.assign(variable * 30.0)
-        model.save(folder / stage / "model.keras")
+        (folder / stage / "model.keras").write_bytes(contents)
     if method == "mcis":
         (folder / "maps").mkdir()
-        shape = (len(CLASSES) - 1, settings.maps.references, 8, 8, model.backbone.output["classifier"].shape[-1])
+        shape = (len(CLASSES) - 1, settings.maps.references, 8, 8, _small().output["classifier"].shape[-1])
         np.save(folder / "maps" / "references.npy", np.random.default_rng(seed).uniform(0, 1, shape).astype("float16"))
     record = {"method": method, "config": settings.model_dump(mode="json"), "classes": list(CLASSES),
               "images": {"training": 8, "pseudo": 4}, "versions": {"keras": keras.__version__}}
     (folder / "config.json").write_text(json.dumps(record), "utf-8")
     (folder / "metrics.json").write_text(json.dumps({"pseudo": {"kind": "masks", "miou": 0.5}}), "utf-8")
     return folder
+
+
+@functools.cache
+def _networks(method: str, seed: int) -> dict[str, bytes]:
+    """Returns the model file of each stage; a process makes each once."""
+    keras.utils.set_random_seed(seed)
+    found = {}
+    with tempfile.TemporaryDirectory() as aside:
+        for stage, build in NETWORKS[method].items():
+            model, path = build(), Path(aside, f"{stage}.keras")
+            for variable in model.trainable_variables:          # large enough that no map is all but flat
+                if variable.path.split("/")[-2] in HEADS:
+                    variable.assign(variable * 30.0)
+            model.save(path)
+            found[stage] = path.read_bytes()
+    return found
 
 
 def _small():

@@ -19,6 +19,8 @@ from tfwsss.settings import reading
 from tfwsss.steps import classifier
 from tfwsss.steps.class_maps import ClassMapNetwork
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 SEEN = ((1.0, 0.2), (0.1, 1.0), (0.3, 0.6))
 """Height of each class's map on the dark right and on the bright left half."""
 

@@ -55,6 +55,7 @@ def test_labels_are_what_the_kept_marginals_are_sure_of(images, inputs, tmp_path
     assert {0, 255} < seen
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_learns_from_marginals(images, inputs, tmp_path):
     """An image whose class maps were torn has none, and is left out."""
     (inputs["cam"] / "image 3.npz").write_bytes(b"torn")
@@ -67,6 +68,7 @@ def test_training_learns_from_marginals(images, inputs, tmp_path):
     assert np.isfinite(json.loads((tmp_path / "affinity" / "history.json").read_text())[0]["loss"])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_learns_from_given_labels(images, tmp_path):
     """Masks of one's own: no marginals are made, and nothing before is asked for."""
     given = tmp_path / "mine"

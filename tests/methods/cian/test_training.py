@@ -72,6 +72,7 @@ def probabilities(folder, image):
     return Seer(found.network, Windows(513, colour=found.colour))(image[None])["probabilities"][0].numpy()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_ends_with_a_network_for_single_images(images, labels, tmp_path):
     """The stage, then the next one, which begins with its weights."""
     first = cian_stage("segmenter", images, settings(epochs=1), "labels")

@@ -10,6 +10,8 @@ from tfwsss.methods.clip_es.stages import stages
 from tfwsss.methods.opened import load_run
 from tfwsss.runs.stage import Context
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 
 @pytest.mark.parametrize("sections", [{}, {"pseudo": {"crf": {"iterations": 0}}, "labels": {"power": 2.0}}],
                          ids=["crf", "no crf"])

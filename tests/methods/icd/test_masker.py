@@ -26,6 +26,8 @@ from tfwsss.runs.stage import Context
 from tfwsss.settings import reading
 from tfwsss.steps.class_maps import ClassMapNetwork
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> ImageSet:
@@ -134,7 +136,7 @@ def test_files_that_are_no_network_of_ours(tmp_path):
 @pytest.mark.parametrize(("cam", "side", "looks"), [
     ({"scales": [1.0, 0.5]}, 65, 1), ({"scales": [1.0, 1.5], "mirror": True}, 65, 2),
     ({"scales": [1.0, 0.5], "canvas": 21}, 29, 2), ({"scales": [1.0, 0.5], "affinity": "vit"}, 65, 1),
-    ({"scales": [1.0, 1.5], "affinity": "vit"}, 65, 2)])
+    pytest.param({"scales": [1.0, 1.5], "affinity": "vit"}, 65, 2, marks=pytest.mark.slow)])  # both of those above
 def test_class_maps_are_seen_as_their_own_stage_sees_them(tmp_path, monkeypatch, cam, side, looks):
     """Masks of the stages `cam`, `scores`, `seeds` and `pseudo`, and of the Masker, are the same.
 

@@ -1,4 +1,6 @@
 import dataclasses
+import functools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +20,37 @@ from tfwsss.methods.opened import load_run
 from tfwsss.models.mcis import MCIS
 from tfwsss.runs.stage import Context
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 
 def made(run: Path):
     return module.masker(load_run(run).config, run)
 
 
-def run_stages(run: Path, images, training=None) -> None:
-    (run / "maps" / "references.npy").unlink(missing_ok=True)
-    found = {stage.name: stage for stage in stages(load_run(run).config, Splits(training or images, images, None))}
-    for name in ("cam", "cam_masks", "maps", "labels", "pseudo"):
+def run_stages(run: Path, images, *names: str) -> None:
+    found = {stage.name: stage for stage in stages(load_run(run).config, Splits(images, images, None))}
+    for name in names:
         if name in found:
             assert found[name].work(Context(), {need: run / need for need in found[name].needs}, run / name) == {}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Each shows a class that no other shows."""
+    shown = [pictures(1, (24, 32), seed)[0] for seed in range(3)]
+    return written(tmp_path_factory.mktemp("photos"), shown, [(0,), (1,), (2,)])
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory, images):
+    """A function to the stage `maps`, made once by the usual settings and once by those of corners on corners."""
+    def make(**sections) -> Path:
+        run = untrained_run(tmp_path_factory.mktemp("runs") / "run", "mcis", **sections)
+        (run / "maps" / "references.npy").unlink()
+        run_stages(run, images, "maps")
+        return run / "maps"
+
+    return functools.cache(lambda corners: make(maps={"corners_aligned": True, "side": 33}) if corners else make())
 
 
 @pytest.mark.parametrize("sections", [{}, {"labels": {"threshold": None}},
@@ -36,12 +58,11 @@ def run_stages(run: Path, images, training=None) -> None:
                                       {"maps": {"corners_aligned": True, "side": 33},
                                        "labels": {"corners_aligned": True}}],
                          ids=["crf", "a chosen threshold", "a threshold", "corners on corners"])
-def test_masks_are_those_of_the_stages_where_references_are_the_same(tmp_path, sections):
+def test_masks_are_those_of_the_stages_where_references_are_the_same(maps, images, tmp_path, sections):
     """As they are where one image alone shows each class; but for the half precision of kept features."""
-    shown = [pictures(1, (24, 32), seed)[0] for seed in range(3)]
-    images = written(tmp_path / "photos", shown, [(0,), (1,), (2,)])
     run = untrained_run(tmp_path / "run", "mcis", **sections)
-    run_stages(run, images)
+    shutil.copytree(maps("maps" in sections), run / "maps", dirs_exist_ok=True)
+    run_stages(run, images, "labels", "pseudo")
     found = {name: each.mask for name, each in made(run).masks(images, images.names, tagged=True)}
     different = [np.mean(mask != read_mask(run / "pseudo", name)) for name, mask in found.items()]
     assert len(found) == 3 and max(different) < 0.02 and any(len(np.unique(mask)) > 1 for mask in found.values())

@@ -23,6 +23,8 @@ from tfwsss.settings import reading
 from tfwsss.steps.class_maps import ClassMapNetwork
 from tfwsss.training.attention_memory import AttentionMemory
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):

@@ -36,11 +36,12 @@ def build(images, **oaa) -> OAA:
     return training.build(built(oaa=oaa), Context(), {}, images)
 
 
-def fit(model, images, callbacks=(), first=0, **oaa):
-    """Trains as the stage does; returns the memory."""
+def fit(model, images, callbacks=(), first=0, eagerly=True, **oaa):
+    """Trains as the stage does, but for the graph of so few steps; returns the memory."""
     settings = built(oaa=oaa)
     data = training.batches(settings, False, Context(), {}, images, first)
     steps = int(data.cardinality()) // (settings.oaa.epochs - first)
+    model.run_eagerly = eagerly
     ready(model).fit(data, initial_epoch=first, epochs=settings.oaa.epochs, steps_per_epoch=steps, verbose=0,
                      shuffle=False, callbacks=list(callbacks))
     return model.watch.memory
@@ -150,7 +151,7 @@ def test_two_replicas_hide_what_was_found(images, strategy):
             return seen
 
         model.veil = watched
-        memory = fit(model, images, **settings)
+        memory = fit(model, images, eagerly=False, **settings)
     assert memory.seen == 12 and len(memory) > 2 and memory.latest
     assert len(hidden) == 6 and any(hidden)                             # three steps, on each of two devices
 
@@ -158,9 +159,9 @@ def test_two_replicas_hide_what_was_found(images, strategy):
 def test_two_replicas_gather_what_one_does(images, strategy):
     """In each step both halves of the batch; a byte may fall on either side where sums are taken in another order."""
     settings = {"square": True, "batch_size": 4, "epochs": 3, "accept": "probable", "learning_rate": 1e-5}
-    one = fit(build(images, **settings), images, **settings)
+    one = fit(build(images, **settings), images, eagerly=False, **settings)
     with strategy.scope():
-        two = fit(build(images, **settings), images, **settings)
+        two = fit(build(images, **settings), images, eagerly=False, **settings)
     assert two.seen == one.seen == 12 and len(two) == len(one) > 2
     for name in images.names:
         for label in images.labels[name]:
@@ -184,6 +185,7 @@ def test_the_second_network_learns_what_is_kept(images, tmp_path):
     for program, bar in (("caffe", 0.0), ("torch", 0.001)):
         model = training.build_plus(built(oaa={"program": program}), Context(), {}, images)
         assert (model.get_config()["integral"], model.get_config()["threshold"]) == (True, bar)
+    model.run_eagerly = True
     ready(model).fit(training.batches(settings, True, Context(), {"accumulated": tmp_path}, images, 0), verbose=0)
 
 
@@ -198,6 +200,7 @@ def test_who_watches(images, tmp_path, board, kinds, plus):
     assert [type(one) for one in found] == [*([] if plus else [GatheringLogs]), *kinds]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_panel_shows_what_the_network_finds_and_what_was_gathered(images, tmp_path):
     settings = built()
     model = training.build(settings, Context(), {}, images)

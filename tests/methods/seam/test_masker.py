@@ -17,6 +17,8 @@ from tfwsss.methods.seam.stages import stages
 from tfwsss.models.seam import SEAM
 from tfwsss.runs.stage import Context
 
+pytestmark = pytest.mark.usefixtures("eagerly")      # in graphs: tests/inference/test_masker.py, tests/test_journeys*
+
 CRF = {"iterations": 0}
 
 
@@ -26,11 +28,10 @@ def images(tmp_path_factory):
     return written(tmp_path_factory.mktemp("photos"), shown, [(0, 1), (1,), (2, 0)])
 
 
-def run_stages(run: Path, images) -> None:
+def run_stages(run: Path, images, *names: str) -> None:
     found = {stage.name: stage for stage in stages(load_run(run).config, Splits(images, images, None))}
-    for name in ("cam", "cam_masks", "maps", "map_masks", "walk", "pseudo"):
-        if name in found:
-            assert found[name].work(Context(), {need: run / need for need in found[name].needs}, run / name) == {}
+    for name in names:
+        assert found[name].work(Context(), {need: run / need for need in found[name].needs}, run / name) == {}
 
 
 def plain_run(folder: Path, **sections) -> Path:
@@ -48,7 +49,7 @@ def plain_run(folder: Path, **sections) -> Path:
 def test_masks_are_those_of_the_stages(images, tmp_path, sections):
     """Whether maps were kept in between or not; rounding may decide of a few pixels."""
     run = untrained_run(tmp_path / "run", "seam", **{"pseudo": CRF, **sections})
-    run_stages(run, images)
+    run_stages(run, images, "maps", "map_masks", "walk", "pseudo")
     found = {name: each.mask for name, each in
              module.masker(load_run(run).config, run).masks(images, images.names, tagged=True)}
     shares = [np.mean(mask == read_mask(run / "pseudo", name)) for name, mask in found.items()]
@@ -59,7 +60,7 @@ def test_masks_are_those_of_the_stages(images, tmp_path, sections):
 @pytest.mark.parametrize("canvas", [65, None])
 def test_masks_of_a_plain_classifier_are_those_of_its_stages(images, tmp_path, canvas):
     run = plain_run(tmp_path / "run", pseudo=CRF, cam={"canvas": canvas}, walk={"alpha": 4.0})
-    run_stages(run, images)
+    run_stages(run, images, "cam", "cam_masks", "walk", "pseudo")
     found = module.masker(load_run(run).config, run).masks(images, images.names, tagged=True)
     assert min(np.mean(each.mask == read_mask(run / "pseudo", name)) for name, each in found) >= 0.999
 
@@ -67,7 +68,7 @@ def test_masks_of_a_plain_classifier_are_those_of_its_stages(images, tmp_path, c
 def test_class_maps_of_the_run_make_the_masks_of_its_stage(images, tmp_path):
     """`predict --stage cam_masks`: the plain maps of the same network."""
     run = untrained_run(tmp_path / "run", "seam", cam_masks={"threshold": 0.3}, cam={"canvas": None})
-    run_stages(run, images)
+    run_stages(run, images, "cam", "cam_masks")
     stage, masker = load_run(run).masker("cam_masks")
     assert stage == "cam_masks" and set(masker.network.output) == {"cam", "position_logits"}
     for name, each in masker.masks(images, images.names, tagged=True):

@@ -80,6 +80,7 @@ def test_who_watches(images, tmp_path, board, kinds):
 
 
 @pytest.mark.parametrize(("plain", "titles"), [(False, ["CAM", "refined"]), (True, ["CAM"])])
+@pytest.mark.usefixtures("eagerly")
 def test_a_panel_shows_plain_and_refined_maps(images, tmp_path, plain, titles):
     settings, model = built(seam={"plain": plain}), build(images, plain=plain)
     found = training.callbacks(settings, Context.of(settings), tmp_path, model, images)
