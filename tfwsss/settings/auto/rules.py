@@ -141,7 +141,7 @@ def _nested(section: str, choices: Choices) -> Choices:
 
 
 RULES = {"data": _data, "superpixels": _superpixels, "regions": _regions, "cam": _maps, "scores": _maps,
-         "maps": _maps, "seeds": _seeds, "labels": _labels, "walk": _walk, "graph": _graph, "pseudo": _crf, "rounds": _rounds,
-         "masks": _masks, "relabel": _masks, "devices": _devices, "workers": _workers, "tensorboard": _tensorboard,
-         **dict.fromkeys(FITS, fit_of)}
+         "maps": _maps, "seeds": _seeds, "labels": _labels, "walk": _walk, "graph": _graph, "pseudo": _crf,
+         "rounds": _rounds, "masks": _masks, "relabel": _masks, "devices": _devices, "workers": _workers,
+         "tensorboard": _tensorboard, **dict.fromkeys(FITS, fit_of)}
 """Section of the settings to what chooses its keys."""
