@@ -68,7 +68,8 @@ def test_predict_refuses_what_it_cannot_do(base, tmp_path):
     photo, run, out = base / "data" / "images" / "9.jpg", base / "run 1", tmp_path / "out"
     refused(call("predict", photo, "--run", run, "--out", out, "--tags", "cat,dgo"),
             f"--tags: 'dgo' is no class of {run}; did you mean 'dog'?")
-    refused(call("predict", tmp_path / "no.jpg", "--run", run, "--out", out), "no such image or folder; check the path")
+    refused(call("predict", tmp_path / "no.jpg", "--run", run, "--out", out),
+            "no such image, folder or list; check the path")
     (tmp_path / "empty").mkdir()
     refused(call("predict", tmp_path / "empty", "--run", run, "--out", out), "no image in it; expected files such as")
     refused(call("predict", photo, "--run", tmp_path, "--out", out), "is no run folder: it has no readable config.json")

@@ -21,8 +21,6 @@ from tfwsss.methods.run import read_settings
 from tfwsss.models.mcis import TERMS
 from tfwsss.saved_model import export as exporting
 
-pytestmark = pytest.mark.usefixtures("kept_maskers")
-
 
 @pytest.fixture(scope="module")
 def base(finished_run) -> Path:
