@@ -46,6 +46,13 @@ def test_names_as_people_write_them(written, name):
         resolve("a", images, files_of(images))
 
 
+def test_a_file_without_ending_fits_itself_once():
+    """Its file name is its stem: what differs in capitals only means it, and not two images."""
+    images = {"farm/img1": Path("x/farm/img1"), "b": Path("x/b.jpg")}
+    assert resolve("Farm/IMG1", images, files_of(images)) == "farm/img1"
+    assert resolve("B.jpg", images, files_of(images)) == "b"
+
+
 @pytest.mark.parametrize(("written", "ends"), [
     ("/srv/x/a.jpg", ("srv/x/a.jpg", "x/a.jpg", "a.jpg")), ("D:/a.jpg", ("a.jpg",)), ("x/a.jpg", ()), ("a", ()),
     ("s3://bucket/x/%C3%A9.jpg", ("x/é.jpg", "é.jpg")), ("http://example.org", ()), ("/", ())])

@@ -75,10 +75,9 @@ def files_of(images: Mapping[str, Path]) -> dict[str, list[str]]:
     by_file: dict[str, list[str]] = {}
     for name, path in images.items():
         full = name if name.endswith(path.suffix) else name + path.suffix
-        for key in (full, stem_of(full)):
-            key = unicodedata.normalize("NFC", key)
+        keys = [unicodedata.normalize("NFC", key) for key in (full, stem_of(full))]
+        for key in dict.fromkeys((*keys, *map(_folded, keys))):    # a file without ending is its own stem
             by_file.setdefault(key, []).append(name)
-            by_file.setdefault(_folded(key), []).append(name)
     return by_file
 
 
