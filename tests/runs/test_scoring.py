@@ -9,6 +9,7 @@ from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.scores import Scores, read_scores, write_scores
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, ignored_share, iou
+from tfwsss.palette import IGNORE
 from tfwsss.runs.scoring import KINDS, THRESHOLDS, count_mask, dominant_class, evaluate
 
 
@@ -59,6 +60,18 @@ def _corners_on_corners(plane):
         places = np.linspace(0, plane.shape[axis] - 1, length)
         plane = np.apply_along_axis(lambda line, at=places: np.interp(at, np.arange(len(line)), line), axis, plane)
     return plane
+
+
+def test_probabilities_are_scored_as_masks_of_the_likeliest_classes(tmp_path, images):
+    """A class that is nowhere likely does not count, though its largest value is divided by itself as a class map."""
+    for name in images.names[:3]:
+        truth = images.read_mask(name)
+        shown = np.setdiff1d(np.unique(truth), [0, IGNORE])
+        planes = [np.where(truth == number, 0.75, 0.1 / 4) for number in shown] + [np.full(truth.shape, 0.01)]
+        absent = min(set(range(1, len(images.classes))) - set(shown.tolist()))
+        write_scores(tmp_path / "graph", name, Scores(np.array([*shown, absent]) - 1, np.array(planes), truth.shape))
+    score = scored("probabilities", tmp_path / "graph", images.subset(images.names[:3]))
+    assert score["miou"] == 1.0 and "threshold" not in score and not score["faults"]
 
 
 def test_scores_equal_one_arg_max_for_each_threshold(tmp_path, images):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tfwsss.errors import ImageFault, UserError, named
 
-EXTENSIONS = {"scores": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
+EXTENSIONS = {"scores": ".npz", "probabilities": ".npz", "masks": ".png", "regions": ".png", "marginals": ".png",
               "saliency": ".png", "images": ".png"}                  # kinds of one file an image
 _LONGEST = 250          # bytes of a file's name, so that another ending fits
 _CURES = {
@@ -31,7 +31,7 @@ def path_of(folder: Path, kind: str, name: str) -> Path:
 
     Args:
         folder: folder of the stage.
-        kind: "scores", "masks", "regions", "marginals", "saliency", or "images" for converted copies.
+        kind: "scores", "probabilities", "masks", "regions", "marginals", "saliency", or "images" for converted copies.
         name: name of the image; "/" in it makes sub-folders.
 
     Returns:

@@ -50,6 +50,41 @@ def write_scores(folder: Path, name: str, scores: Scores) -> None:
     write_atomically(path_of(folder, "scores", name), buffer.getvalue())
 
 
+def with_rest(scores: Scores) -> np.ndarray:
+    """Returns kept probabilities of classes with those of the background, which has what they leave.
+
+    Args:
+        scores: of an image's own size, not negative.
+
+    Returns:
+        float32 `(row, column, 1 + K)`, the background first.
+
+    Example:
+
+    >>> with_rest(Scores(np.array([4]), np.float32([[[0.25, 1.0]]]), (1, 2))).tolist()
+    [[[0.75, 0.25], [0.0, 1.0]]]
+    """
+    planes = np.moveaxis(np.asarray(scores.scores, np.float32), 0, -1)
+    return np.concatenate([np.clip(1 - planes.sum(axis=-1, keepdims=True), 0, 1), planes], axis=-1)
+
+
+def likeliest(scores: Scores) -> np.ndarray:
+    """Returns the mask of the most probable classes; of equals the background, then the first.
+
+    Args:
+        scores: kept probabilities, as for `with_rest`.
+
+    Returns:
+        uint8 `(row, column)`, mask ids.
+
+    Example:
+
+    >>> likeliest(Scores(np.array([4]), np.float32([[[0.25, 0.5, 0.75]]]), (1, 3))).tolist()
+    [[0, 0, 5]]
+    """
+    return np.append(0, scores.classes + 1).astype(np.uint8)[with_rest(scores).argmax(axis=-1)]
+
+
 def read_scores(folder: Path, name: str) -> Scores:
     """Returns the class maps of one image as stored; objects in the file are refused, never unpickled.
 

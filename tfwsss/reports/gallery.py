@@ -13,7 +13,7 @@ from tfwsss.artefacts.drawing import class_heat, fit_within, heat, overlay
 from tfwsss.artefacts.files import finished
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.saliency import read_saliency
-from tfwsss.artefacts.scores import read_scores
+from tfwsss.artefacts.scores import likeliest, read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.kept import strongest
@@ -45,7 +45,8 @@ def rows(stages: Mapping[str, tuple[str, Path]], images: ImageSet, names: Sequen
     """Draws images through the stages.
 
     Args:
-        stages: stage to its kind ("scores", "masks" or "saliency") and folder, in the order of the columns.
+        stages: stage to its kind ("scores", "probabilities", "masks" or "saliency") and folder, in the order of the
+            columns.
         images: image set of the run.
         names: images to draw.
 
@@ -109,12 +110,17 @@ def _row(stages: Mapping[str, tuple[str, Path]], images: ImageSet, name: str) ->
 
 
 def _drawer(kind: str) -> Callable[..., np.ndarray]:
-    return {"scores": _draw_scores, "masks": _draw_mask, "saliency": _draw_saliency}[kind]
+    return {"scores": _draw_scores, "probabilities": _draw_likeliest, "masks": _draw_mask,
+            "saliency": _draw_saliency}[kind]
 
 
 def _draw_scores(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
     winner, strength = strongest(read_scores(folder, name))
     return class_heat(small, winner, strength, images.palette)
+
+
+def _draw_likeliest(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:
+    return _over(small, likeliest(read_scores(folder, name)), images)
 
 
 def _draw_saliency(folder: Path, name: str, small: np.ndarray, images: ImageSet) -> np.ndarray:

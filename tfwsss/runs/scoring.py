@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.artefacts.scores import Scores, read_scores
+from tfwsss.artefacts.scores import Scores, likeliest, read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.data.mask_objects import SAVED_AS_IGNORE
 from tfwsss.errors import ImageFault, UserError
 from tfwsss.metrics.iou import Confusion, confusion_matrix, ignored_share, iou, threshold_sweep
 from tfwsss.palette import IGNORE
 
-KINDS = ("masks", "scores")
+KINDS = ("masks", "scores", "probabilities")
 """Kinds of artefact that have a mean IoU."""
 
 THRESHOLDS = tuple(step / 100 for step in range(5, 100, 5))
@@ -38,7 +38,8 @@ def evaluate(kind: str, folder: Path, images: ImageSet, names: Sequence[str] | N
 
     Images that cannot be scored (no file, broken, of another size, an unknown
     id) are faults; the others count. Files are read by threads, a few at a time.
-    Masks are counted once. Class maps are tried under every background
+    Masks are counted once; probabilities are masks of the likeliest classes.
+    Class maps are tried under every background
     threshold, in one pass over the pixels: each map is enlarged to the image and
     its positive part divided by its maximum; a pixel belongs to its strongest
     class where that exceeds the threshold, and to the background elsewhere.
@@ -63,8 +64,8 @@ def evaluate(kind: str, folder: Path, images: ImageSet, names: Sequence[str] | N
         UserError: none of the images has a true mask.
     """
     wanted, num_ids = _with_truth(images, names), len(images.classes)
-    if kind == "masks":
-        count = functools.partial(_count_file, folder, images)
+    if kind != "scores":
+        count = functools.partial(_count_file, kind, folder, images)
         counts, done, faults = _scan(wanted, count, progress, workers)
         yield from _values(kind, counts or Confusion.zeros(num_ids), done, faults, images.classes)
         return
@@ -126,8 +127,9 @@ def sweep_maps(images: ImageSet, name: str, maps: Scores, thresholds: np.ndarray
     return _checked(name, threshold_sweep, truth, ids, strength, thresholds, len(images.classes))
 
 
-def _count_file(folder: Path, images: ImageSet, name: str) -> Confusion:
-    return count_mask(images, name, read_mask(folder, name))
+def _count_file(kind: str, folder: Path, images: ImageSet, name: str) -> Confusion:
+    return count_mask(images, name, read_mask(folder, name) if kind == "masks" else
+                      likeliest(read_scores(folder, name)))
 
 
 def _sweep_file(folder: Path, images: ImageSet, thresholds: np.ndarray, name: str) -> np.ndarray:

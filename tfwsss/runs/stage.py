@@ -34,7 +34,8 @@ class Stage:
 
     Args:
         name: artefact folder.
-        kind: `model`, `scores`, `masks`, `regions`, `marginals` or `saliency`; `corrections` are given and never made.
+        kind: `model`, `scores` (class maps), `probabilities` (in the same form), `masks`, `regions`, `marginals` or
+            `saliency`; `corrections` are given and never made.
         needs: stages whose artefacts this one reads.
         settings: all of its own that changes the result, as JSON values; the runner adds the seed.
         work: called with the run's context, the finished inputs and the output folder; goes on where an earlier call
@@ -227,8 +228,8 @@ def _write(folder: Path, kind: str, name: str, value: Any, palette: np.ndarray) 
     if kind == "masks":
         write_mask(folder, name, value, palette)
     else:
-        writers = {"scores": write_scores, "regions": write_regions, "marginals": write_marginals,
-                   "saliency": write_saliency}
+        writers = {"scores": write_scores, "probabilities": write_scores, "regions": write_regions,
+                   "marginals": write_marginals, "saliency": write_saliency}
         writers[kind](folder, name, value)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pydantic
 
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.artefacts.scores import Scores, read_scores
+from tfwsss.artefacts.scores import Scores, read_scores, with_rest
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.graph_nodes import NodeReader
@@ -79,7 +79,7 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
             stage `seeds`.
 
     Returns:
-        Stage of kind `scores`: probabilities of the classes; the background has what they leave.
+        Stage of kind `probabilities`, of the classes; the background has what they leave.
     """
     walking, num_ids = maps if settings.walked else None, len(images.classes)
 
@@ -105,7 +105,7 @@ def graph_stage(name: str, images: ImageSet, settings: GraphLabelSettings, super
             for image, found in labels.probabilities(group, **reads):
                 yield image, found if isinstance(found, ImageFault) else kept_scores(found, settings.least)
 
-    return infer(name, images, kind="scores", settings=settings,
+    return infer(name, images, kind="probabilities", settings=settings,
                  needs=(seeds, affinity, *([walking] if walking else [])), predict=predict,
                  versions={"graph": VERSION})
 
@@ -191,7 +191,6 @@ def mask_of_scores(name: str, crf: CRF, found: Scores, image: np.ndarray) -> np.
     if found.scores.shape[1:] != image.shape[:2]:
         raise ImageFault(f"{name}: probabilities of {found.scores.shape[1:]} pixels, but the image has "
                          f"{image.shape[:2]}; make them again")
-    planes = np.moveaxis(found.scores.astype(np.float32), 0, -1)
-    whole = np.concatenate([np.clip(1 - planes.sum(axis=-1, keepdims=True), 0, 1), planes], axis=-1)
+    whole = with_rest(found)
     places = sharpen_arrays(crf, whole, whole.argmax(axis=-1), image, whole.shape[-1])
     return np.append(0, found.classes + 1).astype(np.uint8)[places]
