@@ -44,10 +44,13 @@ class WeakSeedSettings(Settings):
             that are not sure. background: from which score background is sure. certain: from which marginal of the
             CRFs a label is certain.
         rounds: of GrabCut in boxes. least_object: share of a box that must be object, else the whole box is.
+        objects_alone: objects in boxes are GrabCut's, whatever class maps are sure of.
         box_fallback: objects that class maps nowhere confirm are taken whole. box_background: pixels outside of all
             boxes are background; where tags name a class that has no box, those that class maps are sure of.
         segments: superpixels of an image of 500 x 375 pixels; others have more or fewer. compactness: of SLIC.
     """
+
+    ADDED = ("objects_alone",)
 
     supervision: Literal["auto", "image", "point", "scribble", "box"] = "auto"
     confident: bool = True
@@ -61,6 +64,7 @@ class WeakSeedSettings(Settings):
     certain: float = pydantic.Field(0.8, ge=0.0, le=1.0)
     rounds: pydantic.PositiveInt = 3
     least_object: float = pydantic.Field(0.15, ge=0.0, le=1.0)
+    objects_alone: bool = False
     box_fallback: bool = True
     box_background: bool = True
     segments: pydantic.PositiveInt = 400
@@ -194,8 +198,11 @@ class SeedMaker:
         objects = box_objects(image, boxes, own.rounds, own.least_object)
         boxed = classes_of(boxes)
         loose = {label + 1 for label in self._images.labels[name]} - boxed
-        confident = self._confident(name, image, maps, boxed | loose)
-        seeds = box_seeds(objects, confident, own.box_fallback, own.box_background and not loose)
+        unknown = np.full(image.shape[:2], IGNORE, np.uint8)
+        asked = loose if own.objects_alone else boxed | loose
+        confident = self._confident(name, image, maps, asked) if asked else unknown
+        seeds = box_seeds(objects, unknown if own.objects_alone else confident, own.box_fallback or own.objects_alone,
+                          own.box_background and not loose)
         if own.box_background and loose:
             around = np.ones(seeds.shape, bool)
             for place in objects.places:

@@ -34,7 +34,7 @@ class GraphSettings(Settings):
     """
 
     width: pydantic.PositiveInt = 256
-    layers: pydantic.NonNegativeInt = 3
+    layers: pydantic.PositiveInt = 3
     affinity_factor: pydantic.NonNegativeFloat = 10.0
     dropout: float = pydantic.Field(0.5, ge=0, lt=1)
     epochs: tuple[pydantic.NonNegativeInt, pydantic.NonNegativeInt] = (50, 50)

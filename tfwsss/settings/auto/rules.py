@@ -50,6 +50,7 @@ def _seeds(asked: Asked, section: str) -> Choices:
         if not asked.small:
             yield "segments", 1000, "as clicks and scribbles were measured with MobileNetV2"
             why = "all on which both CRFs agree: the surest pixels alone teach no borders"
+            yield "objects_alone", True, "objects of boxes that class maps confirm are too small"
             yield "dropped", 0.05, why
             yield "background", 0.0, why
             yield "certain", 0.0, why
@@ -94,6 +95,9 @@ def _graph(asked: Asked, section: str) -> Choices:
         yield "network.width", 128, why
         yield "box_network.width", 128, why
         yield "box_network.epochs", [50, 50], "a third of the published"
+        why = "MobileNetV2's affinities differ less than ResNet-38's"
+        yield "network.affinity_factor", 80.0, why
+        yield "box_network.affinity_factor", 80.0, why
     if not asked.small and asked.facts.side <= 400:
         yield "walk.steps", 16, "the published 64 carry labels over everything"
 
