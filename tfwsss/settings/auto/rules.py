@@ -49,8 +49,8 @@ def _seeds(asked: Asked, section: str) -> Choices:
         yield from _nested("crf", _crf(asked, section))
         if not asked.small:
             yield "segments", 1000, "as clicks and scribbles were measured with MobileNetV2"
+            yield "objects_alone", True, "of objects in boxes, class maps confirm too little"
             why = "all on which both CRFs agree: the surest pixels alone teach no borders"
-            yield "objects_alone", True, "objects of boxes that class maps confirm are too small"
             yield "dropped", 0.05, why
             yield "background", 0.0, why
             yield "certain", 0.0, why
