@@ -56,7 +56,7 @@ def probabilities(folder, name) -> np.ndarray:
 def test_of_each_image_the_network_that_belongs_to_its_label(images, inputs):
     """Boxes have their own network and window; tags and clicks walk, scribbles do not; masks are masks."""
     stage = stage_of(images)
-    assert (stage.name, stage.kind, stage.needs) == ("graph", "scores", ("seeds", "affinity", "cam"))
+    assert (stage.name, stage.kind, stage.needs) == ("graph", "probabilities", ("seeds", "affinity", "cam"))
     assert stage.work(Context(), inputs, inputs["graph"]) == {}
     for name, (network, radius, walk) in {"image 1": (BOXES, 1, None), "image 2": (TAGS, 2, WALK),
                                           "image 3": (TAGS, 2, None), "image 4": (TAGS, 2, WALK)}.items():
