@@ -39,10 +39,10 @@ def evaluate(kind: str, folder: Path, images: ImageSet, names: Sequence[str] | N
     Images that cannot be scored (no file, broken, of another size, an unknown
     id) are faults; the others count. Files are read by threads, a few at a time.
     Masks are counted once; probabilities are masks of the likeliest classes.
-    Class maps are tried under every background
-    threshold, in one pass over the pixels: each map is enlarged to the image and
-    its positive part divided by its maximum; a pixel belongs to its strongest
-    class where that exceeds the threshold, and to the background elsewhere.
+    Class maps are tried under every background threshold, in one pass over the
+    pixels: each map is enlarged to the image and its positive part divided by
+    its maximum; a pixel belongs to its strongest class where that exceeds the
+    threshold, and to the background elsewhere.
 
     Args:
         kind: one of `KINDS`.
