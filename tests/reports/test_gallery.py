@@ -7,6 +7,7 @@ from PIL import Image
 
 from tests.support.fake_run import CLASSES, SIZE, image_set, write_maps, write_pseudo
 from tfwsss.artefacts.masks import write_mask
+from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.reports.gallery import SIDE, image_ious, rows
 
 
@@ -30,6 +31,17 @@ def test_rows_show_every_stage_and_the_truth(images, stages):
     picture = Image.open(io.BytesIO(base64.b64decode(found[0].pictures["pseudo"].split(",")[1])))
     assert max(picture.size) == SIDE
     assert found[4].pictures["truth"] is None and found[4].iou is None and found[0].iou > 0.5
+
+
+def test_probabilities_look_like_the_mask_of_the_likeliest_classes(images, tmp_path):
+    name = "image 2"
+    truth = images.read_mask(name)
+    shown = np.setdiff1d(np.unique(truth), [0, 255])
+    write_scores(tmp_path / "graph", name, Scores(shown - 1, 0.5 * (truth == shown[:, None, None]) + 0.25, SIZE))
+    write_mask(tmp_path / "masks", name, np.where(truth == 255, 0, truth).astype(np.uint8), images.palette)
+    found, _ = rows({"graph": ("probabilities", tmp_path / "graph"), "masks": ("masks", tmp_path / "masks")}, images,
+                    [name])
+    assert found[0].pictures["graph"] == found[0].pictures["masks"] != found[0].pictures["image"]
 
 
 def test_what_is_missing_leaves_a_gap(images, stages):
