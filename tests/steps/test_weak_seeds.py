@@ -131,14 +131,13 @@ def test_classes_of_tags_that_no_box_holds_are_sought_around_the_boxes(images):
 
 def test_objects_of_boxes_may_be_those_of_grabcut_alone(images):
     """Class maps are read only where a tag names a class without a box, and say nothing inside."""
-    nothing = np.full((24, 32), 255, np.uint8)
     maker = SeedMaker(images, SETTINGS.model_copy(update={"objects_alone": True, "box_fallback": False}), views=1)
     found = maker.seeds(NAMES[2], lambda: pytest.fail("were read"))
-    np.testing.assert_array_equal(found, box_seeds(box_objects(images.read_image(NAMES[2]), images.boxes[NAMES[2]]),
-                                                   nothing))
-    assert (found != made(images, NAMES[2])[1]).any()
+    objects = box_objects(images.read_image(NAMES[2]), images.boxes[NAMES[2]])
+    np.testing.assert_array_equal(found, np.select([objects.owner == 0, objects.owner == 1], objects.ids, 0))
+    assert set(np.unique(found)) == {0, 1, 3} and (made(images, NAMES[2])[1] == 255).any()
     objects = box_objects(images.read_image(NAMES[3]), images.boxes[NAMES[3]])
-    expected = box_seeds(objects, nothing, box_background=False)
+    expected = np.where(objects.owner == 0, 1, 255).astype(np.uint8)
     around, loose = np.ones((24, 32), bool), sure_by_hand(images, NAMES[3], {2})
     around[4:12, 5:20] = False
     expected[around] = np.where(np.isin(loose, (0, 2)), loose, 255)[around]

@@ -103,6 +103,25 @@ def topmost(masks: Sequence[np.ndarray], size: Sequence[int]) -> np.ndarray:
     return owner
 
 
+def object_seeds(objects: Objects, background: bool = True) -> np.ndarray:
+    """Takes objects in boxes as they are.
+
+    Args:
+        objects: of the image.
+        background: whether pixels of no object are background, inside of boxes too; else they are unknown.
+
+    Returns:
+        uint8 `(row, column)`, mask ids, 255 unknown.
+
+    Example:
+
+    >>> objects = Objects(np.array([[-1, -1, 0, 0, 0, -1]]), (12,), ((slice(0, 1), slice(1, 5)),))
+    >>> object_seeds(objects).tolist(), object_seeds(objects, background=False).tolist()
+    ([[0, 0, 12, 12, 12, 0]], [[255, 255, 12, 12, 12, 255]])
+    """
+    return np.array([*objects.ids, 0 if background else IGNORE], np.uint8)[objects.owner]      # NOBODY is the last
+
+
 def box_seeds(objects: Objects, confident: np.ndarray, box_fallback: bool = True,
               box_background: bool = True) -> np.ndarray:
     """Keeps of the objects in boxes what class maps confirm; outside of all boxes is background.

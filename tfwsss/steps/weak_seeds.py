@@ -18,7 +18,7 @@ from tfwsss.inference.kept import channels_last
 from tfwsss.inference.stream import try_each
 from tfwsss.inference.views import Picture
 from tfwsss.palette import IGNORE
-from tfwsss.refine.box_seeds import box_objects, box_seeds
+from tfwsss.refine.box_seeds import box_objects, box_seeds, object_seeds
 from tfwsss.refine.confident_seeds import confident_seeds
 from tfwsss.refine.sparse_seeds import draw_points, draw_scribbles, segments_of, sparse_seeds, spread
 from tfwsss.refine.superpixels import slic
@@ -44,7 +44,7 @@ class WeakSeedSettings(Settings):
             that are not sure. background: from which score background is sure. certain: from which marginal of the
             CRFs a label is certain.
         rounds: of GrabCut in boxes. least_object: share of a box that must be object, else the whole box is.
-        objects_alone: objects in boxes are GrabCut's, whatever class maps are sure of.
+        objects_alone: objects in boxes, and the background around them, are GrabCut's, whatever class maps are sure of.
         box_fallback: objects that class maps nowhere confirm are taken whole. box_background: pixels outside of all
             boxes are background; where tags name a class that has no box, those that class maps are sure of.
         segments: superpixels of an image of 500 x 375 pixels; others have more or fewer. compactness: of SLIC.
@@ -196,13 +196,11 @@ class SeedMaker:
         """Returns seeds of boxes; classes that tags name and no box holds are sought by class maps around them."""
         own, boxes = self._settings, self._images.boxes[name]
         objects = box_objects(image, boxes, own.rounds, own.least_object)
-        boxed = classes_of(boxes)
-        loose = {label + 1 for label in self._images.labels[name]} - boxed
-        unknown = np.full(image.shape[:2], IGNORE, np.uint8)
-        asked = loose if own.objects_alone else boxed | loose
-        confident = self._confident(name, image, maps, asked) if asked else unknown
-        seeds = box_seeds(objects, unknown if own.objects_alone else confident, own.box_fallback or own.objects_alone,
-                          own.box_background and not loose)
+        loose = {label + 1 for label in self._images.labels[name]} - classes_of(boxes)
+        background, asked = own.box_background and not loose, loose if own.objects_alone else loose | classes_of(boxes)
+        confident = self._confident(name, image, maps, asked) if asked else None
+        seeds = (object_seeds(objects, background) if own.objects_alone else
+                 box_seeds(objects, confident, own.box_fallback, background))
         if own.box_background and loose:
             around = np.ones(seeds.shape, bool)
             for place in objects.places:
