@@ -10,7 +10,7 @@ KINDS = {"superpixels": "regions", "regions": "regions", "icd": "model", "classi
          "cam": "scores", "scores": "scores", "cam_masks": "masks", "cam_crf": "masks", "seeds": "masks",
          "marginals": "marginals", "labels": "masks", "walk": "masks", "pseudo": "masks", "segmenter": "model",
          "relabel": "masks", "mcis": "model", "maps": "scores", "oaa": "model", "accumulated": "scores",
-         "oaa_plus": "model", "seam": "model", "map_masks": "masks", "graph": "scores", "clip": "model",
+         "oaa_plus": "model", "seam": "model", "map_masks": "masks", "graph": "probabilities", "clip": "model",
          "segmenter_2": "model", "relabel_2": "masks", "pseudo_2": "masks", "saliency": "saliency"}
 END = " segmenter relabel"
 NO_END = {"rounds": 0}
