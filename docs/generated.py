@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"model": "#c9b1e8", "scores": "#a9c9ec", "masks": "#a8d8b0", "marginals": "#c3d7ee", "regions": "#ecd8a4",
-           "saliency": "#ecc3a4"}
+COLOURS = {"model": "#c9b1e8", "scores": "#a9c9ec", "probabilities": "#a4dbe4", "masks": "#a8d8b0",
+           "marginals": "#c3d7ee", "regions": "#ecd8a4", "saliency": "#ecc3a4"}
 """Of each kind of stage."""
 
 LAST = ("segmenter", "relabel", "masks")
