@@ -1,4 +1,4 @@
-"""The weak labels by which A2GNN's figures in docs/results.md were measured, of a folder of photographs with masks.
+"""Weak labels to measure A2GNN by, of photographs with masks; docs/results.md says which figures are by them.
 
     python benchmarks/mixed_labels.py PHOTOS --out FOLDER [--split train] [--seed 0]
 

@@ -1,6 +1,7 @@
-"""Drawn tiles, half of them with a small defect, tagged good or bad: the good/bad set of docs/results.md.
+"""Drawn tiles, half of them with a small defect, tagged good or bad; docs/results.md has figures of another program's.
 
     python benchmarks/tiles.py FOLDER [--count 300] [--val 100] [--seed 0]
+    python -m tfwsss.train --config auto --set data.root=FOLDER --set data.split=train --set data.negative=good
 
 Each is a glazed or stone tile of 320 x 320 pixels with grout, light from one side and noise. A bad one has a crack, a
 stain or some chips on about 1 % of its area. FOLDER gets images/, labels.csv (name,classes), classes.txt, masks/ (for

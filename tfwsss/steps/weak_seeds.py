@@ -197,7 +197,8 @@ class SeedMaker:
         own, boxes = self._settings, self._images.boxes[name]
         objects = box_objects(image, boxes, own.rounds, own.least_object)
         loose = {label + 1 for label in self._images.labels[name]} - classes_of(boxes)
-        background, asked = own.box_background and not loose, loose if own.objects_alone else loose | classes_of(boxes)
+        background = own.box_background and not loose
+        asked = loose if own.objects_alone else loose | classes_of(boxes)
         confident = self._confident(name, image, maps, asked) if asked else None
         seeds = (object_seeds(objects, background) if own.objects_alone else
                  box_seeds(objects, confident, own.box_fallback, background))

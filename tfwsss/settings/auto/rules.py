@@ -95,8 +95,8 @@ def _graph(asked: Asked, section: str) -> Choices:
         yield "network.width", 128, why
         yield "box_network.width", 128, why
         yield "box_network.epochs", [50, 50], "a third of the published"
-        yield "superpixels_alone", ["point", "scribble"], "class maps join by the walk"
-        why = "MobileNetV2's affinities differ less than ResNet-38's"
+        yield "superpixels_alone", ["point", "scribble"], "of clicks, class maps join by the walk"
+        why = "by the published 10, attention smears what MobileNetV2's affinities part"
         yield "network.affinity_factor", 80.0, why
         yield "box_network.affinity_factor", 80.0, why
     if not asked.small and asked.facts.side <= 400:
