@@ -78,13 +78,9 @@ def test_the_lowest_rank_goes_first():
     assert BytePairs({("a", "b"): 0, ("b", "c</w>"): 1}, 2).encode("abc")[0] == 512
 
 
-def listed(count=MERGES):
-    return [f"{chr(0x4E00 + number // 500)} x{number % 500}" for number in range(count)]
-
-
 @pytest.mark.parametrize("form", ["merges.txt", "all.txt.gz", "tokenizer.json", "pairs.json"])
 def test_files_that_people_have(tmp_path, form):
-    lines = listed(MERGES + (300 if form == "all.txt.gz" else 0))
+    lines = recorded.listed_merges(MERGES + (300 if form == "all.txt.gz" else 0))
     text = "\n".join(["#version: 0.2", *lines, ""])
     path = tmp_path / form
     if form.endswith(".gz"):

@@ -114,6 +114,11 @@ def test_the_background_against_the_equation():
     np.testing.assert_allclose(with_background(maps, 4.0)[..., 0], (1 - maps.max(-1)) ** 4, rtol=1e-5)
 
 
+def test_the_background_of_maps_that_rounding_lifts_above_one():
+    found = np.asarray(with_background(np.float32([[[1.0005, 0.25]]]), 8.24))
+    assert found[0, 0, 0] == 0.0 and float(found[0, 0, 1]) == pytest.approx(1.0005)
+
+
 @pytest.mark.parametrize("threshold", [0.275508, 0.122833, 0.093873, 0.076998])
 def test_the_background_wins_below_the_threshold_of_its_power(threshold):
     for strength, place in ((threshold - 1e-4, 0), (threshold + 1e-4, 1)):

@@ -3,27 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.support.graph_runs import BOXES, TAGS, WALK, boxed_images, expected, node_reader, write_inputs
+from tests.support.graph_runs import BOXES, TAGS, WALK, boxed_images, expected, node_reader, probabilities, write_inputs
 from tfwsss.artefacts.masks import read_mask, write_mask
-from tfwsss.artefacts.scores import Scores, read_scores
-from tfwsss.errors import ImageFault
-from tfwsss.inference.sharpen import sharpen_arrays
+from tfwsss.artefacts.scores import read_scores
 from tfwsss.runs.stage import Context
-from tfwsss.settings.sections import CRFSettings
-from tfwsss.steps.crf import crf_from_scores
 from tfwsss.steps.graph_labels import GraphWalkSettings
-from tfwsss.steps.graph_stages import (
-    GraphCRFSettings,
-    GraphLabelSettings,
-    graph_mask_stage,
-    graph_stage,
-    kept_scores,
-    mask_of_scores,
-)
+from tfwsss.steps.graph_stages import GraphLabelSettings, graph_stage, kept_scores
 from tfwsss.training.graph_settings import FOR_BOXES, GraphSettings
 
 SETTINGS = GraphLabelSettings(network=TAGS, box_network=BOXES, radius=2, box_radius=1, walk=WALK, least=0.0)
-CRF = GraphCRFSettings(iterations=1, gaussian_weight=0.5, bilateral_weight=0.5)
 KINDS = dict(zip((f"image {place}" for place in range(5)), ("mask", "box", "image", "scribble", "point"), strict=True))
 READERS = {radius: node_reader(radius) for radius in (1, 2)}
 
@@ -42,15 +30,6 @@ def inputs(images, tmp_path):
 def stage_of(images, settings=SETTINGS, maps="cam", superpixels=None):
     return graph_stage("graph", images, settings, KINDS.__getitem__, seeds="seeds", affinity="affinity",
                        load=lambda folder, radius: READERS[radius], maps=maps, superpixels=superpixels)
-
-
-def probabilities(folder, name) -> np.ndarray:
-    """Kept planes with the background that they leave, of all ids."""
-    found = read_scores(folder, name)
-    whole = np.zeros((*found.size, 4), np.float32)
-    whole[..., found.classes + 1] = np.moveaxis(found.scores, 0, -1)
-    whole[..., 0] = 1 - whole.sum(axis=-1)
-    return whole
 
 
 def test_of_each_image_the_network_that_belongs_to_its_label(images, inputs):
@@ -111,23 +90,6 @@ def test_scribbles_may_learn_from_superpixels_alone(images, inputs):
         np.testing.assert_allclose(read_scores(inputs["pseudo"], name).scores, scores, atol=2e-3)
 
 
-def test_masks_are_what_the_crf_makes_of_all_classes(images, inputs):
-    """That classes of no probability are left out changes next to nothing; a mask is taken with what it leaves open."""
-    assert stage_of(images, SETTINGS.model_copy(update={"least": 1e-3})).work(Context(), inputs, inputs["graph"]) == {}
-    stage = graph_mask_stage("pseudo", images, CRF, KINDS.__getitem__, "graph")
-    assert (stage.kind, stage.needs) == ("masks", ("graph",))
-    assert stage.work(Context(), inputs, inputs["pseudo"]) == {}
-    np.testing.assert_array_equal(read_mask(inputs["pseudo"], "image 0"), images.read_mask("image 0"))
-    assert (images.read_mask("image 0") == 255).any()
-    shown = set()
-    for name in images.names[1:]:
-        scores = probabilities(inputs["graph"], name)
-        mask = sharpen_arrays(crf_from_scores(CRF), scores, scores.argmax(axis=-1), images.read_image(name), 4)
-        assert np.mean(read_mask(inputs["pseudo"], name) != mask) < 0.01
-        shown |= set(np.unique(mask))
-    assert len(shown) > 2
-
-
 def test_classes_that_are_kept():
     one = np.array([[[0.6, 0.0005, 0.3, 0.0995], [0.1, 0.0009, 0.8991, 0.0]]])
     found = kept_scores(one, 1e-3)
@@ -137,17 +99,6 @@ def test_classes_that_are_kept():
     assert kept_scores(np.array([[[1.0, 0.0]]]), 0.5).scores.shape == (0, 1, 1)
 
 
-def test_a_mask_without_a_crf_is_the_likeliest_class():
-    image, off = np.zeros((1, 3, 3), np.uint8), crf_from_scores(CRFSettings(iterations=0))
-    found = Scores(np.array([1, 4]), np.float16([[[0.3, 0.2, 0.1]], [[0.1, 0.6, 0.1]]]), (1, 3))
-    assert mask_of_scores("x", off, found, image).tolist() == [[0, 5, 0]]
-    nothing = Scores(np.zeros(0, np.int32), np.zeros((0, 1, 3), np.float16), (1, 3))
-    assert mask_of_scores("x", off, nothing, image).tolist() == [[0, 0, 0]]
-    assert mask_of_scores("x", crf_from_scores(CRF), nothing, image).tolist() == [[0, 0, 0]]
-    with pytest.raises(ImageFault, match=r"x: probabilities of \(1, 3\) pixels, but the image has \(2, 3\)"):
-        mask_of_scores("x", off, found, np.zeros((2, 3, 3), np.uint8))
-
-
 def test_defaults_are_the_published_ones(images):
     """One key set leaves the others as they are published; memory is no part of a result."""
     settings = GraphLabelSettings.model_validate({"box_network": {"memory": 9}})
@@ -155,7 +106,4 @@ def test_defaults_are_the_published_ones(images):
     assert settings.box_network.facts() == FOR_BOXES.facts() and "memory" not in settings.facts()["box_network"]
     assert settings.walk == GraphWalkSettings(power=6, sharpness=8, steps=64, weight=3)
     assert settings.walked == ("image", "point")
-    assert GraphCRFSettings(iterations=3).model_dump(exclude={"iterations"}) == {
-        "implementation": "lattice", "gaussian_deviation": 2.0, "gaussian_weight": 3.0, "position_deviation": 50.0,
-        "colour_deviation": 5.0, "bilateral_weight": 10.0, "certainty": 0.5}
     assert stage_of(images).settings["network"]["epochs"] == [30, 3]

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from tests.models.test_byte_pairs import listed, tokenizer
+from tests.models.test_byte_pairs import tokenizer
 from tests.support import clip as recorded
-from tests.support.clip import CHANNELS, CLIP_FORM, TEXT_FORM
+from tests.support.clip import CHANNELS, CLIP_FORM, TEXT_FORM, listed_merges
 from tfwsss.backbones.vit import FORMS
 from tfwsss.errors import UserError
 from tfwsss.models.clip import TextForm, clip, text_tower
@@ -73,7 +73,7 @@ def test_sentences_have_one_place(template):
 def test_merges_lie_beside_the_weights_or_are_named(tmp_path, name):
     import gzip
 
-    text = "\n".join(["#version: 0.2", *listed()]).encode()
+    text = "\n".join(["#version: 0.2", *listed_merges()]).encode()
     settings = ClipSettings(backbone={**NARROW, "initial": tmp_path / "clip.weights.h5"})
     with pytest.raises(UserError, match="no merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json beside .*clip"):
         tokenizer_of(settings)
@@ -85,7 +85,7 @@ def test_the_stage_leaves_a_network_that_knows_the_words(tmp_path):
     """It holds the weights of the file, the words' embeddings, and no text tower."""
     whole = clip(FORMS["clip_b16"].narrowed(1 / 64), TextForm().narrowed(1 / 64), 8)
     whole.save_weights(tmp_path / "clip.weights.h5")
-    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed()]), "utf-8")
+    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed_merges()]), "utf-8")
     settings = ClipSettings(backbone={**NARROW, "initial": tmp_path / "clip.weights.h5"}, words={"cat": "猫 😀"})
     stage = clip_stage("clip", ("cat", "grass"), settings)
     assert stage.settings["classes"] == ["cat", "grass"] and stage.kind == "model" and stage.needs == ()
@@ -109,7 +109,7 @@ def test_the_stage_leaves_a_network_that_knows_the_words(tmp_path):
     ({"merges": "no.txt"}, "no.txt: the list of merges cannot be read")])
 def test_what_the_stage_refuses(tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed()]), "utf-8")
+    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed_merges()]), "utf-8")
     stage = clip_stage("clip", ("cat",), ClipSettings(**{"backbone": NARROW, **change}))
     with pytest.raises(UserError, match=message):
         stage.work(Context(), {}, tmp_path / "clip")
@@ -120,6 +120,6 @@ def test_weights_of_another_size_are_told(tmp_path):
     clip(CLIP_FORM, TEXT_FORM, CHANNELS).save_weights(tmp_path / "clip.weights.h5")
     settings = ClipSettings(backbone={**NARROW, "initial": tmp_path / "clip.weights.h5"},
                             merges=tmp_path / "merges.txt")
-    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed()]), "utf-8")
+    (tmp_path / "merges.txt").write_text("\n".join(["#", *listed_merges()]), "utf-8")
     with pytest.raises(UserError, match="of clip; expected shape .*; use weights of the same network and width"):
         clip_stage("clip", ("cat",), settings).work(Context(), {}, tmp_path / "out")

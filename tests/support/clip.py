@@ -11,6 +11,7 @@ import numpy as np
 from tests.support.shared import shared_file
 from tfwsss.backbones.transformer import BlockForm
 from tfwsss.backbones.vit import FORMS, ViTForm, vit
+from tfwsss.models.byte_pairs import MERGES
 from tfwsss.models.clip import TextForm, clip
 from tfwsss.models.clip_maps import ClipMaps
 from tfwsss.weights.assign import assign
@@ -27,6 +28,11 @@ def arrays(name: str) -> dict[str, np.ndarray]:
     """Returns the arrays of one of the shared files."""
     with np.load(shared_file(f"fixtures/clip/{name}.npz"), allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
+
+
+def listed_merges(count: int = MERGES) -> list[str]:
+    """Returns lines as a list of merges has them, of pieces that no word has."""
+    return [f"{chr(0x4E00 + number // 500)} x{number % 500}" for number in range(count)]
 
 
 def names(listed: str) -> dict[str, tuple[int, ...]]:

@@ -133,8 +133,19 @@ def write_world(root: Path) -> Path:
     voc = draw_tiny_voc(root / "VOCdevkit" / "VOC2012")
     lists = voc / "ImageSets" / "Segmentation"
     shutil.copyfile(lists / "train.txt", lists / "train_aug.txt")
-    shutil.copytree(photos / "masks", voc / "saliency")
+    _salient(voc, root / "saliency")
     return root
+
+
+def _salient(voc: Path, folder: Path) -> None:
+    """Writes the true objects of VOC's pictures as saliency maps."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir()
+    for path in (voc / "SegmentationClass").glob("*.png"):
+        salient = np.where(np.array(Image.open(path)) > 0, 255, 0).astype(np.uint8)
+        Image.fromarray(salient).save(folder / path.name)
 
 
 def _coco(root: Path, photos: Path) -> None:
@@ -156,7 +167,12 @@ def _coco(root: Path, photos: Path) -> None:
 
 def write_weights(root: Path) -> None:
     """Writes the weights that commands name, of networks of the widths that `smaller` sets."""
+    from tests.support.clip import listed_merges
     from tfwsss.backbones.build import build_backbone
+    from tfwsss.backbones.vit import FORMS
+    from tfwsss.models.clip import TextForm, clip
 
-    for name, file, width in (("clip_b16", "clip", 1 / 64), ("dinov2_small", "dinov2_small", 0.25)):
-        build_backbone(name, width=width).save_weights(root / f"{file}.weights.h5")
+    build_backbone("dinov2_small", width=0.25).save_weights(root / "dinov2_small.weights.h5")
+    whole = clip(FORMS["clip_b16"].narrowed(1 / 64), TextForm().narrowed(1 / 64), 8)
+    whole.save_weights(root / "clip.weights.h5")
+    (root / "merges.txt").write_text("\n".join(["#version: 0.2", *listed_merges()]), "utf-8")

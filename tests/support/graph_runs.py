@@ -60,3 +60,12 @@ def expected(images: ImageSet, inputs, read: NodeReader, network: GraphSettings,
         own = GraphWalk(**walk.model_dump())
         found = mix_with_walk(own, found, read_scores(inputs["cam"], name), nodes.affinity, read.stride)
     return found
+
+
+def probabilities(folder: Path, name: str) -> np.ndarray:
+    """Returns kept planes with the background that they leave, of all ids."""
+    found = read_scores(folder, name)
+    whole = np.zeros((*found.size, 4), np.float32)
+    whole[..., found.classes + 1] = np.moveaxis(found.scores, 0, -1)
+    whole[..., 0] = 1 - whole.sum(axis=-1)
+    return whole

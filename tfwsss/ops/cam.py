@@ -102,10 +102,11 @@ def largest_of(maps):
 def with_background(maps, power: float):
     """Puts the background before normalised class maps.
 
-        background = (1 - max_c map)^power
+        background = max(1 - max_c map, 0)^power
 
     Args:
-        maps: float in `[0, 1]`, `(..., class)`; there may be no class.
+        maps: float in `[0, 1]`, `(..., class)`; there may be no class. Kept in half precision they may exceed 1 by a
+            rounding, of which no fraction of a power can be taken.
         power: float above 0. A larger one leaves less background.
 
     Returns:
@@ -118,7 +119,7 @@ def with_background(maps, power: float):
 
     Reference: Ahn and Kwak, AffinityNet, CVPR 2018.
     """
-    return ops.concatenate([(1.0 - largest_of(maps)) ** power, maps], axis=-1)
+    return ops.concatenate([ops.maximum(1.0 - largest_of(maps), 0.0) ** power, maps], axis=-1)
 
 
 def keep_strongest(maps):

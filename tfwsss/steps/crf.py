@@ -32,7 +32,8 @@ def crf_from_scores(settings: CRFSettings) -> CRF:
     Args:
         settings: of the CRF; its certainty is not read.
     """
-    return CRF(settings.model_dump(exclude={"implementation", "certainty"}), implementation=settings.implementation)
+    parameters = settings.model_dump(include=set(CRFSettings.model_fields) - {"implementation", "certainty"})
+    return CRF(parameters, implementation=settings.implementation)
 
 
 WITHOUT = crf_from_masks(CRFSettings(iterations=0))

@@ -1,4 +1,4 @@
-"""The stages from seeds to masks by a graph network of each image's own, whatever label the image has (A2GNN)."""
+"""The stage from seeds to probabilities by a graph network of each image's own, whatever label it has (A2GNN)."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -9,30 +9,20 @@ import numpy as np
 import pydantic
 
 from tfwsss.artefacts.masks import read_mask
-from tfwsss.artefacts.scores import Scores, read_scores, with_rest
+from tfwsss.artefacts.scores import Scores, read_scores
 from tfwsss.data.image_set import ImageSet
 from tfwsss.errors import ImageFault
 from tfwsss.inference.graph_nodes import NodeReader
-from tfwsss.inference.sharpen import CRF, sharpen_arrays
 from tfwsss.inference.stream import try_each
 from tfwsss.palette import IGNORE
 from tfwsss.runs.stage import Inputs, Stage, infer
-from tfwsss.settings.sections import CRFSettings, Settings
-from tfwsss.steps.crf import VERSIONS, crf_from_scores
+from tfwsss.settings.sections import Settings
 from tfwsss.steps.graph_labels import GraphLabels, GraphWalkSettings
 from tfwsss.training.graph_settings import BoxGraphSettings, GraphSettings
 from tfwsss.training.graph_solver import VERSION
 
 Supervision = Callable[[str], str]
 """Name of an image to the label that supervises it: "mask", "scribble", "box", "point" or "image"."""
-
-
-class GraphCRFSettings(CRFSettings):
-    """The dense CRF, by default as A2GNN's pseudo labels have it; `certainty` is not read."""
-
-    gaussian_deviation: pydantic.PositiveFloat = 2.0
-    position_deviation: pydantic.PositiveFloat = 50.0
-    colour_deviation: pydantic.PositiveFloat = 5.0
 
 
 class GraphLabelSettings(Settings):
@@ -144,53 +134,3 @@ def scores_of_mask(mask: np.ndarray) -> Scores:
     """
     ids = np.array([number for number in np.unique(mask) if number not in (0, IGNORE)], np.int32)
     return Scores(ids - 1, (mask == ids[:, None, None]).astype(np.float32), mask.shape)
-
-
-def graph_mask_stage(name: str, images: ImageSet, settings: CRFSettings, supervision: Supervision,
-                     source: str) -> Stage:
-    """Makes the stage that sharpens what graph networks have found by the dense CRF, over the classes that were kept.
-
-    Args:
-        name: of the stage.
-        images: what to make masks of.
-        settings: of the CRF.
-        supervision: which label each image is supervised by; masks are taken as they are.
-        source: stage of the probabilities.
-
-    Returns:
-        Stage of kind `masks`, with 255 only where a mask has it that supervises the image.
-    """
-    crf = crf_from_scores(settings)
-
-    def predict(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, np.ndarray | ImageFault]]:
-        def mask(image: str) -> np.ndarray:
-            if supervision(image) == "mask":
-                return images.read_full_mask(image)
-            return mask_of_scores(image, crf, read_scores(inputs[source], image), images.read_image(image))
-
-        return try_each(mask, names)
-
-    return infer(name, images, kind="masks", settings=settings, needs=(source,), predict=predict, versions=VERSIONS)
-
-
-def mask_of_scores(name: str, crf: CRF, found: Scores, image: np.ndarray) -> np.ndarray:
-    """Sharpens the probabilities of an image's classes.
-
-    Args:
-        name: of the image, for messages.
-        crf: that starts from scores.
-        found: probabilities of classes at the image's size; the background has what they leave.
-        image: uint8 `(row, column, 3)`.
-
-    Returns:
-        uint8 `(row, column)`, ids.
-
-    Raises:
-        ImageFault: an image of another size.
-    """
-    if found.scores.shape[1:] != image.shape[:2]:
-        raise ImageFault(f"{name}: probabilities of {found.scores.shape[1:]} pixels, but the image has "
-                         f"{image.shape[:2]}; make them again")
-    whole = with_rest(found)
-    places = sharpen_arrays(crf, whole, whole.argmax(axis=-1), image, whole.shape[-1])
-    return np.append(0, found.classes + 1).astype(np.uint8)[places]

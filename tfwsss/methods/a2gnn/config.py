@@ -9,7 +9,8 @@ from tfwsss.steps.affinity import AffinityFitSettings
 from tfwsss.steps.cam_masks import ThresholdSettings
 from tfwsss.steps.classifier import ClassifierSettings
 from tfwsss.steps.explained_maps import ExplainedMapSettings
-from tfwsss.steps.graph_stages import GraphCRFSettings, GraphLabelSettings
+from tfwsss.steps.graph_masks import GraphMaskSettings
+from tfwsss.steps.graph_stages import GraphLabelSettings
 from tfwsss.steps.rounds import SMALL_SEGMENTER, SegmenterRounds
 from tfwsss.steps.weak_seeds import WeakSeedSettings
 
@@ -57,7 +58,7 @@ class Config(SegmenterRounds):
         seeds: from the strongest label of each image to the pixels that are learnt from.
         affinity: network that turns an image into a graph, and its training.
         graph: networks that spread the seeds, one trained on each image.
-        pseudo: the CRF that makes the pseudo labels.
+        pseudo: what labels tell of the networks' results, and the CRF that makes the pseudo labels.
     """
 
     method: Literal["a2gnn"] = "a2gnn"
@@ -67,7 +68,7 @@ class Config(SegmenterRounds):
     seeds: WeakSeedSettings = WeakSeedSettings()
     affinity: WindowAffinitySettings = WindowAffinitySettings()
     graph: GraphLabelSettings = GraphLabelSettings()
-    pseudo: GraphCRFSettings = GraphCRFSettings()
+    pseudo: GraphMaskSettings = GraphMaskSettings()
 
 
 _DEMO_FIT = {"backbone": {"name": "small", "initial": None}, "batch_size": 16, "optimizer": "adam",

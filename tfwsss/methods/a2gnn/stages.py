@@ -12,7 +12,8 @@ from tfwsss.runs.stage import Stage, train
 from tfwsss.steps.cam_masks import cam_mask_stage
 from tfwsss.steps.classifier import classifier_stage
 from tfwsss.steps.explained_maps import classifier_map_stages
-from tfwsss.steps.graph_stages import graph_mask_stage, graph_stage
+from tfwsss.steps.graph_masks import graph_mask_stage
+from tfwsss.steps.graph_stages import graph_stage
 from tfwsss.steps.rounds import segmenter_rounds
 from tfwsss.steps.weak_seeds import SeedMaker, weak_seed_stage
 from tfwsss.training.fitting import finished_names
@@ -41,11 +42,13 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
                         "to find; train on them by --method retrain --set given.labels=FOLDER")
     maps = _class_map_stages(config, images, everything) if config.seeds.confident else []
     seeds = weak_seed_stage("seeds", everything, config.seeds, "cam", config.cam.views)
+    superpixels = None if "seeds" in config.given else maker.superpixels
     spread = [
         graph_stage("graph", pseudo, config.graph, supervision, seeds="seeds", affinity="affinity",
                     load=training.load_reader, maps="cam" if maps else None,
-                    superpixels=None if "seeds" in config.given else maker.superpixels),
-        graph_mask_stage("pseudo", pseudo, config.pseudo, supervision, source="graph"),
+                    superpixels=superpixels),
+        graph_mask_stage("pseudo", pseudo, config.pseudo, supervision, source="graph", seeds="seeds",
+                         superpixels=superpixels),
     ]
     asked = {"supervision": config.seeds.supervision}
     return [
