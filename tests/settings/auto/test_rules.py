@@ -18,7 +18,7 @@ def test_canvases_hold_the_largest(side, canvas, batch):
 @pytest.mark.parametrize(("method", "side", "expected"), [
     ("icd", 320, {"pseudo": 30.0, "masks.crf": 30.0}), ("icd", 4000, {"pseudo": 375.0, "masks.crf": 375.0}),
     ("affinitynet", 320, {"pseudo": 50.0, "labels.crf": 50.0, "masks.crf": 30.0}),
-    ("a2gnn", 320, {"pseudo": 30.0, "seeds.crf": 50.0})])
+    ("a2gnn", 320, {"pseudo": 50.0, "seeds.crf": 50.0})])
 def test_deviations_are_a_share_of_the_photograph(method, side, expected):
     found = chosen(Facts(500, side, side, 3), method)
     assert {key: found[f"{key}.position_deviation"] for key in expected} == expected

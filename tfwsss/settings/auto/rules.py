@@ -63,11 +63,16 @@ def _labels(asked: Asked, section: str) -> Choices:
 def _crf(asked: Asked, section: str) -> Choices:
     """Deviations of a dense CRF, whose pixels are those of the photograph."""
     side, own = asked.facts.long, section == "pseudo"
-    near = section == "masks" or (own and asked.method in ("icd", "a2gnn") and not asked.small)
+    near = section == "masks" or (own and asked.method == "icd" and not asked.small)
     words = "3/32 of the longer side, as measured" if near else "5/32 of the longer side, as published"
     yield "position_deviation", float(round((3 if near else 5) / 32 * side)), f"{words}; {side} pixels"
     if own and asked.method == "seam":
         yield "iterations", 10, "the released code has none, and its masks end beside the objects"
+    if own and asked.method == "a2gnn" and not asked.small:
+        why = "seeds know some pixels better than the graph networks, as measured"
+        yield "seed_weight", 0.4, why
+        yield "superpixel_weight", 0.8, why
+        yield "inside_boxes", True, "boxes are drawn around all objects of a class"
     if side > LARGE:
         published = 2.0 if own and asked.method == "a2gnn" else 3.0
         yield "gaussian_deviation", round(published * side / 500, 1), "published for 500 pixels"
