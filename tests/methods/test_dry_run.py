@@ -1,6 +1,7 @@
 """`--dry-run`: the stages, their sizes, times of earlier runs; nothing is left behind."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -67,6 +68,20 @@ def test_times_are_those_of_an_earlier_run_in_proportion(base, tmp_path):
     assert "masks" not in found or found["masks"][-1] == "finished"                         # not asked for
     other = rows(train(*plan, "--set", "icd.crop=33").out)
     assert other["icd"][-1] == "?"
+
+
+def test_what_is_finished_by_other_settings_is_told(base, tmp_path):
+    """As the run itself would say; with the same settings nothing is said."""
+    command = ("--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "regions")
+    assert train(*command).code == 0
+    told = r"was made with superpixels.scale = 75.0, now 50.0; add --redo regions"
+    other = ("--set", "superpixels.scale=50")
+    answers = [train(*command, *more, "--dry-run") for more in ((), other, ("--set", "seed=3"), ("--until", "cam"))]
+    assert [answer.code for answer in answers] == [0] * 4
+    found = [" ".join(answer.err.split()) for answer in answers]
+    assert re.search(told, found[1]) and "superpixels.seed = 0, now 3" in found[2]
+    assert "was made" not in found[0] + found[3]
+    assert re.search(told, " ".join(train(*command, *other).err.split()))
 
 
 def test_of_the_built_in_set_nothing_is_drawn(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from tfwsss.errors import UserError
 from tfwsss.logs import LOG
 from tfwsss.methods import automatic
 from tfwsss.methods.run import read_settings
-from tfwsss.runs import preflight
+from tfwsss.runs import preflight, records
 from tfwsss.runs.resources import bytes_in_words, copies_of
 from tfwsss.runs.stage import Stage
 from tfwsss.settings import reading
@@ -84,9 +84,17 @@ def plan(method: str | None, file: Path | None, folder: Path | None, sets: Seque
         preflight.check_names([*settings.given, *([until] if until else [])], stages)
         pending = preflight.pending(stages, folder, settings.given, until)
         found = estimates(stages, pending, folder, splits)
-    for line in _doubts(pending, splits):
+    for line in [*_stale(preflight.wanted(stages, settings.given, until), settings.seed, folder),
+                 *_doubts(pending, splits)]:
         LOG.warning(line)
     return "\n".join([*first, *_table(found)])
+
+
+def _stale(stages: Sequence[Stage], seed: int, folder: Path) -> Iterator[str]:
+    """Yields why the run would refuse to go on with what is finished."""
+    for stage in stages:
+        if text := records.difference(stage, seed, folder / stage.name):
+            yield text
 
 
 def _doubts(pending: Sequence[Stage], splits: Splits) -> Iterator[str]:

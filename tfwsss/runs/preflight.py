@@ -46,10 +46,21 @@ def pending(stages: Sequence[Stage], folder: Path, given: Mapping[str, Path], un
         until: last stage to run; None: all.
         again: finished stages that are made again.
     """
+    return [stage for stage in wanted(stages, given, until) if
+            stage.name in again or not (folder / stage.name / "stage.json").is_file()]
+
+
+def wanted(stages: Sequence[Stage], given: Mapping[str, Path], until: str | None) -> list[Stage]:
+    """Returns the stages that a run makes itself, whether or not they are finished, in order.
+
+    Args:
+        stages: of the method.
+        given: stages for which a folder stands.
+        until: last stage to run; None: all.
+    """
     names = [stage.name for stage in stages]
-    wanted = stages[:names.index(until) + 1] if until in names else stages
-    return [stage for stage in wanted if stage.name not in given and
-            (stage.name in again or not (folder / stage.name / "stage.json").is_file())]
+    asked = stages[:names.index(until) + 1] if until in names else stages
+    return [stage for stage in asked if stage.name not in given]
 
 
 def check_weights(stages: Sequence[Stage], fetch: Callable[[str], object]) -> None:

@@ -60,6 +60,31 @@ def end(record: Mapping[str, Any], seconds: float, faults: Mapping[str, str], ou
     LOG.info("%s: finished in %.1f s", record["name"], seconds)
 
 
+def difference(stage: Stage, seed: int, output: Path) -> str | None:
+    """Says what a finished stage was made with that is otherwise now, as the run itself would when it comes to it.
+
+    Args:
+        stage: as it would be made now.
+        seed: of the run.
+        output: its folder.
+
+    Returns:
+        The message; None where its settings are the same, or it is not finished.
+
+    Raises:
+        UserError: its record cannot be read.
+    """
+    before = read_record(output / "stage.json")
+    if before is None:
+        return None
+    own = {key: before["settings"][key] for key in ("mixed",) if key in before["settings"]}    # not known before it runs
+    now = {"name": stage.name, "needs": before["needs"],
+           "settings": json.loads(_json({**stage.settings, "seed": seed, **own}))}
+    if _flat(before["settings"]) == _flat(now["settings"]):
+        return None
+    return _difference(before, now, output, stage.section or stage.name)
+
+
 def read_record(path: Path) -> dict[str, Any] | None:
     """Returns the record of a stage; None where there is no file.
 
