@@ -77,7 +77,7 @@ def difference(stage: Stage, seed: int, output: Path) -> str | None:
     before = read_record(output / "stage.json")
     if before is None:
         return None
-    own = {key: before["settings"][key] for key in ("mixed",) if key in before["settings"]}    # not known before it runs
+    own = {key: before["settings"][key] for key in ("mixed",) if key in before["settings"]}  # unknown before it runs
     now = {"name": stage.name, "needs": before["needs"],
            "settings": json.loads(_json({**stage.settings, "seed": seed, **own}))}
     if _flat(before["settings"]) == _flat(now["settings"]):
