@@ -114,6 +114,8 @@ def test_a_mask_without_a_crf_is_the_likeliest_class():
     assert mask_of_scores("x", off, found, image, told).tolist() == [[0, 9, 0]]
     with pytest.raises(ImageFault, match=r"x: probabilities of \(1, 3\) pixels, but the image has \(2, 3\)"):
         mask_of_scores("x", off, found, np.zeros((2, 3, 3), np.uint8))
+    with pytest.raises(ImageFault, match=r"x: seeds of \(1, 2\) pixels, but the image has \(1, 3\)"):
+        mask_of_scores("x", off, found, image, [(np.zeros((1, 2), np.uint8), 0.5)])
 
 
 def test_defaults_are_the_published_ones():

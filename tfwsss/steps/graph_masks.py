@@ -97,11 +97,12 @@ def mask_of_scores(name: str, crf: CRF, found: Scores, image: np.ndarray, told: 
         uint8 `(row, column)`, ids.
 
     Raises:
-        ImageFault: an image of another size.
+        ImageFault: an image of another size than the probabilities or the seeds.
     """
-    if found.scores.shape[1:] != image.shape[:2]:
-        raise ImageFault(f"{name}: probabilities of {found.scores.shape[1:]} pixels, but the image has "
-                         f"{image.shape[:2]}; make them again")
+    sizes = {"probabilities": found.scores.shape[1:]} | {"seeds": seeds.shape for seeds, _ in told}
+    for what, size in sizes.items():
+        if size != image.shape[:2]:
+            raise ImageFault(f"{name}: {what} of {size} pixels, but the image has {image.shape[:2]}; make them again")
     own = np.append(0, found.classes + 1)
     ids = np.unique(np.concatenate([own, *(seeds[seeds != IGNORE] for seeds, _ in told)]))
     whole = np.zeros((*image.shape[:2], len(ids)), np.float32)
