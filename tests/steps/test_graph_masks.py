@@ -1,10 +1,9 @@
-import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
-from tests.support.graph_runs import boxed_images, probabilities, write_inputs
+from tests.support.graph_runs import KINDS, probabilities, supervised_images, write_inputs
 from tfwsss.artefacts.masks import read_mask
 from tfwsss.artefacts.scores import Scores, write_scores
 from tfwsss.errors import ImageFault
@@ -17,13 +16,11 @@ from tfwsss.steps.graph_stages import kept_scores
 
 SETTINGS = GraphMaskSettings(iterations=1, gaussian_weight=0.5, bilateral_weight=0.5)
 OFF = GraphMaskSettings(iterations=0)
-KINDS = dict(zip((f"image {place}" for place in range(5)), ("mask", "box", "image", "scribble", "point"), strict=True))
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    images = boxed_images(tmp_path_factory.mktemp("data"))
-    return dataclasses.replace(images, full_masks={"image 0": images.masks["image 0"]})
+    return supervised_images(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

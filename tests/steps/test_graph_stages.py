@@ -1,9 +1,17 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from tests.support.graph_runs import BOXES, TAGS, WALK, boxed_images, expected, node_reader, probabilities, write_inputs
+from tests.support.graph_runs import (
+    BOXES,
+    KINDS,
+    TAGS,
+    WALK,
+    expected,
+    node_reader,
+    probabilities,
+    supervised_images,
+    write_inputs,
+)
 from tfwsss.artefacts.masks import read_mask, write_mask
 from tfwsss.artefacts.scores import read_scores
 from tfwsss.runs.stage import Context
@@ -12,14 +20,12 @@ from tfwsss.steps.graph_stages import GraphLabelSettings, graph_stage, kept_scor
 from tfwsss.training.graph_settings import FOR_BOXES, GraphSettings
 
 SETTINGS = GraphLabelSettings(network=TAGS, box_network=BOXES, radius=2, box_radius=1, walk=WALK, least=0.0)
-KINDS = dict(zip((f"image {place}" for place in range(5)), ("mask", "box", "image", "scribble", "point"), strict=True))
 READERS = {radius: node_reader(radius) for radius in (1, 2)}
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    images = boxed_images(tmp_path_factory.mktemp("data"))
-    return dataclasses.replace(images, full_masks={"image 0": images.masks["image 0"]})
+    return supervised_images(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -37,6 +37,16 @@ def boxed_images(folder: Path) -> ImageSet:
     return dataclasses.replace(images, boxes=boxes)
 
 
+KINDS = dict(zip((f"image {place}" for place in range(5)), ("mask", "box", "image", "scribble", "point"), strict=True))
+"""What supervises each of them."""
+
+
+def supervised_images(folder: Path) -> ImageSet:
+    """The same; the first has its true mask."""
+    images = boxed_images(folder)
+    return dataclasses.replace(images, full_masks={"image 0": images.masks["image 0"]})
+
+
 def write_inputs(folder: Path, images: ImageSet) -> dict[str, Path]:
     """Writes what stages before leave, seeds and class maps; returns folders by stage, that of a network among them."""
     for place, name in enumerate(images.names):

@@ -99,8 +99,7 @@ def mask_of_scores(name: str, crf: CRF, found: Scores, image: np.ndarray, told: 
     Raises:
         ImageFault: an image of another size than the probabilities or the seeds.
     """
-    sizes = {"probabilities": found.scores.shape[1:]} | {"seeds": seeds.shape for seeds, _ in told}
-    for what, size in sizes.items():
+    for what, size in [("probabilities", found.scores.shape[1:]), *(("seeds", seeds.shape) for seeds, _ in told)]:
         if size != image.shape[:2]:
             raise ImageFault(f"{name}: {what} of {size} pixels, but the image has {image.shape[:2]}; make them again")
     own = np.append(0, found.classes + 1)
