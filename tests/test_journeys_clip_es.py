@@ -65,9 +65,9 @@ def test_what_is_refused_with_its_cure(base, tmp_path, sets, words):
     (tmp_path / "merges.txt").write_bytes(b"torn")
     named = [value.replace("TORN", str(tmp_path / ("merges.txt" if "merges" in value else "torn"))) for value in sets]
     if "initial=TORN" in sets[0]:
-        from tests.models.test_byte_pairs import listed
+        from tests.support.clip import listed_merges
 
-        (tmp_path / "merges.txt").write_text("\n".join(["#", *listed()]), "utf-8")
+        (tmp_path / "merges.txt").write_text("\n".join(["#", *listed_merges()]), "utf-8")
     answer = train(*command(base, tmp_path / "run", *named))
     assert answer.code == 2 and words in " ".join(answer.err.split()), answer.err
     assert not (tmp_path / "run" / "clip" / "model.keras").exists()
