@@ -70,8 +70,8 @@ def test_times_are_those_of_an_earlier_run_in_proportion(base, tmp_path):
     assert other["icd"][-1] == "?"
 
 
-def test_what_is_finished_by_other_settings_is_told(base, tmp_path):
-    """As the run itself would say; with the same settings nothing is said."""
+def test_what_is_made_by_other_settings_is_told(base, tmp_path):
+    """As the run itself would say, of what was killed too; with the same settings nothing is said."""
     command = ("--config", base / "config.yaml", "--run", tmp_path / "run", "--until", "regions")
     assert train(*command).code == 0
     told = r"was made with superpixels.scale = 75.0, now 50.0; add --redo regions"
@@ -82,6 +82,11 @@ def test_what_is_finished_by_other_settings_is_told(base, tmp_path):
     assert re.search(told, found[1]) and "superpixels.seed = 0, now 3" in found[2]
     assert "was made" not in found[0] + found[3]
     assert re.search(told, " ".join(train(*command, *other).err.split()))
+    record = tmp_path / "run" / "regions" / "stage.json"
+    begun = {key: value for key, value in json.loads(record.read_text()).items() if key != "finished"}
+    record.rename(record.with_name("started.json")).write_text(json.dumps(begun))
+    assert re.search(told, " ".join(train(*command, *other, "--dry-run").err.split()))
+    assert "was made" not in train(*command, "--dry-run").err
 
 
 def test_of_the_built_in_set_nothing_is_drawn(tmp_path, monkeypatch):

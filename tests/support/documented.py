@@ -12,7 +12,7 @@ import yaml
 from tests.support import tiny_run
 from tests.support.docs import PAGES
 from tests.support.sources import ROOT, relative
-from tests.support.tiny_labels import label_tiny_folder
+from tests.support.tiny_labels import label_tiny_folder, write_salient
 from tests.support.tiny_voc import draw_tiny_voc
 
 TEXTS = [ROOT / "README.md", ROOT / "export" / "README.md", *PAGES]
@@ -133,19 +133,8 @@ def write_world(root: Path) -> Path:
     voc = draw_tiny_voc(root / "VOCdevkit" / "VOC2012")
     lists = voc / "ImageSets" / "Segmentation"
     shutil.copyfile(lists / "train.txt", lists / "train_aug.txt")
-    _salient(voc, root / "saliency")
+    write_salient(voc / "SegmentationClass", root / "saliency")
     return root
-
-
-def _salient(voc: Path, folder: Path) -> None:
-    """Writes the true objects of VOC's pictures as saliency maps."""
-    import numpy as np
-    from PIL import Image
-
-    folder.mkdir()
-    for path in (voc / "SegmentationClass").glob("*.png"):
-        salient = np.where(np.array(Image.open(path)) > 0, 255, 0).astype(np.uint8)
-        Image.fromarray(salient).save(folder / path.name)
 
 
 def _coco(root: Path, photos: Path) -> None:

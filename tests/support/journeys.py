@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support.patience import until
-from tests.support.tiny_labels import FILES, label_tiny_folder
+from tests.support.tiny_labels import FILES, label_tiny_folder, write_salient
 from tests.support.tiny_run import ODD_NAMES, draw_tiny_folder, ended, start, write_config
 
 
@@ -121,12 +121,7 @@ def masks_of(folder: Path) -> dict[str, np.ndarray]:
 
 def salient_objects(base: Path, folder: Path) -> Path:
     """Writes the true objects of a journey's images as saliency maps; returns the folder."""
-    for name in ODD_NAMES:
-        path = folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mask = np.array(Image.open(base / "data" / "masks" / f"{name}.png"))
-        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(path)
-    return folder
+    return write_salient(base / "data" / "masks", folder)
 
 
 def losses(run: Path, stage: str) -> list[float]:

@@ -38,6 +38,15 @@ def label_tiny_folder(root: Path, names: Sequence[str]) -> dict[str, str]:
     return {name: kinds.get(name, "image") for name in names}
 
 
+def write_salient(masks: Path, folder: Path) -> Path:
+    """Writes the objects of a folder's masks as saliency maps of the same names; returns their folder."""
+    for path in masks.rglob("*.png"):
+        target = folder / path.relative_to(masks)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.where(np.array(Image.open(path)) > 0, 255, 0).astype(np.uint8)).save(target)
+    return folder
+
+
 def _label(field: str, mask: np.ndarray, number: int) -> dict:
     """Returns a label of one class: its box, its deepest row's middle, or a line along that."""
     y, x = np.nonzero(mask == number)

@@ -27,11 +27,9 @@ def begin(stage: Stage, record: dict[str, Any], output: Path) -> dict[str, Any] 
     Raises:
         UserError: it was made with other settings, files or inputs.
     """
-    before = read_record(output / "stage.json") or read_record(output / "started.json")
+    before = _made_with(output)
     files = named_files(_flat(record["settings"]), (before or {}).get("files", {}))
     record |= {"files": files} if files else {}
-    if before and "finished" not in before and not _begun(output):
-        before = None                                # it failed before it made anything: settings may change
     if before and before["fingerprint"] != record["fingerprint"]:
         raise UserError(_difference(before, record, output, stage.section or stage.name))
     for key in files if before else ():
@@ -61,7 +59,7 @@ def end(record: Mapping[str, Any], seconds: float, faults: Mapping[str, str], ou
 
 
 def difference(stage: Stage, seed: int, output: Path) -> str | None:
-    """Says what a finished stage was made with that is otherwise now, as the run itself would when it comes to it.
+    """Says what a stage, finished or begun, was made with that is otherwise now, as the run would when it comes to it.
 
     Args:
         stage: as it would be made now.
@@ -69,17 +67,19 @@ def difference(stage: Stage, seed: int, output: Path) -> str | None:
         output: its folder.
 
     Returns:
-        The message; None where its settings are the same, or it is not finished.
+        The message; None where its settings are the same, or nothing is made yet. What only the run itself looks at,
+        the stages that it needs and the contents of weights files, is taken to be the same.
 
     Raises:
         UserError: its record cannot be read.
     """
-    before = read_record(output / "stage.json")
+    before = _made_with(output)
     if before is None:
         return None
-    own = {key: before["settings"][key] for key in ("mixed",) if key in before["settings"]}  # unknown before it runs
-    now = {"name": stage.name, "needs": before["needs"],
-           "settings": json.loads(_json({**stage.settings, "seed": seed, **own}))}
+    settings = {**stage.settings, "seed": seed}
+    if "mixed" in before["settings"]:                # of a training, known once it runs
+        settings["mixed"] = before["settings"]["mixed"]
+    now = {"name": stage.name, "needs": before["needs"], "settings": json.loads(_json(settings))}
     if _flat(before["settings"]) == _flat(now["settings"]):
         return None
     return _difference(before, now, output, stage.section or stage.name)
@@ -101,6 +101,14 @@ def read_record(path: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or not record.keys() >= {"fingerprint", "settings", "needs"}:
         raise UserError(f"{path} cannot be read (it is no record of a stage); {cure}")
     return record
+
+
+def _made_with(output: Path) -> dict[str, Any] | None:
+    """Returns the record of what a stage has made; None where it has made nothing, so that its settings may change."""
+    if finished := read_record(output / "stage.json"):
+        return finished
+    started = read_record(output / "started.json")
+    return started if started and _begun(output) else None
 
 
 def _begun(output: Path) -> bool:

@@ -28,7 +28,7 @@ class GraphMaskSettings(CRFSettings):
 
     Args:
         seed_weight: of the images' seeds beside the probabilities, where seeds are known.
-        superpixel_weight: the same of the superpixels of clicks and scribbles, after that.
+        superpixel_weight: the same of the superpixels of clicks and scribbles, after that; none where seeds are given.
         inside_boxes: a class that has boxes has no probability outside of them, where boxes supervise an image.
     """
 
