@@ -1,5 +1,6 @@
 """Records of stages: what was made before goes on, is kept, or is refused with the key that differs."""
 
+import dataclasses
 import json
 
 import pytest
@@ -39,3 +40,14 @@ def test_a_file_that_is_no_record_is_told(tmp_path, text):
     with pytest.raises(UserError, match="delete its folder to make the stage again"):
         records.read_record(tmp_path / "stage.json")
     assert records.read_record(tmp_path / "none.json") is None
+
+
+def test_what_is_made_from_other_stages_is_told_beforehand(tmp_path):
+    """By their names; whether they still hold the same is known once the run comes to them."""
+    stage = Stage("a", "masks", ("maps",), {"x": 1}, dict)
+    made = {**record(), "needs": {"maps": "print of maps"}, "settings": {"x": 1, "seed": 0}}
+    (tmp_path / "stage.json").write_text(json.dumps(made))
+    assert records.difference(stage, 0, tmp_path) is None
+    other = dataclasses.replace(stage, needs=("others",))
+    assert "was made from another 'others'; add --redo a" in records.difference(other, 0, tmp_path)
+    assert "was made as another kind of stage" in records.difference(dataclasses.replace(stage, needs=()), 0, tmp_path)

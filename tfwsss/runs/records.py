@@ -68,7 +68,7 @@ def difference(stage: Stage, seed: int, output: Path) -> str | None:
 
     Returns:
         The message; None where its settings are the same, or nothing is made yet. What only the run itself looks at,
-        the stages that it needs and the contents of weights files, is taken to be the same.
+        the contents of the stages that it needs and of weights files, is taken to be the same.
 
     Raises:
         UserError: its record cannot be read.
@@ -79,8 +79,9 @@ def difference(stage: Stage, seed: int, output: Path) -> str | None:
     settings = {**stage.settings, "seed": seed}
     if "mixed" in before["settings"]:                # of a training, known once it runs
         settings["mixed"] = before["settings"]["mixed"]
-    now = {"name": stage.name, "needs": before["needs"], "settings": json.loads(_json(settings))}
-    if _flat(before["settings"]) == _flat(now["settings"]):
+    needs = {need: before["needs"].get(need, "another") for need in stage.needs}
+    now = {"name": stage.name, "needs": needs, "settings": json.loads(_json(settings))}
+    if needs == before["needs"] and _flat(before["settings"]) == _flat(now["settings"]):
         return None
     return _difference(before, now, output, stage.section or stage.name)
 

@@ -52,6 +52,14 @@ def test_given_class_maps_need_no_classifier(images, given, first):
     assert list(made(images, given=given)) == [*first, "cam_masks", *SPREAD]
 
 
+def test_other_class_maps_walk_where_they_are_given(images):
+    """Seeds come from the classifier's all the same."""
+    found = made(images, given={"walk_cam": "maps"})
+    assert list(found) == ["classifier", "cam", "cam_masks", "walk_cam", *SPREAD]
+    assert found["seeds"].needs == ("cam",) and found["graph"].needs == ("seeds", "affinity", "walk_cam")
+    assert made(images)["graph"].needs == ("seeds", "affinity", "cam")
+
+
 def test_masks_of_all_images_leave_nothing_to_find(images):
     masks = dict.fromkeys(images.names, images.masks["image 0"])
     with pytest.raises(UserError, match="all 5 images have masks .* --method retrain"):

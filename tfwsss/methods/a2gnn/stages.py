@@ -18,6 +18,9 @@ from tfwsss.steps.rounds import segmenter_rounds
 from tfwsss.steps.weak_seeds import SeedMaker, weak_seed_stage
 from tfwsss.training.fitting import finished_names
 
+WALKING = "walk_cam"
+"""Class maps that walk along the graphs in place of those that seeds come from, where they are given: SEAM's, say."""
+
 
 def stages(config: Config, splits: Splits) -> list[Stage]:
     """Zhang et al., TPAMI 2021: spread the seeds of an image along its own graph, by a network trained on it alone.
@@ -28,7 +31,8 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
 
     Returns:
         The stages, in order: to `pseudo`, then the segmentation network. No classifier is trained where class maps are
-        given, and none are made where `seeds.confident` is false.
+        given, and none are made where `seeds.confident` is false. Class maps that walk in their place are only taken
+        where they are given (`given.walk_cam`).
 
     Raises:
         UserError: all images have masks, or have tags only where no class maps are made.
@@ -42,17 +46,18 @@ def stages(config: Config, splits: Splits) -> list[Stage]:
                         "to find; train on them by --method retrain --set given.labels=FOLDER")
     maps = _class_map_stages(config, images, everything) if config.seeds.confident else []
     seeds = weak_seed_stage("seeds", everything, config.seeds, "cam", config.cam.views)
+    walking = classifier_map_stages(WALKING, pseudo, config.cam, "classifier")[:1] if WALKING in config.given else []
     superpixels = None if "seeds" in config.given else maker.superpixels
     spread = [
         graph_stage("graph", pseudo, config.graph, supervision, seeds="seeds", affinity="affinity",
-                    load=training.load_reader, maps="cam" if maps else None,
+                    load=training.load_reader, maps=WALKING if walking else "cam" if maps else None,
                     superpixels=superpixels),
         graph_mask_stage("pseudo", pseudo, config.pseudo, supervision, source="graph", seeds="seeds",
                          superpixels=superpixels),
     ]
     asked = {"supervision": config.seeds.supervision}
     return [
-        *maps,
+        *maps, *walking,
         dataclasses.replace(seeds, split="pseudo"),              # beside what is made of them
         train("affinity", images, settings=config.affinity, epochs=config.affinity.epochs, needs=("seeds",),
               build=functools.partial(training.build, config.affinity),

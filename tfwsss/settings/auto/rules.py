@@ -70,8 +70,8 @@ def _crf(asked: Asked, section: str) -> Choices:
         yield "iterations", 10, "the released code has none, and its masks end beside the objects"
     if own and asked.method == "a2gnn" and not asked.small:
         why = "seeds know some pixels better than the graph networks, as measured"
-        yield "seed_weight", 0.4, why
-        yield "superpixel_weight", 0.8, why
+        yield "seed_weight", 0.3, why
+        yield "superpixel_weight", 0.9, why
         yield "inside_boxes", True, "boxes are drawn around all objects of a class"
     if side > LARGE:
         published = 2.0 if own and asked.method == "a2gnn" else 3.0
