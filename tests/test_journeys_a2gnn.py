@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.graph_runs import probabilities
 from tests.support.journeys import losses, masks_of
 from tests.support.tiny_labels import label_tiny_folder
 from tests.support.tiny_run import (
@@ -24,7 +25,7 @@ from tests.support.tiny_run import (
 )
 from tests.support.tiny_run import write_config as write
 from tests.support.tiny_voc import draw_tiny_voc
-from tfwsss.artefacts.scores import read_scores
+from tfwsss.artefacts.scores import read_scores, write_scores
 from tfwsss.export import main as export
 from tfwsss.methods.run import read_settings
 from tfwsss.saved_model import export as exporting
@@ -140,6 +141,23 @@ def test_given_class_maps_need_no_classifier(base, tmp_path):
     found, before = masks_of(tmp_path / "run" / "seeds"), masks_of(base / "run 1" / "seeds")
     assert {name for name in ODD_NAMES if not (found[name] == before[name]).all()} <= set(LABELLED)
     assert (found[MASKED] != before[MASKED]).any()
+
+
+def test_other_class_maps_walk_in_images_of_tags_and_clicks_alone(base, tmp_path):
+    """Seeds are the classifier's all the same."""
+    kinds = json.loads((base / "run 1" / "config.json").read_text("utf-8"))["labels"]["training"]["supervision"]
+    for name in ODD_NAMES:
+        scores = read_scores(base / "run 1" / "cam", name)
+        mirrored = np.ascontiguousarray(scores.scores[..., ::-1])
+        write_scores(tmp_path / "maps", name, scores._replace(scores=mirrored))
+    answer = train(*command(base, tmp_path / "run", *given(base, "classifier", "cam", "affinity"),
+                            f"given.walk_cam={tmp_path / 'maps'}", last="graph"))
+    assert answer.code == 0, answer.err
+    before, now = (masks_of(run / "seeds") for run in (base / "run 1", tmp_path / "run"))
+    assert all((before[name] == now[name]).all() for name in ODD_NAMES)
+    pairs = [[probabilities(run / "graph", name) for run in (base / "run 1", tmp_path / "run")] for name in ODD_NAMES]
+    others = sum(np.abs(one - other).max() > 0.01 for one, other in pairs)
+    assert kinds["image"] <= others <= kinds["image"] + kinds["point"]
 
 
 def test_torn_images_are_listed(base, tmp_path):
